@@ -1,0 +1,178 @@
+//! Files that appear whole or not at all.
+//!
+//! The text goes to a temporary file beside its destination, is synced, and takes the destination's
+//! name in one step: a crash, a full disk or Ctrl-C leaves what was there before.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// What to do about a file that is already there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it and fail with [`io::ErrorKind::AlreadyExists`].
+    Refuse,
+    /// Take its place.
+    Replace,
+}
+
+/// Who may read the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Only its owner (mode 0600): traces, which hold private paths.
+    Owner,
+    /// Whoever the umask allows (mode 0666 less the umask).
+    Umask,
+}
+
+/// A file on its way; dropped without [`commit`](Self::commit), it leaves nothing behind.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: NamedTempFile,
+    destination: PathBuf,
+    existing: Existing,
+}
+
+impl AtomicFile {
+    /// Begins a file that will be `destination`.
+    ///
+    /// # Errors
+    /// When the destination exists and is to be kept, is a directory, or its directory cannot be
+    /// written to: all that can be known is known here, before any work is done.
+    pub fn create(destination: &Path, existing: Existing, audience: Audience) -> io::Result<Self> {
+        if destination.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        if existing == Existing::Refuse && destination.symlink_metadata().is_ok() {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
+        let directory = match destination.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let file = tempfile::Builder::new()
+            .prefix(".nixtrace-")
+            .make_in(directory, |path| {
+                OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(match audience {
+                        Audience::Owner => 0o600,
+                        Audience::Umask => 0o666,
+                    })
+                    .open(path)
+            })?;
+        let (opened, path) = file.into_parts();
+        Ok(Self {
+            file: NamedTempFile::from_parts(opened, path),
+            destination: destination.to_owned(),
+            existing,
+        })
+    }
+
+    /// Syncs what was written and gives it its name.
+    ///
+    /// # Errors
+    /// When the disk is full or the destination came into being meanwhile.
+    pub fn commit(self) -> io::Result<File> {
+        self.file.as_file().sync_all()?;
+        if self.existing == Existing::Replace
+            && let Ok(old) = self.destination.metadata()
+            && old.is_file()
+        {
+            let mode =
+                old.permissions().mode() & self.file.as_file().metadata()?.permissions().mode();
+            self.file
+                .as_file()
+                .set_permissions(PermissionsExt::from_mode(mode | 0o600))?;
+        }
+        let file = match self.existing {
+            Existing::Refuse => self.file.persist_noclobber(&self.destination),
+            Existing::Replace => self.file.persist(&self.destination),
+        }
+        .map_err(|failed| failed.error)?;
+        if let Some(parent) = self.destination.parent()
+            && let Ok(directory) = File::open(if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            })
+        {
+            // The name is in place; a directory that cannot be synced (some network file systems)
+            // is no reason to call the write a failure.
+            let _ = directory.sync_all();
+        }
+        Ok(file)
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_dropped_file_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("shell.nix");
+        let mut file = AtomicFile::create(&destination, Existing::Refuse, Audience::Umask).unwrap();
+        file.write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_existing_file_is_kept_unless_it_is_to_be_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("shell.nix");
+        fs::write(&destination, "mine").unwrap();
+        let refused = AtomicFile::create(&destination, Existing::Refuse, Audience::Umask);
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let mut file =
+            AtomicFile::create(&destination, Existing::Replace, Audience::Umask).unwrap();
+        file.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"mine");
+        file.commit().unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_file_that_appears_meanwhile_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("shell.nix");
+        let file = AtomicFile::create(&destination, Existing::Refuse, Audience::Umask).unwrap();
+        fs::write(&destination, "mine").unwrap();
+        assert_eq!(
+            file.commit().unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        assert_eq!(fs::read(&destination).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn a_trace_is_for_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let destination = directory.path().join("app.jsonl");
+        let file = AtomicFile::create(&destination, Existing::Refuse, Audience::Owner).unwrap();
+        let mode = file
+            .commit()
+            .unwrap()
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
