@@ -6,6 +6,7 @@
 //! - [`cli`]: verbs, flags, words for a person, progress.
 //! - [`emit`]: an [`emit::Environment`] becomes Nix or JSON text. Opens no file.
 //! - [`resolve`]: a used resource becomes ranked nixpkgs attributes. Never sees a process.
+//! - [`graph`]: events become needs. Never sees a package.
 //! - [`trace`]: the typed events and the trace file.
 //! - [`atomic`]: files that appear whole or not at all.
 //! - [`elf`]: ELF images and the loader's search.
@@ -14,5 +15,6 @@ pub mod atomic;
 pub mod cli;
 pub mod elf;
 pub mod emit;
+pub mod graph;
 pub mod resolve;
 pub mod trace;

@@ -5,9 +5,11 @@
 //! it writes Nix.
 
 pub mod candidate;
+pub mod minimal;
 pub mod query;
 
 pub use candidate::{AttrPath, Basis, Candidate, FileForm, Output, Scored, SourceKind};
+pub use minimal::{Choice, Missing, Package, Unresolved};
 pub use query::{Kind, Query};
 
 /// Something that knows which attributes provide what.
