@@ -4,6 +4,8 @@
 //! Data flows one way; each module knows only those named after it here.
 //!
 //! - [`cli`]: verbs, flags, words for a person, progress.
+//! - [`pipeline`]: the stages in order.
+//! - [`report`]: the tables that a person reads.
 //! - [`emit`]: an [`emit::Environment`] becomes Nix or JSON text. Opens no file.
 //! - [`resolve`]: a used resource becomes ranked nixpkgs attributes. Never sees a process.
 //! - [`graph`]: events become needs. Never sees a package.
@@ -16,5 +18,7 @@ pub mod cli;
 pub mod elf;
 pub mod emit;
 pub mod graph;
+pub mod pipeline;
+pub mod report;
 pub mod resolve;
 pub mod trace;

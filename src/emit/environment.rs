@@ -32,6 +32,23 @@ pub struct Environment {
     pub gaps: Vec<GapNote>,
 }
 
+impl Environment {
+    /// An environment in which nothing is known but the command.
+    pub fn new(kind: RunKind, command: Vec<Bytes>) -> Self {
+        Self {
+            version: 1,
+            command,
+            kind,
+            exit: None,
+            packages: Vec::new(),
+            unresolved: Vec::new(),
+            missing: Vec::new(),
+            network: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+}
+
 /// An address that the run used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NetworkUse {

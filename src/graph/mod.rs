@@ -35,8 +35,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Usage {
     /// What kind of run it was.
     pub kind: RunKind,
-    /// Whether a compiler ran.
-    pub compiled: bool,
     /// What it needs, the command first.
     pub needs: Vec<Need>,
     /// What it looked for in vain, when it failed.
@@ -158,7 +156,6 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     }
     Usage {
         kind,
-        compiled,
         missing: missing(run, &analysis),
         network: network(run),
         needs: analysis.needs,
