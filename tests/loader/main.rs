@@ -1,0 +1,9 @@
+//! The rules of `nixtrace::elf`, each compared with the loader that makes them.
+//!
+//! Every case builds its programs and libraries in a temporary directory and asks the real loader
+//! (`LD_TRACE_LOADED_OBJECTS=1`, which makes it say what it loads) and ours.
+
+mod glibc;
+mod host;
+mod musl;
+mod support;

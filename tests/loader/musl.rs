@@ -1,0 +1,1 @@
+//! musl, rule by rule.
