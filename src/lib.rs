@@ -11,10 +11,12 @@
 //! - [`graph`]: events become needs. Never sees a package.
 //! - [`trace`]: the typed events and the trace file.
 //! - [`atomic`]: files that appear whole or not at all.
+//! - [`disk`]: what the graph asks of files, answered by this machine.
 //! - [`elf`]: ELF images and the loader's search.
 
 pub mod atomic;
 pub mod cli;
+pub mod disk;
 pub mod elf;
 pub mod emit;
 pub mod graph;

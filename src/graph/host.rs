@@ -6,13 +6,13 @@
 use crate::elf::Image;
 use crate::trace::Bytes;
 use bstr::BStr;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Answers about files as they are now. A file that is gone or unreadable is `None`, never an
 /// error: the trace still says that it was used.
 pub trait Host {
     /// The ELF image at the path; none when the file is no ELF image.
-    fn image(&self, path: &BStr) -> Option<Rc<Image>>;
+    fn image(&self, path: &BStr) -> Option<Arc<Image>>;
 
     /// The first bytes of a text file, at most `limit`.
     fn text(&self, path: &BStr, limit: usize) -> Option<Vec<u8>>;

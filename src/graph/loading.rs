@@ -14,7 +14,7 @@ use bstr::{BStr, ByteSlice};
 use petgraph::graphmap::DiGraphMap;
 use petgraph::visit::Dfs;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A library that a program loaded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +41,7 @@ pub enum Asked {
 struct Object {
     path: Bytes,
     origin: Origin,
-    image: Rc<Image>,
+    image: Arc<Image>,
 }
 
 /// The objects of one program, by all the names they can be asked for.
