@@ -542,3 +542,6 @@ fn network(run: &Run) -> BTreeSet<(ContactAction, Endpoint, Option<Bytes>, bool)
 pub(crate) fn is_loader_name(name: &BStr) -> bool {
     name == "ld.so" || name.starts_with(b"ld-linux") || name.starts_with(b"ld-musl")
 }
+
+#[cfg(test)]
+mod tests;
