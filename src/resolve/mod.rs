@@ -6,7 +6,9 @@
 
 pub mod candidate;
 pub mod distro;
+mod host_only;
 pub mod query;
+pub mod store;
 
 pub use candidate::{AttrPath, Basis, Candidate, FileForm, Output, Scored, SourceKind};
 pub use query::{Kind, Query};
