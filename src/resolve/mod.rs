@@ -5,6 +5,7 @@
 //! it writes Nix.
 
 pub mod candidate;
+pub mod index;
 pub mod query;
 
 pub use candidate::{AttrPath, Basis, Candidate, FileForm, Output, Scored, SourceKind};
