@@ -8,7 +8,9 @@ pub mod candidate;
 pub mod index;
 pub mod query;
 
-pub use candidate::{AttrPath, Basis, Candidate, FileForm, Output, Scored, SourceKind};
+pub use candidate::{
+    AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
+};
 pub use query::{Kind, Query};
 
 /// Something that knows which attributes provide what.
