@@ -7,10 +7,13 @@
 pub mod candidate;
 pub mod distro;
 mod host_only;
+pub mod index;
 pub mod query;
 pub mod store;
 
-pub use candidate::{AttrPath, Basis, Candidate, FileForm, Output, Scored, SourceKind};
+pub use candidate::{
+    AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
+};
 pub use query::{Kind, Query};
 
 /// Something that knows which attributes provide what.

@@ -1,0 +1,3 @@
+//! The index: what files and names nixpkgs attributes provide.
+
+pub mod nix_index;
