@@ -8,8 +8,11 @@ pub mod candidate;
 pub mod distro;
 mod host_only;
 pub mod index;
+pub mod pins;
 pub mod query;
+pub mod rank;
 pub mod store;
+pub mod versions;
 
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
