@@ -15,7 +15,7 @@
 //! The order of the candidates handed in never matters.
 
 use super::versions::{self, Wanted};
-use super::{Basis, Candidate, FileForm, Kind, Output, Query, Scored, SourceKind};
+use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, SourceKind};
 use bstr::ByteSlice;
 use std::collections::BTreeMap;
 
@@ -147,6 +147,19 @@ fn weight(feature: Feature) -> f64 {
         .unwrap_or(0.0)
 }
 
+/// How certain an answer can be that a feature speaks against: other evidence adds up to a high
+/// share, but cannot make up for these.
+fn ceiling(feature: Feature) -> f64 {
+    match feature {
+        Feature::WrongVersion => 0.4,
+        Feature::OtherVersion => 0.75,
+        Feature::Guess => 0.9,
+        Feature::NameOnly => 0.8,
+        Feature::Removed => 0.4,
+        _ => HIGHEST,
+    }
+}
+
 /// A feature of a candidate: how much of its weight counts, and the words for it.
 struct Mark {
     feature: Feature,
@@ -185,7 +198,8 @@ impl Mark {
 ///
 /// Candidates of one attribute from several sources are one: the strongest of them counts, and each
 /// further source adds to it.
-pub fn rank(query: &Query, candidates: &[Candidate]) -> Vec<Scored> {
+/// The attributes that a person prefers come from `nixtrace.yaml`.
+pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> Vec<Scored> {
     let wanted = versions::wanted(query);
     let stems = Stems::of(query);
     let mut by_attr: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
@@ -198,7 +212,7 @@ pub fn rank(query: &Query, candidates: &[Candidate]) -> Vec<Scored> {
     let attrs: Vec<&str> = by_attr.keys().copied().collect();
     let mut judged: Vec<Judged<'_>> = by_attr
         .values()
-        .map(|rows| judge(query, rows, &attrs, wanted.as_ref(), &stems))
+        .map(|rows| judge(query, rows, &attrs, wanted.as_ref(), &stems, preferred))
         .collect();
     // Attributes are unique here, so the order is total.
     judged.sort_by(|a, b| {
@@ -263,6 +277,7 @@ fn judge<'a>(
     attrs: &[&str],
     wanted: Option<&Wanted>,
     stems: &Stems,
+    preferred: &[AttrPath],
 ) -> Judged<'a> {
     let mut marked: Vec<(&Candidate, Vec<Mark>)> = rows
         .iter()
@@ -297,6 +312,9 @@ fn judge<'a>(
     let (row, mut marks) = marked.swap_remove(0);
     marks.extend(name_marks(query, row, rows, attrs, stems));
     marks.extend(version_mark(row, wanted));
+    if preferred.contains(&row.attr) {
+        marks.push(Mark::of(Feature::Preferred, "preferred in nixtrace.yaml"));
+    }
     if sources.len() > 1 {
         marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
     }
