@@ -6,6 +6,7 @@
 
 pub mod exit;
 mod failure;
+pub mod index;
 
 pub use exit::Exit;
 pub use failure::Failure;

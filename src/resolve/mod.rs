@@ -1,16 +1,29 @@
 //! From a used resource to nixpkgs attributes, ranked, with the reason.
 //!
-//! [`Source`]s answer a [`Query`] with [`Candidate`]s; `rank` orders them; below its threshold the
+//! [`Source`]s answer a [`Query`] with [`Candidate`]s; [`rank`] orders them; below its threshold the
 //! answer stays open and the candidates are shown. This floor never sees a process, and nothing in
 //! it writes Nix.
 
 pub mod candidate;
+pub mod distro;
+mod heuristic;
+mod host_only;
+pub mod index;
 pub mod minimal;
+pub mod pins;
 pub mod query;
+pub mod rank;
+mod resolver;
+mod spelling;
+pub mod store;
+pub mod versions;
 
-pub use candidate::{AttrPath, Basis, Candidate, FileForm, Output, Scored, SourceKind};
+pub use candidate::{
+    AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
+};
 pub use minimal::{Choice, Missing, Package, Unresolved};
 pub use query::{Kind, Query};
+pub use resolver::Resolver;
 
 /// Something that knows which attributes provide what.
 pub trait Source {
@@ -18,13 +31,55 @@ pub trait Source {
     fn candidates(&self, query: &Query) -> Vec<Candidate>;
 }
 
+/// A source that also knows the attributes themselves: an index.
+pub trait Lexicon: Source {
+    /// Other versions of a library whose own version no attribute has: for `libfoo.so.2` what has
+    /// `libfoo.so.1`, with that name as [`Facts::sibling`].
+    fn siblings(&self, query: &Query) -> Vec<Candidate>;
+    /// What is known of an attribute; none when there is none of that name today.
+    fn attribute(&self, attr: &AttrPath) -> Option<Attribute>;
+    /// The attributes whose derivation has a name (`pname`).
+    fn named(&self, pname: &str) -> Vec<AttrPath>;
+}
+
+/// What a [`Lexicon`] knows of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// Today's name, when an old one was asked for.
+    pub attr: AttrPath,
+    /// The derivation's name without its version.
+    pub pname: Option<String>,
+    /// The outputs; empty when not known.
+    pub outputs: Vec<Output>,
+    /// As [`Candidate::popularity`].
+    pub popularity: u8,
+    /// Whether its licence is unfree.
+    pub unfree: bool,
+}
+
 /// What became of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolution {
     /// The question.
     pub query: Query,
+    /// What was decided.
+    pub verdict: Verdict,
     /// The answer; none when no candidate is trusted enough.
     pub best: Option<Scored>,
     /// All candidates, best first (`best` among them).
     pub candidates: Vec<Scored>,
+}
+
+/// What a resolution comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A package: `best` is there.
+    Package,
+    /// No candidate is trusted enough.
+    Open,
+    /// Only the running system can provide it (a driver, a name service module, the kernel's files):
+    /// never a package. The sentence says why.
+    Host(&'static str),
+    /// The person's pins say to ignore it, by this pattern.
+    Ignored(String),
 }
