@@ -6,6 +6,7 @@
 //! - [`cli`]: verbs, flags, words for a person, progress.
 //! - [`emit`]: an [`emit::Environment`] becomes Nix or JSON text. Opens no file.
 //! - [`resolve`]: a used resource becomes ranked nixpkgs attributes. Never sees a process.
+//! - [`tracer`]: runs a command under ptrace and tells what happened. Never sees a package.
 //! - [`trace`]: the typed events and the trace file.
 //! - [`atomic`]: files that appear whole or not at all.
 //! - [`elf`]: ELF images and the loader's search.
@@ -16,3 +17,4 @@ pub mod elf;
 pub mod emit;
 pub mod resolve;
 pub mod trace;
+pub mod tracer;
