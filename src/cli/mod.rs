@@ -4,8 +4,10 @@
 //! Each verb is a module with `Args` (what was typed) and `run(Args) -> Result<u8, Failure>`, the
 //! exit status.
 
+pub mod elf;
 pub mod exit;
 mod failure;
+pub mod printable;
 
 pub use exit::Exit;
 pub use failure::Failure;
