@@ -5,11 +5,12 @@ mod tree;
 
 use super::printable::printable;
 use super::{Exit, Failure};
-use crate::elf::closure::{Closure, Interpreter, Need};
+use crate::elf::closure::{Closure, Interpreter};
 use crate::elf::search::Conditions;
-use crate::elf::{Disk, Error, Form, NotElf, closure};
+use crate::elf::{Disk, Error, Form, Loader, NotElf};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -56,13 +57,12 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let mut exit = Exit::Success;
     for (number, path) in args.files.iter().enumerate() {
         match look(&disk, &conditions, path, args.root.as_deref()) {
-            Ok(closure) => {
-                let lucky = closure.lucky(&disk, &conditions);
+            Ok(answer) => {
                 let text = if args.json {
-                    json::line(&closure, &lucky)
+                    json::line(&answer)
                 } else {
                     let gap = if number > 0 { "\n" } else { "" };
-                    format!("{gap}{}", tree::text(&closure, &lucky))
+                    format!("{gap}{}", tree::text(&answer))
                 };
                 if !written(out.write_all(text.as_bytes()))? {
                     return Ok(exit as u8);
@@ -108,12 +108,19 @@ fn conditions(args: &Args) -> Result<Conditions, Failure> {
     Ok(conditions)
 }
 
+/// What there is to say of one file.
+struct Answer {
+    closure: Closure,
+    /// The places of needs that are met by luck; see [`Loader::lucky`].
+    lucky: BTreeSet<usize>,
+}
+
 fn look(
     disk: &Disk,
     conditions: &Conditions,
     path: &Path,
     root: Option<&Path>,
-) -> Result<Closure, Failure> {
+) -> Result<Answer, Failure> {
     let below = root.and_then(|root| path.strip_prefix(root).ok());
     let inside = match below {
         Some(below) => Path::new("/").join(below),
@@ -132,7 +139,8 @@ fn look(
         .hint("give a program or a shared library"));
     }
     let target = image.target();
-    let closure = closure(disk, conditions, name.as_ref(), file, image);
+    let loader = Loader::of(disk, conditions, name.as_ref(), &image);
+    let closure = loader.closure(name.as_ref(), file, image);
     // An emulator's user has the other machine's loader and libraries installed.
     let is_at_home = target.is_native() || matches!(closure.interpreter, Interpreter::Loaded(_));
     if root.is_none() && !is_at_home {
@@ -142,7 +150,8 @@ fn look(
         ))
         .hint("give the root directory of a system for that machine with --root DIR"));
     }
-    Ok(closure)
+    let lucky = loader.lucky(&closure);
+    Ok(Answer { closure, lucky })
 }
 
 fn unreadable(path: &Path, error: &Error) -> Failure {
@@ -171,10 +180,4 @@ fn unreadable(path: &Path, error: &Error) -> Failure {
 
 fn shown(path: &Path) -> String {
     printable(path.as_os_str().as_bytes())
-}
-
-/// Whether this need is among the lucky ones. They are borrowed from the same closure, so being
-/// the same means being at the same place.
-fn is_lucky(lucky: &[&Need], need: &Need) -> bool {
-    lucky.iter().any(|other| std::ptr::eq(*other, need))
 }

@@ -1,14 +1,14 @@
 //! The closure for a program that reads it: one JSON object on one line.
 
-use super::is_lucky;
-use crate::elf::closure::{Closure, Flavour, Interpreter, Need, Outcome};
+use super::Answer;
+use crate::elf::closure::{Flavour, Interpreter, Outcome};
 use crate::elf::search::{Missing, Reason, Rule};
 use crate::elf::{DlopenNote, Form};
 use crate::trace::Bytes;
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Answer<'c> {
+struct Line<'c> {
     file: &'c Bytes,
     form: &'static str,
     machine: String,
@@ -60,9 +60,10 @@ struct Note<'c> {
 }
 
 /// The line, with its line feed.
-pub(super) fn line(closure: &Closure, lucky: &[&Need]) -> String {
+pub(super) fn line(answer: &Answer) -> String {
+    let closure = &answer.closure;
     let main = closure.main();
-    let answer = Answer {
+    let line = Line {
         file: &main.path,
         form: form(main.image.form()),
         machine: main.image.target().to_string(),
@@ -105,13 +106,14 @@ pub(super) fn line(closure: &Closure, lucky: &[&Need]) -> String {
         needs: closure
             .needs
             .iter()
-            .map(|need| NeedOf {
+            .enumerate()
+            .map(|(place, need)| NeedOf {
                 from: &closure.object(need.from).path,
                 name: &need.name,
                 reason: reason(need.reason),
                 outcome: outcome(&need.outcome),
                 path: need.outcome.object().map(|id| &closure.object(id).path),
-                by_own_rules: need.outcome.object().is_some() && !is_lucky(lucky, need),
+                by_own_rules: need.outcome.object().is_some() && !answer.lucky.contains(&place),
             })
             .collect(),
         dlopen_notes: closure
@@ -126,8 +128,8 @@ pub(super) fn line(closure: &Closure, lucky: &[&Need]) -> String {
             })
             .collect(),
     };
-    let mut line = serde_json::to_string(&answer)
-        .expect("an answer has no maps but those with strings as keys");
+    let mut line =
+        serde_json::to_string(&line).expect("a line has no maps but those with strings as keys");
     line.push('\n');
     line
 }

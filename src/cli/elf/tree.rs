@@ -1,20 +1,21 @@
 //! The closure as a tree for a person: each object once with what it needs, repeats marked.
 
 use super::super::printable::printable;
-use super::is_lucky;
-use crate::elf::closure::{Closure, Interpreter, Need, Outcome};
+use super::Answer;
+use crate::elf::closure::{Closure, Interpreter, Outcome};
 use crate::elf::search::{Missing, ObjectId, Reason, Rule};
 use crate::elf::{Error, Form, Image, Priority};
 use crate::trace::Bytes;
 use std::fmt::Write as _;
 
 /// The tree and, below it, what else a person should know of the file.
-pub(super) fn text(closure: &Closure, lucky: &[&Need]) -> String {
+pub(super) fn text(answer: &Answer) -> String {
+    let closure = &answer.closure;
     let mut text = headline(closure);
     text.push('\n');
-    let mut children: Vec<Vec<&Need>> = vec![Vec::new(); closure.objects.len()];
-    for need in &closure.needs {
-        children[need.from.0].push(need);
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); closure.objects.len()];
+    for (place, need) in closure.needs.iter().enumerate() {
+        children[need.from.0].push(place);
     }
     let mut is_expanded = vec![false; closure.objects.len()];
     is_expanded[ObjectId::MAIN.0] = true;
@@ -24,12 +25,13 @@ pub(super) fn text(closure: &Closure, lucky: &[&Need]) -> String {
     let mut stack = Vec::new();
     let push = |stack: &mut Vec<_>, id: ObjectId, indent: &str| {
         let last = children[id.0].len().saturating_sub(1);
-        for (place, need) in children[id.0].iter().enumerate().rev() {
-            stack.push((*need, indent.to_owned(), place == last));
+        for (child, place) in children[id.0].iter().enumerate().rev() {
+            stack.push((*place, indent.to_owned(), child == last));
         }
     };
     push(&mut stack, ObjectId::MAIN, "");
-    while let Some((need, indent, is_last)) = stack.pop() {
+    while let Some((place, indent, is_last)) = stack.pop() {
+        let need = &closure.needs[place];
         let (branch, below) = if is_last {
             ("└── ", "    ")
         } else {
@@ -55,7 +57,7 @@ pub(super) fn text(closure: &Closure, lucky: &[&Need]) -> String {
                 } else {
                     "see above".to_owned()
                 });
-                if is_lucky(lucky, need) {
+                if answer.lucky.contains(&place) {
                     words.push("not found by its own rules".to_owned());
                 }
                 let _ = writeln!(text, "  ({})", words.join(", "));
@@ -65,7 +67,7 @@ pub(super) fn text(closure: &Closure, lucky: &[&Need]) -> String {
             }
         }
     }
-    for remark in remarks(closure, lucky) {
+    for remark in remarks(answer) {
         let _ = writeln!(text, "{remark}");
     }
     text
@@ -145,7 +147,8 @@ fn reason_words(reason: Reason) -> Option<&'static str> {
     }
 }
 
-fn remarks(closure: &Closure, lucky: &[&Need]) -> Vec<String> {
+fn remarks(answer: &Answer) -> Vec<String> {
+    let closure = &answer.closure;
     let image: &Image = &closure.main().image;
     let mut remarks = Vec::new();
     if matches!(image.form(), Form::StaticProgram | Form::StaticPie) {
@@ -157,7 +160,8 @@ fn remarks(closure: &Closure, lucky: &[&Need]) -> Vec<String> {
             name(path)
         ));
     }
-    for need in lucky {
+    for place in &answer.lucky {
+        let need = &closure.needs[*place];
         remarks.push(format!(
             "{} would not find {} by itself: it is there only because another object had loaded it",
             name(&closure.object(need.from).path),
