@@ -4,14 +4,14 @@
 //! A name that a loaded object answers to is not searched for again; a file that is loaded already
 //! is not loaded again. Cycles end there.
 
-use super::files::FileId;
+use super::files::{FileId, Opened};
 use super::search::{
     Conditions, Found, Glibc, Missing, Musl, Object, ObjectId, Reason, Rule, Search,
 };
 use super::{FileSystem, Form, Image};
 use crate::trace::Bytes;
 use bstr::{BStr, BString, ByteSlice};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is loaded with a program or a library.
@@ -94,9 +94,9 @@ impl Flavour {
     }
 }
 
-/// The closure of the program or library whose image is at `path`.
+/// The closure of the program or library whose image is at `path`, in one call.
 ///
-/// What is missing is part of the answer. The conditions' working directory must be absolute.
+/// What is missing is part of the answer.
 pub fn closure(
     files: &dyn FileSystem,
     conditions: &Conditions,
@@ -104,9 +104,7 @@ pub fn closure(
     file: FileId,
     image: Arc<Image>,
 ) -> Closure {
-    with_search(files, conditions, path, &image, |search, real_path| {
-        Walk::new(files, conditions, search).run(path, real_path, file, Arc::clone(&image))
-    })
+    Loader::of(files, conditions, path, &image).closure(path, file, image)
 }
 
 impl Closure {
@@ -131,74 +129,6 @@ impl Closure {
             matches!(need.outcome, Outcome::Missing(_)) && need.reason != Reason::Auxiliary
         })
     }
-
-    /// What dlopen(3) of `name` would come to, called from the code of `from`.
-    pub fn dlopen(
-        &self,
-        files: &dyn FileSystem,
-        conditions: &Conditions,
-        from: ObjectId,
-        name: &BStr,
-    ) -> Result<Opening, Missing> {
-        let main = self.main();
-        with_search(
-            files,
-            conditions,
-            main.path.as_ref(),
-            &main.image,
-            |search, _| self.look_up(search, from, name),
-        )
-    }
-
-    /// The needs that are met only because another object had loaded the library before: on its
-    /// own, the object in need would not find it.
-    pub fn lucky<'c>(&'c self, files: &dyn FileSystem, conditions: &Conditions) -> Vec<&'c Need> {
-        let main = self.main();
-        with_search(
-            files,
-            conditions,
-            main.path.as_ref(),
-            &main.image,
-            |search, _| {
-                let mut tried: HashSet<(ObjectId, &BStr)> = HashSet::new();
-                self.needs
-                    .iter()
-                    .filter(|need| match need.outcome {
-                        Outcome::AlreadyLoaded(id) => {
-                            self.object(id).reason != Reason::Interpreter
-                                && tried.insert((need.from, need.name.as_bstr()))
-                                && search
-                                    .find(&self.objects, need.from, need.name.as_bstr())
-                                    .is_err()
-                        }
-                        _ => false,
-                    })
-                    .collect()
-            },
-        )
-    }
-
-    fn look_up(
-        &self,
-        search: &dyn Search,
-        from: ObjectId,
-        name: &BStr,
-    ) -> Result<Opening, Missing> {
-        if let Some(id) = search.loaded(&self.objects, name) {
-            return Ok(Opening::AlreadyLoaded(id));
-        }
-        let found = search.find(&self.objects, from, name)?;
-        Ok(
-            match self
-                .objects
-                .iter()
-                .position(|object| object.file == found.file)
-            {
-                Some(place) => Opening::AlreadyLoaded(ObjectId(place)),
-                None => Opening::New(found),
-            },
-        )
-    }
 }
 
 /// What dlopen(3) would come to.
@@ -210,47 +140,112 @@ pub enum Opening {
     New(Found),
 }
 
-/// Calls `work` with the loader that the main object would have, and the main object's real path.
-fn with_search<T>(
-    files: &dyn FileSystem,
-    conditions: &Conditions,
-    path: &BStr,
-    image: &Image,
-    work: impl FnOnce(&dyn Search, &BStr) -> T,
-) -> T {
-    let target = image.target();
-    let absolute = conditions.absolute(path);
-    let real_path = files.real_path(absolute.as_bstr()).unwrap_or(absolute);
-    match Flavour::of(image) {
-        Flavour::Musl => {
-            let usual;
-            let loader = match &image.interpreter {
-                Some(interpreter) => interpreter.as_bstr(),
-                None => {
-                    let architecture = target.name().unwrap_or("unknown");
-                    usual = format!("/lib/ld-musl-{architecture}.so.1");
-                    usual.as_str().into()
-                }
-            };
-            let search = Musl::new(files, conditions, target, loader);
-            work(&search, real_path.as_bstr())
+/// The loader of one program or library, in the conditions that it is started in.
+pub struct Loader<'l> {
+    files: &'l dyn FileSystem,
+    conditions: &'l Conditions,
+    search: Box<dyn Search + 'l>,
+    /// `PT_INTERP`; for a library, where the loader of such programs usually is.
+    path: BString,
+    /// The real path of the program.
+    program: BString,
+}
+
+impl<'l> Loader<'l> {
+    /// The loader for the program or library whose image is at `path`. The conditions' working
+    /// directory must be absolute.
+    pub fn of(
+        files: &'l dyn FileSystem,
+        conditions: &'l Conditions,
+        path: &BStr,
+        image: &Image,
+    ) -> Self {
+        let target = image.target();
+        let flavour = Flavour::of(image);
+        let absolute = conditions.absolute(path);
+        let program = files.real_path(absolute.as_bstr()).unwrap_or(absolute);
+        let path = match (&image.interpreter, flavour) {
+            (Some(interpreter), _) => interpreter.clone(),
+            (None, Flavour::Glibc) => target.glibc_loader().unwrap_or_default().into(),
+            (None, Flavour::Musl) => format!("/lib/ld-musl-{target}.so.1").into(),
+        };
+        let loader = path.as_bstr();
+        let search: Box<dyn Search + 'l> = match flavour {
+            Flavour::Glibc => Box::new(Glibc::new(
+                files,
+                conditions,
+                target,
+                loader,
+                program.as_bstr(),
+            )),
+            Flavour::Musl => Box::new(Musl::new(files, conditions, target, loader)),
+        };
+        Self {
+            files,
+            conditions,
+            search,
+            path,
+            program,
         }
-        Flavour::Glibc => {
-            let usual = target.glibc_loader().unwrap_or_default();
-            let loader = match &image.interpreter {
-                Some(interpreter) => interpreter.as_bstr(),
-                None => usual.into(),
-            };
-            let search = Glibc::new(files, conditions, target, loader, real_path.as_bstr());
-            work(&search, real_path.as_bstr())
+    }
+
+    /// All that is loaded with it; `path`, `file` and `image` are the same program's.
+    pub fn closure(&self, path: &BStr, file: FileId, image: Arc<Image>) -> Closure {
+        let walk = Walk {
+            loader: self,
+            search: self.search.as_ref(),
+            objects: Vec::new(),
+            needs: Vec::new(),
+            interpreter: None,
+        };
+        walk.run(path, file, image)
+    }
+
+    /// What dlopen(3) of `name` would come to, called from the code of the object `from` of this
+    /// program's closure.
+    ///
+    /// # Errors
+    /// When there is no such library, or none that can be loaded.
+    pub fn dlopen(
+        &self,
+        closure: &Closure,
+        from: ObjectId,
+        name: &BStr,
+    ) -> Result<Opening, Missing> {
+        if let Some(id) = self.search.loaded(&closure.objects, name) {
+            return Ok(Opening::AlreadyLoaded(id));
         }
+        let found = self.search.find(&closure.objects, from, name)?;
+        let same = |object: &Object| object.file == found.file;
+        Ok(match closure.objects.iter().position(same) {
+            Some(place) => Opening::AlreadyLoaded(ObjectId(place)),
+            None => Opening::New(found),
+        })
+    }
+
+    /// The places in `closure.needs` of those that are met only because another object had loaded
+    /// the library before: by its own rules, the object in need would not find it.
+    pub fn lucky(&self, closure: &Closure) -> BTreeSet<usize> {
+        let is_lucky = |need: &Need| match need.outcome {
+            // The interpreter is always there, so that is no luck.
+            Outcome::AlreadyLoaded(id) => {
+                let name = need.name.as_bstr();
+                closure.object(id).reason != Reason::Interpreter
+                    && self.search.find(&closure.objects, need.from, name).is_err()
+            }
+            Outcome::Loaded(_) | Outcome::Missing(_) => false,
+        };
+        let places = closure.needs.iter().enumerate();
+        places
+            .filter(|(_, need)| is_lucky(need))
+            .map(|(place, _)| place)
+            .collect()
     }
 }
 
 /// The walk from need to need.
 struct Walk<'w> {
-    files: &'w dyn FileSystem,
-    conditions: &'w Conditions,
+    loader: &'w Loader<'w>,
     search: &'w dyn Search,
     objects: Vec<Object>,
     needs: Vec<Need>,
@@ -259,20 +254,9 @@ struct Walk<'w> {
     interpreter: Option<Object>,
 }
 
-impl<'w> Walk<'w> {
-    fn new(files: &'w dyn FileSystem, conditions: &'w Conditions, search: &'w dyn Search) -> Self {
-        Self {
-            files,
-            conditions,
-            search,
-            objects: Vec::new(),
-            needs: Vec::new(),
-            interpreter: None,
-        }
-    }
-
-    fn run(mut self, path: &BStr, real_path: &BStr, file: FileId, image: Arc<Image>) -> Closure {
-        let origin = self.search.origin(real_path);
+impl Walk<'_> {
+    fn run(mut self, path: &BStr, file: FileId, image: Arc<Image>) -> Closure {
+        let origin = self.search.origin(self.loader.program.as_bstr());
         self.objects.push(Object {
             path: path.into(),
             file,
@@ -285,43 +269,50 @@ impl<'w> Walk<'w> {
             names: Vec::new(),
             image: Arc::clone(&image),
         });
-        let missing = match &image.interpreter {
-            Some(name) => self.open_interpreter(name.as_bstr()).err(),
-            None => None,
-        };
         // Without a dynamic section there is nothing to load, and a static program is loaded by
         // the kernel alone.
         if image.dynamic && !matches!(image.form(), Form::StaticPie | Form::NotLoadable) {
-            self.preload();
+            self.open_interpreter();
+            for (name, reason) in self.search.preloads() {
+                self.need(ObjectId::MAIN, name.as_bstr(), reason);
+            }
             self.walk_from(0);
         }
-        if let Some(interpreter) = self.interpreter.take() {
-            self.objects.push(interpreter);
+        // Whatever program loads a library, it brings an interpreter; but which, is not known.
+        match self.interpreter.take() {
+            Some(interpreter) if image.interpreter.is_some() => self.objects.push(interpreter),
+            _ => {}
         }
         let before = self.objects.len();
         self.audit(&image);
         self.walk_from(before);
-        let loaded = self
-            .objects
-            .iter()
-            .position(|object| object.reason == Reason::Interpreter);
+        let interpreter = match &image.interpreter {
+            None => Interpreter::None,
+            Some(name) => {
+                let is_it = |object: &Object| object.reason == Reason::Interpreter;
+                match self.objects.iter().position(is_it) {
+                    Some(place) => Interpreter::Loaded(ObjectId(place)),
+                    None => Interpreter::Missing(name.as_bstr().into()),
+                }
+            }
+        };
         Closure {
-            interpreter: match (loaded, missing) {
-                (Some(place), _) => Interpreter::Loaded(ObjectId(place)),
-                (None, Some(path)) => Interpreter::Missing(path),
-                (None, None) => Interpreter::None,
-            },
             objects: self.objects,
             needs: self.needs,
+            interpreter,
         }
     }
 
-    fn open_interpreter(&mut self, name: &BStr) -> Result<(), Bytes> {
-        use super::files::Opened;
-        let absolute = self.conditions.absolute(name);
-        let Opened::Image(file, image) = self.files.open(absolute.as_bstr()) else {
-            return Err(name.into());
+    fn open_interpreter(&mut self) {
+        let name = self.loader.path.as_bstr();
+        let absolute = self.loader.conditions.absolute(name);
+        let Opened::Image(file, image) = self.loader.files.open(absolute.as_bstr()) else {
+            return;
         };
+        // The loader may be what is looked at.
+        if file == self.objects[0].file {
+            return;
+        }
         let origin = self.search.origin(name);
         self.interpreter = Some(Object {
             path: name.into(),
@@ -335,21 +326,14 @@ impl<'w> Walk<'w> {
             names: vec![name.to_owned()],
             image,
         });
-        Ok(())
-    }
-
-    fn preload(&mut self) {
-        for (name, reason) in self.search.preloads() {
-            self.need(ObjectId::MAIN, name.as_bstr(), reason);
-        }
     }
 
     /// Auditors live in a namespace of their own, with their own copies of what they need; the
     /// files are the same ones.
     fn audit(&mut self, image: &Image) {
-        let variable = self.conditions.audit.iter();
+        let variable = self.loader.conditions.audit.iter();
         let variable = variable
-            .filter(|_| !self.conditions.secure)
+            .filter(|_| !self.loader.conditions.secure)
             .flat_map(|list| list.split(|byte| *byte == b':').map(BString::from));
         for name in variable.chain(image.audit.iter().cloned()) {
             if !name.is_empty() {

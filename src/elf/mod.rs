@@ -20,7 +20,7 @@ pub mod search;
 mod source;
 mod target;
 
-pub use closure::{Closure, closure};
+pub use closure::{Closure, Loader, closure};
 pub use error::{Error, Malformed, NotElf};
 pub use files::{Disk, FileSystem, Images};
 pub use note::{DlopenNote, Priority};

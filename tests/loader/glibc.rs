@@ -1,9 +1,11 @@
 //! glibc, rule by rule.
 
-use crate::support::{Start, Workshop, agree, as_listed, is_missing, ours, real, rule_of};
-use nixtrace::elf::closure::{Interpreter, Opening, Outcome};
+use crate::support::{
+    Start, Workshop, agree, as_listed, is_missing, ours, real, rule_of, with_loader,
+};
+use nixtrace::elf::closure::{Interpreter, Need, Opening, Outcome};
 use nixtrace::elf::search::{ObjectId, Rule};
-use nixtrace::elf::{Disk, Form, Image};
+use nixtrace::elf::{Form, Image};
 use std::os::unix::fs::symlink;
 
 const MAIN: ObjectId = ObjectId::MAIN;
@@ -90,7 +92,8 @@ fn a_need_met_only_because_another_object_had_loaded_it_is_told() {
     let app = workshop.program("app", &["mid", "foo"], &flags);
     let start = Start::default();
     let closure = agree(&app, &start);
-    let lucky = closure.lucky(&Disk::new(), &start.conditions());
+    let lucky = with_loader(&app, &start, |loader| loader.lucky(&closure));
+    let lucky: Vec<&Need> = lucky.iter().map(|place| &closure.needs[*place]).collect();
     let names: Vec<String> = lucky.iter().map(|need| need.name.to_string()).collect();
     assert_eq!(names, ["libfoo.so"]);
     assert!(closure.object(lucky[0].from).path.ends_with(b"/libmid.so"));
@@ -342,8 +345,11 @@ fn dlopen_follows_the_list_of_the_object_that_calls_it() {
         assert_eq!(finds(&["by the library"]), by_library);
 
         let closure = agree(&app, &start);
-        let disk = Disk::new();
-        let opens = |from| closure.dlopen(&disk, &start.conditions(), from, "libfoo.so".into());
+        let opens = |from| {
+            with_loader(&app, &start, |loader| {
+                loader.dlopen(&closure, from, "libfoo.so".into())
+            })
+        };
         assert!(matches!(opens(MAIN), Ok(Opening::New(_))));
         let mid = closure
             .objects
@@ -361,7 +367,9 @@ fn dlopen_of_a_loaded_soname_opens_nothing() {
     let app = workshop.program("app", &[], &[]);
     let start = Start::default();
     let closure = agree(&app, &start);
-    let opening = closure.dlopen(&Disk::new(), &start.conditions(), MAIN, "libc.so.6".into());
+    let opening = with_loader(&app, &start, |loader| {
+        loader.dlopen(&closure, MAIN, "libc.so.6".into())
+    });
     assert!(matches!(opening, Ok(Opening::AlreadyLoaded(_))));
 }
 

@@ -3,7 +3,7 @@
 use bstr::ByteSlice;
 use nixtrace::elf::closure::{Closure, Interpreter, Outcome};
 use nixtrace::elf::search::{Conditions, ObjectId, Rule};
-use nixtrace::elf::{Disk, closure};
+use nixtrace::elf::{Disk, Loader, closure};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -208,6 +208,19 @@ pub(crate) fn ours(program: &Path, start: &Start) -> Closure {
     let path = nixtrace::trace::Bytes::from(program);
     let (file, image) = disk.read_image(path.as_ref()).unwrap();
     closure(&disk, &start.conditions(), path.as_ref(), file, image)
+}
+
+/// Asks our loader of the program.
+pub(crate) fn with_loader<T>(
+    program: &Path,
+    start: &Start,
+    ask: impl FnOnce(&Loader<'_>) -> T,
+) -> T {
+    let disk = Disk::new();
+    let conditions = start.conditions();
+    let path = nixtrace::trace::Bytes::from(program);
+    let (_, image) = disk.read_image(path.as_ref()).unwrap();
+    ask(&Loader::of(&disk, &conditions, path.as_ref(), &image))
 }
 
 /// Our closure in the words of the real loader, which does not list itself when nothing needs it.

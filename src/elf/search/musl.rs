@@ -112,6 +112,10 @@ impl Search for Musl<'_> {
                 if let Some(found) = attempt.open(join(directory, name), &rule) {
                     return found;
                 }
+                // Unlike glibc, musl takes the first file that can be opened, and fails with it.
+                if !attempt.passed_over.is_empty() {
+                    return Err(attempt.not_found());
+                }
             }
         }
         Err(attempt.not_found())
