@@ -3,11 +3,11 @@
 mod json;
 mod tree;
 
-use super::printable::printable;
 use super::{Exit, Failure};
 use crate::elf::closure::{Closure, Interpreter};
 use crate::elf::search::Conditions;
 use crate::elf::{Disk, Error, Form, Loader, NotElf};
+use crate::report::printable;
 use crate::trace::Bytes;
 use bstr::ByteSlice;
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// Nothing is run: the files are read, and the rules of ld.so(8), or musl's, are followed. Each
 /// library is shown with the rule by which it was found; what is missing is said.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Programs or shared libraries
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -45,7 +45,7 @@ pub struct Args {
 /// # Errors
 /// When there is nothing to begin with, such as a root that is no directory, or when stdout cannot
 /// be written.
-pub fn run(args: Args) -> Result<u8, Failure> {
+pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let disk = match &args.root {
         Some(root) => Disk::with_root(root).map_err(|error| {
             Failure::new(format!("cannot use `{}` as the root", shown(root))).because(&error)

@@ -1,6 +1,6 @@
 //! `nixtrace index`: makes the user's index and tells what an index holds.
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, progress};
 use crate::atomic::{AtomicFile, Audience, Existing};
 use crate::resolve::index::build::{BuildError, Builder, Progress};
 use crate::resolve::index::{self, About, Index, Input, tables};
@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 
 /// What was typed.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -58,15 +58,16 @@ struct Info {
 /// # Errors
 /// When an input cannot be read or the index cannot be written; the index that was there before is
 /// kept.
-pub fn run(args: Args, progress: &mut dyn FnMut(&Path, Progress)) -> Result<u8, Failure> {
+pub(super) fn run(args: Args) -> Result<u8, Failure> {
     match args.verb {
-        Verb::Build(args) => build(args, progress)?,
+        Verb::Build(args) => build(args)?,
         Verb::Info(args) => info(args)?,
     }
     Ok(Exit::Success as u8)
 }
 
-fn build(args: Build, progress: &mut dyn FnMut(&Path, Progress)) -> Result<(), Failure> {
+fn build(args: Build) -> Result<(), Failure> {
+    let mut progress = progress::Progress::begin("reading files", false);
     let output = match args.output {
         Some(output) => output,
         None => index::default_path().ok_or_else(|| {
@@ -106,7 +107,10 @@ fn build(args: Build, progress: &mut dyn FnMut(&Path, Progress)) -> Result<(), F
         tables::add(&mut builder, directory, args.supplement.as_deref()).map_err(failed)?;
     }
     for path in &databases {
-        add_database(&mut builder, path, &mut |done| progress(path, done)).map_err(failed)?;
+        add_database(&mut builder, path, &mut |done: Progress| {
+            progress.reach(done.files)
+        })
+        .map_err(failed)?;
     }
     let about = builder.finish(BufWriter::new(&mut file)).map_err(failed)?;
     file.commit().map_err(|error| cannot_write(&error))?;

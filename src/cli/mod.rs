@@ -42,7 +42,7 @@ struct Cli {
     verb: Option<Verb>,
 
     #[command(flatten)]
-    run: Option<run::Args>,
+    run: run::Args,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -70,16 +70,14 @@ failed, 126 if the command cannot be executed, 127 if it was not found.";
 /// Runs what the process's arguments ask for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match (cli.verb, cli.run) {
-        (Some(Verb::Run(args)), _) | (None, Some(args)) => run::run(args),
-        (Some(Verb::Record(args)), _) => record::run(args),
-        (Some(Verb::Emit(args)), _) => emit::run(args),
-        (Some(Verb::Elf(args)), _) => elf::run(args),
-        (Some(Verb::Resolve(args)), _) => resolve::run(args),
-        (Some(Verb::Index(args)), _) => index::run(args),
-        (None, None) => Err(Failure::new("no command is given")
-            .hint("nixtrace -- COMMAND; see nixtrace --help")
-            .exit_with(Exit::Usage)),
+    let result = match cli.verb {
+        None => run::run(cli.run),
+        Some(Verb::Run(args)) => run::run(args),
+        Some(Verb::Record(args)) => record::run(args),
+        Some(Verb::Emit(args)) => emit::run(args),
+        Some(Verb::Elf(args)) => elf::run(args),
+        Some(Verb::Resolve(args)) => resolve::run(args),
+        Some(Verb::Index(args)) => index::run(args),
     };
     match result {
         Ok(status) => status.into(),

@@ -31,11 +31,16 @@ impl Progress {
 
     /// One more is done.
     pub(super) fn step(&mut self) {
+        self.reach(self.bar.position() + 1);
+    }
+
+    /// So many are done.
+    pub(super) fn reach(&mut self, done: u64) {
         if self.may_draw && self.begun.elapsed() >= PATIENCE {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.may_draw = false;
         }
-        self.bar.inc(1);
+        self.bar.set_position(done);
     }
 }
 

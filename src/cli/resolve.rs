@@ -1,19 +1,15 @@
 //! `nixtrace resolve`: which attributes provide a thing, and why.
 
+use super::resolving::ResolverArgs;
 use super::{Exit, Failure};
-use crate::resolve::distro::dpkg::DpkgDatabase;
-use crate::resolve::distro::translate::HostSource;
-use crate::resolve::index::{self, Index};
-use crate::resolve::pins::Pins;
-use crate::resolve::{Kind, Query, Resolution, Resolver, Scored, Verdict};
+use crate::report::printable;
+use crate::resolve::{Kind, Query, Resolution, Scored, Verdict};
 use crate::trace::Bytes;
-use bstr::ByteSlice;
 use bstr::io::BufReadExt;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
 /// Say which nixpkgs attributes provide a library, command, header, module or file
 ///
@@ -23,7 +19,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Exits with 0 when every query has an answer, with 1 when one stayed open.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// What to look up
     #[arg(required_unless_present = "stdin")]
     queries: Vec<OsString>,
@@ -40,25 +36,16 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Ask this index first [default: ~/.cache/nixtrace/index, if it is there]
-    #[arg(long, value_name = "FILE")]
-    index: Option<PathBuf>,
-
-    /// Take decisions from this file [default: ./nixtrace.yaml, if it is there]
-    #[arg(long, value_name = "FILE")]
-    pins: Option<PathBuf>,
-
-    /// Do not ask the host's package database about files
-    #[arg(long)]
-    no_host: bool,
+    #[command(flatten)]
+    sources: ResolverArgs,
 }
 
 /// Answers all queries in their order.
 ///
 /// # Errors
 /// When the index or the pins cannot be used, or the answers cannot be written.
-pub fn run(args: Args) -> Result<u8, Failure> {
-    let resolver = resolver(args.index.as_deref(), args.pins.as_deref(), !args.no_host)?;
+pub(super) fn run(args: Args) -> Result<u8, Failure> {
+    let resolver = args.sources.open()?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut all_answered = true;
     let mut answer = |text: &[u8]| -> io::Result<()> {
@@ -74,55 +61,32 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             write_words(&mut out, text, &resolution)
         }
     };
-    let written = args.queries.iter().try_for_each(|query| answer(query.as_bytes())).and_then(|()| {
-        if !args.stdin {
-            return Ok(());
-        }
-        io::stdin().lock().for_byte_line(|line| {
-            if !line.is_empty() {
-                answer(line)?;
+    let written = args
+        .queries
+        .iter()
+        .try_for_each(|query| answer(query.as_bytes()))
+        .and_then(|()| {
+            if !args.stdin {
+                return Ok(());
             }
-            Ok(true)
-        })
-    });
+            io::stdin().lock().for_byte_line(|line| {
+                if !line.is_empty() {
+                    answer(line)?;
+                }
+                Ok(true)
+            })
+        });
     match written.and_then(|()| out.flush()) {
         Ok(()) => {}
         // Whoever reads has seen enough (`| head`).
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => return Err(Failure::new("cannot pass on the answers").because(&error)),
     }
-    Ok(if all_answered { Exit::Success } else { Exit::Negative } as u8)
-}
-
-/// The sources that a person's options and files give.
-///
-/// # Errors
-/// When a file that was named, or one that is there by default, cannot be used.
-pub fn resolver(index: Option<&Path>, pins: Option<&Path>, host: bool) -> Result<Resolver, Failure> {
-    let mut resolver = Resolver::new();
-    let default_pins = Path::new("nixtrace.yaml");
-    if let Some(path) = pins.or_else(|| default_pins.exists().then_some(default_pins)) {
-        let pins = Pins::load(path).map_err(|error| {
-            Failure::new("cannot use the pins")
-                .because(&error)
-                .hint("docs/pins.md describes the file; `--pins` names another one")
-        })?;
-        resolver = resolver.with_pins(pins);
-    }
-    let default_index = index::default_path().filter(|path| path.exists());
-    if let Some(path) = index.map(Path::to_owned).or(default_index) {
-        let index = Index::open(&path).map_err(|error| {
-            Failure::new("cannot use the index")
-                .because(&error)
-                .hint("`nixtrace index build` makes it anew")
-        })?;
-        resolver = resolver.with_index(index);
-    }
-    resolver = resolver.with_index(Index::embedded());
-    if host && let Some(database) = DpkgDatabase::open(Path::new("/")) {
-        resolver = resolver.with_host(HostSource::new(Box::new(database)));
-    }
-    Ok(resolver)
+    Ok(if all_answered {
+        Exit::Success
+    } else {
+        Exit::Negative
+    } as u8)
 }
 
 /// One answer as `--json` writes it.
@@ -165,21 +129,37 @@ fn write_words(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io
     let mut others = &resolution.candidates[..];
     match &resolution.verdict {
         Verdict::Package => {}
-        Verdict::Open if others.is_empty() => writeln!(out, "{query} ({kind}): nothing known provides it")?,
+        Verdict::Open if others.is_empty() => {
+            writeln!(out, "{query} ({kind}): nothing known provides it")?
+        }
         Verdict::Open => writeln!(out, "{query} ({kind}): no certain answer")?,
         Verdict::Host(why) => writeln!(out, "{query} ({kind}): the host's, no package\n    {why}")?,
         Verdict::Ignored(pattern) => writeln!(out, "{query} ({kind}): ignored by `{pattern}`")?,
     }
     if let Some(best) = &resolution.best {
-        writeln!(out, "{query} ({kind}): {} {:.2}", attribute(best), best.score)?;
+        writeln!(
+            out,
+            "{query} ({kind}): {} {:.2}",
+            attribute(best),
+            best.score
+        )?;
         for reason in &best.because {
             writeln!(out, "    {}", printable(reason.as_bytes()))?;
         }
         others = &others[1..];
     }
     for other in others.iter().take(OTHERS) {
-        let reason = other.because.first().map(|reason| format!(": {}", printable(reason.as_bytes())));
-        writeln!(out, "  ? {} {:.2}{}", attribute(other), other.score, reason.unwrap_or_default())?;
+        let reason = other
+            .because
+            .first()
+            .map(|reason| format!(": {}", printable(reason.as_bytes())));
+        writeln!(
+            out,
+            "  ? {} {:.2}{}",
+            attribute(other),
+            other.score,
+            reason.unwrap_or_default()
+        )?;
     }
     Ok(())
 }
@@ -190,17 +170,4 @@ fn attribute(scored: &Scored) -> String {
         "out" => scored.attr.to_string(),
         output => format!("{}.{output}", scored.attr),
     }
-}
-
-/// Text that cannot steer a terminal: control characters are escaped.
-fn printable(text: &[u8]) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.to_str_lossy().chars() {
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }

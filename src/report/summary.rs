@@ -25,8 +25,8 @@ pub fn summary(environment: &Environment, width: usize) -> String {
                 false => format!("; perhaps {}", candidates.join(", ")),
             };
             (
-                printable(open.path.as_ref()),
-                format!("{}{candidates}", printable(open.why.as_str().into())),
+                printable(open.path.as_bytes()),
+                format!("{}{candidates}", printable(open.why.as_bytes())),
             )
         }),
         width,
@@ -40,8 +40,8 @@ pub fn summary(environment: &Environment, width: usize) -> String {
                 None => String::new(),
             };
             (
-                printable(missing.name.as_ref()),
-                format!("{}{provided}", printable(missing.why.as_str().into())),
+                printable(missing.name.as_bytes()),
+                format!("{}{provided}", printable(missing.why.as_bytes())),
             )
         }),
         width,
@@ -61,7 +61,7 @@ pub fn summary(environment: &Environment, width: usize) -> String {
                 .unwrap_or("gap");
             (
                 kind.to_owned(),
-                format!("{}{times}", printable(gap.detail.as_str().into())),
+                format!("{}{times}", printable(gap.detail.as_bytes())),
             )
         }),
         width,
@@ -84,7 +84,7 @@ fn packages(text: &mut String, environment: &Environment, width: usize) {
     }
     let rows = listed.iter().map(|package| {
         let why = package.because.first().map_or("", String::as_str);
-        (package.attr.to_string(), printable(why.into()))
+        (package.attr.to_string(), printable(why.as_bytes()))
     });
     table(text, rows, width);
     if !listed.is_empty() && !implied.is_empty() {

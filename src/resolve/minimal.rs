@@ -4,9 +4,9 @@
 //! reasons; what something else brings is kept, marked with what brings it; what has no certain
 //! package stays open, with its candidates. Nothing is dropped silently.
 
-use super::Resolution;
 use super::candidate::{AttrPath, Output, Scored};
 use super::query::{Kind, Query};
+use super::{Resolution, Verdict};
 use crate::graph::{Language, MissingThing, Need, Role, RunKind, Thing, Usage, classify};
 use crate::trace::Bytes;
 use serde::Serialize;
@@ -135,7 +135,7 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
                 }
                 add(&mut packages, need, best, implied);
             }
-            None if need.brought_by.is_some() => {}
+            None if need.brought_by.is_some() || answers[number].verdict != Verdict::Open => {}
             None => leave_open(&mut open, need, &answers[number]),
         }
     }

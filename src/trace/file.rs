@@ -42,6 +42,16 @@ impl<A: Sink, B: Sink> Sink for (A, B) {
     }
 }
 
+impl<S: Sink + ?Sized> Sink for &mut S {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        (**self).record(record)
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        (**self).idle()
+    }
+}
+
 /// No sink: the records are not kept.
 impl<S: Sink> Sink for Option<S> {
     fn record(&mut self, record: &Record) -> io::Result<()> {

@@ -8,7 +8,7 @@ use super::sys;
 use libc::{c_int, pid_t};
 
 /// Which engine to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum EngineChoice {
     /// The cheapest that the kernel allows.
     #[default]

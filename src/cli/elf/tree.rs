@@ -1,10 +1,10 @@
 //! The closure as a tree for a person: each object once with what it needs, repeats marked.
 
-use super::super::printable::printable;
 use super::Answer;
 use crate::elf::closure::{Closure, Interpreter, Outcome};
 use crate::elf::search::{Missing, ObjectId, Reason, Rule};
 use crate::elf::{Error, Form, Image, Priority};
+use crate::report::printable;
 use crate::trace::Bytes;
 use std::fmt::Write as _;
 
