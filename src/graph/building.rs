@@ -156,13 +156,13 @@ fn add_libraries(
             .iter()
             .any(|asked| Some(asked.as_bytes()) == stem || asked.as_bytes() == name.as_bytes());
         if is_asked {
-            let name = match soname {
-                Some(soname) => soname,
-                None => [name.strip_suffix(b".a").unwrap_or(name), b".so".as_slice()]
-                    .concat()
-                    .into(),
+            let library = match (soname, name.strip_suffix(b".a")) {
+                (Some(soname), _) => soname,
+                (None, Some(stem)) => [stem, b".so"].concat().into(),
+                // A linker script, as the C library's is.
+                (None, None) => name.into(),
             };
-            inputs.libraries.entry(name).or_insert_with(|| Link {
+            inputs.libraries.entry(library).or_insert_with(|| Link {
                 path: path.clone(),
                 output: None,
             });

@@ -6,7 +6,8 @@
 
 use super::classify::{Origin, file_name, is_below, is_library_name};
 use super::evidence::Evidence;
-use super::modules::is_module_file;
+use super::host::Host;
+use super::modules::{is_module_file, start_up_code};
 use super::program::{Program, Run, is_host_configuration};
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
@@ -23,14 +24,14 @@ pub struct DataUse {
 /// Where distributions keep the bundle of certificate authorities. It is generated, so that no
 /// package of the host's owns it (T50).
 const CA_BUNDLES: &[&str] = &[
-    "/etc/ssl/certs",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
     "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/tls/certs",
+    "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/pki/tls/cert.pem",
-    "/etc/pki/ca-trust/extracted",
-    "/etc/ca-certificates/extracted",
-    "/usr/share/ca-certificates",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ca-certificates/extracted/tls-ca-bundle.pem",
 ];
 
 /// Read by everything and the host's own everywhere.
@@ -57,11 +58,17 @@ const HOSTS: &[&str] = &[
 ///
 /// `everything` is false for programs that have a package themselves: it brings their data, and
 /// only what packages leave to the host (certificates, a time zone asked for by name) is told.
-pub fn data(run: &Run, program: &Program, everything: bool) -> Vec<DataUse> {
+pub fn data(run: &Run, program: &Program, everything: bool, host: &dyn Host) -> Vec<DataUse> {
+    let start_up = start_up_code(program, host);
     let mut found: Vec<DataUse> = program
         .used(Evidence::Read)
         .into_iter()
         .filter(|(_, usage)| !usage.own_output && !usage.seen.has(Evidence::Listed))
+        .filter(|(path, _)| {
+            !start_up
+                .iter()
+                .any(|code| code.contains_str(path.as_bytes()))
+        })
         .filter_map(|(path, usage)| {
             let file = usage.file(path);
             let name = left_to_the_host(path.as_ref()).or_else(|| {
@@ -84,11 +91,23 @@ pub fn data(run: &Run, program: &Program, everything: bool) -> Vec<DataUse> {
 
 /// The name of data that every package leaves to the host.
 fn left_to_the_host(path: &BStr) -> Option<Bytes> {
-    if CA_BUNDLES.iter().any(|place| is_below(path, place)) {
+    if CA_BUNDLES.iter().any(|place| path == place) || is_hashed_certificate(path) {
         return Some("etc/ssl/certs/ca-bundle.crt".into());
     }
     // `/etc/localtime` is the host's; a zone asked for by name is the program's wish (T48).
     is_below(path, "/usr/share/zoneinfo").then(|| "share/zoneinfo".into())
+}
+
+/// Whether OpenSSL looked a single authority up: `HASH.N` in its directory of certificates
+/// (openssl-rehash(1)).
+fn is_hashed_certificate(path: &BStr) -> bool {
+    let Some(name) = path.strip_prefix(b"/etc/ssl/certs/") else {
+        return false;
+    };
+    name.len() > 9
+        && name[..8].iter().all(u8::is_ascii_hexdigit)
+        && name[8] == b'.'
+        && name[9..].iter().all(u8::is_ascii_digit)
 }
 
 fn is_noise(program: &Program, path: &BStr) -> bool {

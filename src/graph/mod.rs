@@ -377,7 +377,7 @@ impl Analysis<'_> {
         if users {
             self.add_modules(id, need);
         }
-        for used in data::data(self.run, self.program(id), users) {
+        for used in data::data(self.run, self.program(id), users, self.host) {
             self.needs.push(Need {
                 thing: Thing::Data(used.name),
                 role: Role::Data,

@@ -84,6 +84,38 @@ const PYTHON_START_UP: &[&[u8]] = &[
     b"_virtualenv",
 ];
 
+/// The lines of code in the `.pth` files that the interpreter read.
+///
+/// It runs them before any script (site: "lines starting with import are executed"), so what they
+/// name is the installation's doing and not the script's.
+pub fn start_up_code(program: &Program, host: &dyn Host) -> Vec<Bytes> {
+    if program.part != Part::Interpreter(Language::Python) {
+        return Vec::new();
+    }
+    program
+        .used(Evidence::Read)
+        .into_iter()
+        .filter(|(path, _)| path.ends_with(b".pth") && site(path.as_ref()).is_some())
+        .filter_map(|(path, _)| host.text(path.as_ref(), TEXT_LIMIT))
+        .flat_map(|text| {
+            text.lines()
+                .filter(|line| line.starts_with(b"import ") || line.starts_with(b"import\t"))
+                .map(Bytes::from)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Whether a text has the name as a word of its own.
+fn has_word(text: &[u8], name: &[u8]) -> bool {
+    let is_part =
+        |byte: Option<&u8>| byte.is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'_');
+    text.find_iter(name).any(|at| {
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        !is_part(before) && !is_part(text.get(at + name.len()))
+    })
+}
+
 /// The import name that a file below a site directory belongs to.
 fn python_module(rest: &BStr) -> Option<Bytes> {
     let mut parts = rest.split_str("/");
@@ -126,6 +158,17 @@ fn python(program: &Program, host: &dyn Host) -> Vec<Module> {
             }
         }
     }
+    let start_up = start_up_code(program, host);
+    let script = program
+        .script
+        .as_ref()
+        .and_then(|script| host.text(script.as_ref(), TEXT_LIMIT))
+        .unwrap_or_default();
+    used.retain(|name, _| {
+        let is_named = |text: &[u8]| has_word(text, name.as_bytes());
+        let is_asked_for = is_named(&script) || program.argv.iter().any(|word| is_named(word));
+        is_asked_for || !start_up.iter().any(|code| is_named(code))
+    });
     let directories: BTreeSet<&Bytes> = used.values().map(|(directory, _)| directory).collect();
     let metadata: BTreeMap<Bytes, BTreeMap<Bytes, Distribution>> = directories
         .into_iter()
