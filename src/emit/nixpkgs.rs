@@ -73,7 +73,7 @@ fn tarball(url: &str, sha256: Option<&str>) -> Value {
         vec![url.clone().into()],
     )))
     .source(0);
-    let line = "  pkgs ? import  {".len() + short.as_str().chars().count();
+    let line = "pkgs ? import  {".len() + short.as_str().chars().count();
     if sha256.is_none() && line <= WIDTH {
         context! { comment, source => Value::from_object(short) }
     } else {

@@ -1,7 +1,8 @@
 //! A shell.nix for each kind of run, word for word. Each is also what nixfmt prints, and evaluates
 //! to a derivation.
 
-use crate::support::{Nix, Tell, run};
+use crate::nix::Nix;
+use crate::support::{Tell, derivation, parse, run};
 use nixtrace::emit::{Comments, Environment, Format, Nixpkgs, Options, Role, RunKind, render};
 use nixtrace::trace::Bytes;
 
@@ -32,8 +33,8 @@ fn shell_with(environment: &Environment, options: &Options) -> String {
     assert!(!bare.contains("with ") && !bare.contains("rec "), "{bare}");
     assert!(!text.contains("/home/me"), "{text}");
     if let Some(nix) = Nix::installed() {
-        assert_eq!(nix.parse(&text).unwrap(), nix.parse(&bare).unwrap());
-        let derivation = nix.derivation(&text).unwrap();
+        assert_eq!(parse(&nix, &text).unwrap(), parse(&nix, &bare).unwrap());
+        let derivation = derivation(&nix, &text).unwrap();
         assert!(derivation.trim_end().ends_with("-nix-shell.drv"));
     }
     text

@@ -3,4 +3,7 @@
 #![cfg(test)]
 
 mod goldens;
+#[path = "../nix/instantiate.rs"]
+mod nix;
+mod properties;
 mod support;

@@ -3,11 +3,12 @@
 //! Not every Nix expression has a form here, only those that the formats write, and for these the
 //! layout is the formatter's by construction: a list is on one line when it has at most one item,
 //! no comment, and fits; the last argument of a function begins on the function's line; a set with
-//! entries has one on each line. The tests compare with an implementation of nixfmt.
+//! entries has one on each line. What has no place to break it is written whole: nixpkgs has no
+//! attribute path that would fill a line. The tests compare with an implementation of nixfmt.
 
 use super::{Comment, NixText};
 
-/// Columns of a line, as RFC 166 has it.
+/// Columns of a line, as RFC 166 has it. nixfmt does not count the indentation.
 pub(crate) const WIDTH: usize = 100;
 /// A comment at the end of a line gets at least this many columns, even if the line grows too long.
 const SHORTEST_COMMENT: usize = 40;
@@ -117,7 +118,7 @@ impl Page {
     /// Writes the expression where the page ends; `after` columns of the same line follow it.
     fn write(&mut self, expression: &Expression, after: usize) {
         if let Some(line) = expression.on_one_line()
-            && self.column() + width(&line) + after <= WIDTH
+            && self.written() + width(&line) + after <= WIDTH
         {
             self.source.push_str(&line);
             return;
@@ -204,7 +205,7 @@ impl Page {
 
     fn end_line_with(&mut self, comment: &Comment) {
         let room = WIDTH
-            .saturating_sub(self.column() + 1)
+            .saturating_sub(self.indent + self.written() + 1)
             .max(SHORTEST_COMMENT);
         self.source.push(' ');
         self.source.push_str(&comment.line(0, room));
@@ -221,12 +222,10 @@ impl Page {
         self.source.push_str(&" ".repeat(self.indent));
     }
 
-    /// The column at which the page ends.
-    fn column(&self) -> usize {
-        match self.source.rsplit_once('\n') {
-            Some((_, line)) => width(line),
-            None => self.indent + width(&self.source),
-        }
+    /// The columns of the last line that hold something.
+    fn written(&self) -> usize {
+        let line = self.source.rsplit('\n').next().unwrap_or_default();
+        width(line.trim_start_matches(' '))
     }
 }
 
