@@ -143,11 +143,7 @@ impl Language {
             Recipe::RWrapper => Expression::Apply(
                 NixText::constant("pkgs.rWrapper.override"),
                 vec![Expression::Set {
-                    entries: vec![Entry::Binding {
-                        comments: Vec::new(),
-                        name: NixText::constant("packages"),
-                        value: members("pkgs", Some(&self.set)),
-                    }],
+                    entries: vec![Entry::binding("packages", members("pkgs", Some(&self.set)))],
                     spaced: false,
                 }],
             ),

@@ -14,6 +14,7 @@ mod nix;
 mod nixpkgs;
 mod remarks;
 mod template;
+mod wrapper;
 
 use crate::trace::Bytes;
 

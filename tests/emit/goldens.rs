@@ -238,6 +238,78 @@ fn a_library_that_was_only_opened_at_run_time_is_there_too() {
 }
 
 #[test]
+fn an_interpreter_finds_what_its_script_opens() {
+    let environment = run(RunKind::Script, &["./scan.py"])
+        .needs(Role::Interpreter, "python3", "run by ./scan.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported")
+        .needs(
+            Role::Dlopen,
+            "sqlite",
+            "libsqlite3.so.0, opened by /usr/bin/python3",
+        );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./scan.py
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [
+        (pkgs.symlinkJoin {
+          name = "interpreter-with-libraries";
+          paths = [
+            (pkgs.python3.withPackages (ps: [
+              ps.numpy # numpy was imported
+            ])) # run by ./scan.py
+          ];
+          nativeBuildInputs = [ pkgs.makeBinaryWrapper ];
+          libraryPath = pkgs.lib.makeLibraryPath [
+            pkgs.sqlite # libsqlite3.so.0, opened by /usr/bin/python3
+          ];
+          postBuild = ''
+            for program in $out/bin/*; do
+              wrapProgram $program --prefix LD_LIBRARY_PATH : $libraryPath
+            done
+          '';
+        })
+      ];
+    }
+    "#);
+}
+
+#[test]
+fn a_shell_script_that_starts_a_foreign_program_leaves_its_libraries_to_nix_ld() {
+    let environment = run(RunKind::Script, &["./start.sh"])
+        .needs(Role::Interpreter, "bash", "run by ./start.sh")
+        .implied_by("stdenv")
+        .needs(Role::Library, "zlib", "libz.so.1, needed by ./app");
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./start.sh
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      # For programs that Nix did not build; NixOS needs programs.nix-ld.enable = true.
+      env = {
+        NIX_LD = pkgs.stdenv.cc.bintools.dynamicLinker;
+        NIX_LD_LIBRARY_PATH = pkgs.lib.makeLibraryPath [
+          pkgs.zlib # libz.so.1, needed by ./app
+        ];
+      };
+    }
+    "#);
+}
+
+#[test]
 fn a_build_gets_a_compiler_and_finds_its_libraries() {
     let environment = run(RunKind::Build, &["make", "-j2"])
         .needs(Role::Command, "coreutils", "/usr/bin/install was run")

@@ -18,6 +18,8 @@ const SHORTEST_COMMENT: usize = 40;
 pub(crate) enum Expression {
     /// Anything that is never broken: a string, an attribute, a path.
     Atom(NixText),
+    /// A string in two single quotes, line by line; the lines need no escaping.
+    Lines(&'static [&'static str]),
     /// `[ … ]`
     List(Vec<Item>),
     /// `{ … }`
@@ -66,7 +68,26 @@ impl From<NixText> for Expression {
     }
 }
 
+impl Entry {
+    /// A binding without comments.
+    pub(crate) fn binding(name: &'static str, value: Expression) -> Self {
+        Self::Binding {
+            comments: Vec::new(),
+            name: NixText::constant(name),
+            value,
+        }
+    }
+}
+
 impl Expression {
+    /// The directories of these libraries, joined with colons.
+    pub(crate) fn library_path(libraries: Vec<Item>) -> Self {
+        Self::Apply(
+            NixText::constant("pkgs.lib.makeLibraryPath"),
+            vec![Self::List(libraries)],
+        )
+    }
+
     /// The source, when its first line begins at column `indent` and the following ones are
     /// indented by as much.
     pub(crate) fn source(&self, indent: usize) -> NixText {
@@ -82,6 +103,7 @@ impl Expression {
     fn on_one_line(&self) -> Option<String> {
         match self {
             Self::Atom(text) => Some(text.to_string()),
+            Self::Lines(_) => None,
             Self::List(items) => match items.as_slice() {
                 [] => Some("[ ]".to_owned()),
                 [
@@ -125,6 +147,17 @@ impl Page {
         }
         match expression {
             Expression::Atom(text) => self.source.push_str(text.as_str()),
+            Expression::Lines(lines) => {
+                self.source.push_str("''");
+                self.indented(|page| {
+                    for line in *lines {
+                        page.new_line();
+                        page.source.push_str(line);
+                    }
+                });
+                self.new_line();
+                self.source.push_str("''");
+            }
             Expression::List(items) => {
                 self.source.push('[');
                 self.indented(|page| {
