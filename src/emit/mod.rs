@@ -13,6 +13,7 @@ mod language;
 mod nix;
 mod nixpkgs;
 mod remarks;
+mod secrets;
 mod template;
 mod wrapper;
 
