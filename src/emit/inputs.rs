@@ -44,16 +44,21 @@ impl Inputs {
         uses.join_commands_to_linked();
         let mut packages = interpreters(&mut uses, &evidence);
         let mut loaded = items(&uses.loaded, Place::Loaded, &evidence);
-        if environment.kind == RunKind::Script && !packages.is_empty() && !loaded.is_empty() {
-            let interpreters = packages.into_values().flatten().collect();
-            let wrapper = with_libraries(interpreters, std::mem::take(&mut loaded));
-            packages = BTreeMap::from([(String::new(), vec![wrapper])]);
-        }
+        let wrap =
+            environment.kind == RunKind::Script && !packages.is_empty() && !loaded.is_empty();
+        let wrapper = wrap.then(|| {
+            let interpreters = std::mem::take(&mut packages);
+            with_libraries(
+                interpreters.into_values().flatten().collect(),
+                std::mem::take(&mut loaded),
+            )
+        });
         for (attr, uses) in &uses.packages {
             packages.insert((*attr).to_owned(), evidence.items(Place::Packages, uses));
         }
+        let packages = packages.into_values().flatten();
         Self {
-            packages: packages.into_values().flatten().collect(),
+            packages: wrapper.into_iter().chain(packages).collect(),
             build_inputs: items(&uses.build_inputs, Place::BuildInputs, &evidence),
             loaded,
         }

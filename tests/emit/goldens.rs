@@ -650,6 +650,21 @@ fn json_is_the_result_as_it_is() {
 }
 
 #[test]
+fn the_example_in_the_documentation_is_what_comes_out() {
+    let environment = run(RunKind::Script, &["./report.py"])
+        .needs(Role::Interpreter, "python3", "run by ./report.py")
+        .needs(Role::Command, "git", "run by ./report.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported")
+        .unresolved(
+            "/opt/acme/libacme.so.2",
+            "loaded by ./report.py at run time",
+            &["acme", "acme-sdk"],
+        );
+    let example = format!("```nix\n{}```\n", shell(&environment));
+    assert!(include_str!("../../docs/output.md").contains(&example));
+}
+
+#[test]
 fn the_same_environment_gives_the_same_bytes() {
     let environment = run(RunKind::Build, &["make"])
         .needs(Role::Library, "zlib", "linked")
