@@ -4,6 +4,7 @@ use super::Error;
 use super::nix::{Comment, Expression, NixText, WIDTH};
 use crate::trace::Bytes;
 use minijinja::{Value, context};
+use std::ffi::OsStr;
 
 /// Where `pkgs` comes from in a file that is used on its own. A pin is written as it was given;
 /// none is ever made up.
@@ -38,6 +39,25 @@ impl Nixpkgs {
         }
     }
 
+    /// Reads what a person says on the command line: `argument`, `<nixpkgs>`, the URL of a tarball,
+    /// a path (anything with a slash), or else a revision, branch or tag of NixOS/nixpkgs.
+    pub fn from_words(words: &OsStr) -> Self {
+        match words.to_str() {
+            Some("argument") => Self::Argument,
+            Some("<nixpkgs>") => Self::SearchPath,
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+                Self::Tarball {
+                    url: url.to_owned(),
+                    sha256: None,
+                }
+            }
+            Some(revision) if revision != "." && revision != ".." && is_git_name(revision) => {
+                Self::revision(revision, None)
+            }
+            _ => Self::Path(Bytes::from(words)),
+        }
+    }
+
     /// What `arguments.nix.jinja` needs to know.
     pub(super) fn for_template(&self) -> Result<Value, Error> {
         let text = Value::from_object;
@@ -54,6 +74,13 @@ impl Nixpkgs {
             Self::Tarball { url, sha256 } => tarball(url, sha256.as_deref()),
         })
     }
+}
+
+fn is_git_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 fn comment(text: &str) -> Option<Value> {

@@ -2,9 +2,10 @@
 //! to a derivation.
 
 use crate::nix::Nix;
-use crate::support::{Tell, derivation, parse, run};
+use crate::support::{STUB, Tell, derivation, parse, run};
 use nixtrace::emit::{Comments, Environment, Format, Nixpkgs, Options, Role, RunKind, render};
 use nixtrace::trace::Bytes;
+use std::ffi::OsStr;
 
 fn options() -> Options {
     Options {
@@ -590,6 +591,48 @@ fn a_path_is_a_path() {
         "pkgs ? import (/. + \"/srv/my nixpkgs\") {"
     );
     assert_eq!(line("a ${b}"), "pkgs ? import (./. + \"/a \\${b}\") {");
+}
+
+#[test]
+fn what_a_person_says_about_nixpkgs_is_understood() {
+    let said = |words: &str| Nixpkgs::from_words(OsStr::new(words));
+    let revision = "c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1";
+    assert_eq!(said(revision), Nixpkgs::revision(revision, None));
+    assert_eq!(said("nixos-25.11"), Nixpkgs::revision("nixos-25.11", None));
+    assert_eq!(said("./nixpkgs"), Nixpkgs::Path(Bytes::from("./nixpkgs")));
+    assert_eq!(said(".."), Nixpkgs::Path(Bytes::from("..")));
+    assert_eq!(said("argument"), Nixpkgs::Argument);
+    assert_eq!(said("<nixpkgs>"), Nixpkgs::SearchPath);
+    assert_eq!(
+        said("https://example.org/nixpkgs.tar.xz"),
+        Nixpkgs::Tarball {
+            url: "https://example.org/nixpkgs.tar.xz".to_owned(),
+            sha256: None,
+        }
+    );
+}
+
+#[test]
+fn a_file_is_complete_without_arguments() {
+    let Some(nix) = Nix::installed() else { return };
+    let environment = run(RunKind::Binary, &["jq"]).needs(Role::Command, "jq", "run");
+    let shell = |nixpkgs| {
+        let options = Options {
+            nixpkgs,
+            ..Options::default()
+        };
+        render(&environment, Format::Shell, &options).unwrap()
+    };
+    let by_search_path = nix
+        .instantiate(
+            &["-I", &format!("nixpkgs={STUB}")],
+            &shell(Nixpkgs::SearchPath),
+        )
+        .unwrap();
+    let by_path = nix
+        .instantiate(&[], &shell(Nixpkgs::Path(Bytes::from(STUB))))
+        .unwrap();
+    assert_eq!(by_search_path, by_path);
 }
 
 #[test]

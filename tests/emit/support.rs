@@ -100,10 +100,12 @@ fn scored(attrs: &[&str]) -> Vec<Scored> {
         .collect()
 }
 
+/// A package set that knows the attributes of the tests.
+pub(crate) const STUB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nix/stub.nix");
+
 /// The derivation that a file is for the stub package set, as Nix names it.
 pub(crate) fn derivation(nix: &Nix, source: &str) -> Result<String, String> {
-    let stub = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nix/stub.nix");
-    let pkgs = format!("import {stub} {{ config = {{ }}; overlays = [ ]; }}");
+    let pkgs = format!("import {STUB} {{ config = {{ }}; overlays = [ ]; }}");
     nix.instantiate(&["--arg", "pkgs", &pkgs], source)
 }
 
