@@ -16,7 +16,7 @@ impl Home {
     }
 
     /// The bytes with every mention of the home directory as `~`.
-    pub(crate) fn hidden(&self, bytes: &[u8]) -> Vec<u8> {
+    fn hidden(&self, bytes: &[u8]) -> Vec<u8> {
         let Some(home) = &self.0 else {
             return bytes.to_vec();
         };
@@ -32,6 +32,15 @@ impl Home {
         }
         shown.extend_from_slice(&bytes[done..]);
         shown
+    }
+
+    /// The path, as `~/…` when it lies in the home directory.
+    pub(crate) fn path(&self, path: &[u8]) -> Vec<u8> {
+        match self.0.as_deref().and_then(|home| path.strip_prefix(home)) {
+            Some([]) => b"~/".to_vec(),
+            Some(below @ [b'/', ..]) => [b"~", below].concat(),
+            _ => path.to_vec(),
+        }
     }
 
     /// The bytes for a comment: home as `~`, every other byte visible.
@@ -91,6 +100,15 @@ mod tests {
         check("/mnt/home/me/app", "/mnt/home/me/app");
         check("-I/mnt/home/me/app", "-I/mnt/home/me/app");
         check("/home/me.old /home/me/home/me", "/home/me.old ~/home/me");
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_path_can_be_the_home_directory() {
+        let home = Home::new(Some(&Bytes::from("/home/me")));
+        assert_eq!(home.path(b"/home/me"), b"~/");
+        assert_eq!(home.path(b"/home/me/a"), b"~/a");
+        assert_eq!(home.path(b"/home/me2/a"), b"/home/me2/a");
+        assert_eq!(home.path(b"/srv/a /home/me/b"), b"/srv/a /home/me/b");
     }
 
     #[test]

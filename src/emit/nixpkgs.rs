@@ -1,6 +1,7 @@
 //! Where an expression takes nixpkgs from.
 
 use super::Error;
+use super::home::Home;
 use super::nix::{Comment, Expression, NixText, WIDTH};
 use crate::trace::Bytes;
 use minijinja::{Value, context};
@@ -17,7 +18,8 @@ pub enum Nixpkgs {
     SearchPath,
     /// An argument without a default: the caller has to say which nixpkgs is meant.
     Argument,
-    /// A nixpkgs on this machine; relative paths are relative to the file that is written.
+    /// A nixpkgs on this machine; relative paths are relative to the file that is written, and one
+    /// below the home directory is written as `~/…`.
     Path(Bytes),
     /// A tarball of nixpkgs.
     Tarball {
@@ -59,7 +61,7 @@ impl Nixpkgs {
     }
 
     /// What `arguments.nix.jinja` needs to know.
-    pub(super) fn for_template(&self) -> Result<Value, Error> {
+    pub(super) fn for_template(&self, home: &Home) -> Result<Value, Error> {
         let text = Value::from_object;
         Ok(match self {
             Self::SearchPath => context! {
@@ -70,7 +72,9 @@ impl Nixpkgs {
             Self::Path(path) if !NixText::can_spell(path) => {
                 return Err(Error::NixpkgsPath(path.clone()));
             }
-            Self::Path(path) => context! { source => text(NixText::path(path)) },
+            Self::Path(path) => {
+                context! { source => text(NixText::path(&home.path(path))) }
+            }
             Self::Tarball { url, sha256 } => tarball(url, sha256.as_deref()),
         })
     }

@@ -1,6 +1,7 @@
 //! A shell.nix for each kind of run, word for word. Each is also what nixfmt prints, and evaluates
 //! to a derivation.
 
+use crate::conventions::follow_conventions;
 use crate::nix::Nix;
 use crate::support::{STUB, Tell, derivation, parse, run};
 use nixtrace::emit::{Comments, Environment, Format, Nixpkgs, Options, Role, RunKind, render};
@@ -31,7 +32,7 @@ fn shell_with(environment: &Environment, options: &Options) -> String {
     for text in [&text, &bare] {
         assert_eq!(&nixfmt_rs::format(text).unwrap(), text);
     }
-    assert!(!bare.contains("with ") && !bare.contains("rec "), "{bare}");
+    follow_conventions(&text);
     assert!(!text.contains("/home/me"), "{text}");
     if let Some(nix) = Nix::installed() {
         assert_eq!(parse(&nix, &text).unwrap(), parse(&nix, &bare).unwrap());
@@ -582,8 +583,13 @@ fn a_path_is_a_path() {
         line.trim().to_owned()
     };
     assert_eq!(line("/srv/nixpkgs//"), "pkgs ? import /srv/nixpkgs {");
+    assert_eq!(line("/home/me/nixpkgs"), "pkgs ? import ~/nixpkgs {");
     assert_eq!(line("../nixpkgs"), "pkgs ? import ../nixpkgs {");
     assert_eq!(line("nixpkgs"), "pkgs ? import ./nixpkgs {");
+    assert_eq!(
+        line("/home/me/my nixpkgs"),
+        "pkgs ? import (~/. + \"/my nixpkgs\") {"
+    );
     assert_eq!(line("."), "pkgs ? import ./. {");
     assert_eq!(line("/"), "pkgs ? import /. {");
     assert_eq!(

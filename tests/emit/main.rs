@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod conventions;
 mod goldens;
 #[path = "../nix/instantiate.rs"]
 mod nix;

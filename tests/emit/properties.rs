@@ -1,5 +1,6 @@
 //! What must be true of every environment, whatever bytes its names are made of.
 
+use crate::conventions::{follow_conventions, tokens};
 use crate::nix::Nix;
 use crate::support::parse;
 use nixtrace::emit::{
@@ -163,6 +164,17 @@ proptest! {
                 .map_err(|error| TestCaseError::fail(format!("{error:?}\n{text}")))?;
             prop_assert_eq!(formatted, text);
         }
+    }
+
+    #[test]
+    fn every_shell_follows_the_conventions_and_comments_are_only_comments(
+        environment in environment(),
+        nixpkgs in nixpkgs(),
+    ) {
+        let [explained, bare] = [Comments::Evidence, Comments::None]
+            .map(|comments| render(&environment, Format::Shell, &options(comments, &nixpkgs)).unwrap());
+        follow_conventions(&explained);
+        prop_assert_eq!(tokens(&explained), tokens(&bare));
     }
 
     #[test]

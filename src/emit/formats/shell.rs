@@ -24,7 +24,7 @@ impl Writer for Shell {
             "shell.nix.jinja",
             context! {
                 header,
-                nixpkgs => options.nixpkgs.for_template()?,
+                nixpkgs => options.nixpkgs.for_template(&home)?,
                 shell => Value::from_object(shell),
             },
         )
