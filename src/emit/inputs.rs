@@ -101,17 +101,19 @@ impl<'a> Uses<'a> {
             .filter(|package| matches!(package.role, Role::Interpreter | Role::Command))
             .map(|package| package.attr.as_str())
             .collect();
+        let mut languages: BTreeMap<&str, Option<Language>> = BTreeMap::new();
         let mut uses = Self::default();
         for package in listed() {
             if package.role == Role::Module
                 && let Some((set, member)) = package.attr.set_member()
-                && let Some(language) = Language::of_set(set)
+                && let Some(language) = languages.entry(set).or_insert_with(|| {
+                    Some(Language::of_set(set)?.with_interpreter_among(programs.iter().copied()))
+                })
             {
-                let language = language.with_interpreter_among(programs.iter().copied());
                 let modules = uses
                     .modules
                     .entry(language.interpreter().to_owned())
-                    .or_insert_with(|| (language, BTreeMap::new()));
+                    .or_insert_with(|| (language.clone(), BTreeMap::new()));
                 modules.1.entry(member).or_default().push(package);
             } else {
                 uses.list(place(environment.kind, package.role))

@@ -410,6 +410,20 @@ fn what_stayed_open_is_left_to_a_person() {
 }
 
 #[test]
+fn many_gaps_are_summed_up() {
+    let environment = (0..9).fold(run(RunKind::Binary, &["./app"]), |environment, number| {
+        environment.gap(&format!("gap {number}"), 1)
+    });
+    let text = shell(&environment);
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("Not seen"))
+        .collect();
+    assert_eq!(lines.len(), 6);
+    assert_eq!(lines[5], "# Not seen: 4 more things, see `-f json`");
+}
+
+#[test]
 fn hostile_names_stay_in_their_comment() {
     let environment = run(
         RunKind::Binary,
