@@ -1,8 +1,8 @@
 //! Where an expression takes nixpkgs from.
 
-use super::Error;
 use super::home::Home;
 use super::nix::{Comment, Expression, NixText, WIDTH};
+use super::{Comments, Error};
 use crate::trace::Bytes;
 use minijinja::{Value, context};
 use std::ffi::OsStr;
@@ -61,23 +61,56 @@ impl Nixpkgs {
     }
 
     /// What `arguments.nix.jinja` needs to know.
-    pub(super) fn for_template(&self, home: &Home) -> Result<Value, Error> {
+    pub(super) fn for_template(&self, comments: Comments, home: &Home) -> Result<Value, Error> {
+        let comment = match comments {
+            Comments::Evidence => self.advice(),
+            Comments::None => None,
+        }
+        .map(|comment| Value::from_object(NixText::comment(&comment)));
         let text = Value::from_object;
         Ok(match self {
-            Self::SearchPath => context! {
-                comment => comment("The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one."),
-                source => text(NixText::constant("<nixpkgs>")),
-            },
+            Self::SearchPath => {
+                context! { comment, source => text(NixText::constant("<nixpkgs>")) }
+            }
             Self::Argument => context! {},
             Self::Path(path) if !NixText::can_spell(path) => {
                 return Err(Error::NixpkgsPath(path.clone()));
             }
-            Self::Path(path) => {
-                context! { source => text(NixText::path(&home.path(path))) }
+            Self::Path(path) => context! { source => text(NixText::path(&home.path(path))) },
+            Self::Tarball { url, sha256 } => {
+                let url = NixText::string(url.as_bytes());
+                let fetched = fetched(&url);
+                let line = "pkgs ? import  {".len() + fetched.as_str().chars().count();
+                match sha256 {
+                    None if line <= WIDTH => context! { comment, source => text(fetched) },
+                    None => context! { comment, url => text(url) },
+                    Some(hash) => context! {
+                        url => text(url),
+                        sha256 => text(NixText::string(hash.as_bytes())),
+                    },
+                }
             }
-            Self::Tarball { url, sha256 } => tarball(url, sha256.as_deref()),
         })
     }
+
+    /// What a reader should know about a file without a full pin.
+    fn advice(&self) -> Option<Comment> {
+        match self {
+            Self::SearchPath => Comment::new(
+                "The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.",
+            ),
+            Self::Tarball { sha256: None, .. } => Comment::new(
+                "Not pinned by a hash: `nix-prefetch-url --unpack` prints the one to give `sha256`.",
+            ),
+            Self::Argument | Self::Path(_) | Self::Tarball { .. } => None,
+        }
+    }
+}
+
+/// `(fetchTarball "…")`
+fn fetched(url: &NixText) -> NixText {
+    let call = Expression::Apply(NixText::constant("fetchTarball"), vec![url.clone().into()]);
+    Expression::Parenthesised(Box::new(call)).source(0)
 }
 
 fn is_git_name(text: &str) -> bool {
@@ -85,33 +118,4 @@ fn is_git_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-}
-
-fn comment(text: &str) -> Option<Value> {
-    Some(Value::from_object(NixText::comment(&Comment::new(text)?)))
-}
-
-fn tarball(url: &str, sha256: Option<&str>) -> Value {
-    let url = NixText::string(url.as_bytes());
-    let comment = match sha256 {
-        Some(_) => None,
-        None => comment(
-            "Not pinned by a hash: `nix-prefetch-url --unpack` prints the one to give `sha256`.",
-        ),
-    };
-    let short = Expression::Parenthesised(Box::new(Expression::Apply(
-        NixText::constant("fetchTarball"),
-        vec![url.clone().into()],
-    )))
-    .source(0);
-    let line = "pkgs ? import  {".len() + short.as_str().chars().count();
-    if sha256.is_none() && line <= WIDTH {
-        context! { comment, source => Value::from_object(short) }
-    } else {
-        context! {
-            comment,
-            url => Value::from_object(url),
-            sha256 => sha256.map(|hash| Value::from_object(NixText::string(hash.as_bytes()))),
-        }
-    }
 }

@@ -526,6 +526,36 @@ fn a_script_of_standard_tools_says_that_they_come_with_stdenv() {
     "#);
 }
 
+#[test]
+fn without_comments_only_what_is_to_be_done_remains() {
+    let environment = run(RunKind::Script, &["./report.py"])
+        .ended(3)
+        .needs(Role::Interpreter, "python3", "run by ./report.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported")
+        .unresolved("/opt/libacme.so", "loaded by ./report.py", &["acme"])
+        .gap("io_uring was refused", 3);
+    let options = Options {
+        comments: Comments::None,
+        ..options()
+    };
+    insta::assert_snapshot!(shell_with(&environment, &options), @r#"
+    {
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [ (pkgs.python3.withPackages (ps: [ ps.numpy ])) ];
+
+      # TODO nixtrace: no certain package for /opt/libacme.so
+      #   loaded by ./report.py
+      #   perhaps pkgs.acme
+    }
+    "#);
+}
+
 fn jq_from(nixpkgs: Nixpkgs) -> String {
     let environment =
         run(RunKind::Binary, &["jq", "."]).needs(Role::Command, "jq", "/usr/bin/jq was run");

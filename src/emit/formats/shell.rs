@@ -24,7 +24,7 @@ impl Writer for Shell {
             "shell.nix.jinja",
             context! {
                 header,
-                nixpkgs => options.nixpkgs.for_template(&home)?,
+                nixpkgs => options.nixpkgs.for_template(options.comments, &home)?,
                 shell => Value::from_object(shell),
             },
         )
