@@ -9,20 +9,22 @@ use std::borrow::Cow;
 /// What stands for a secret.
 const HIDDEN: &str = "…";
 
-/// Words that make a name the name of a secret, in lower case, `-` and `_` left out.
-const SECRET_WORDS: [&str; 11] = [
-    "accesskey",
-    "apikey",
+/// A word that ends so makes a name the name of a secret (`--token`, `accessToken`, but not
+/// `--tokenizer`).
+const SECRET_WORDS: [&str; 9] = [
     "authorization",
     "cookie",
     "credential",
+    "credentials",
     "passphrase",
     "passwd",
     "password",
     "secret",
-    "signature",
     "token",
 ];
+
+/// The same for words that may be written apart (`--api-key`).
+const SECRET_PAIRS: [&str; 3] = ["accesskey", "apikey", "secretkey"];
 
 /// What such a name ends in when its value is only where to find the secret.
 const PLACES: [&str; 5] = ["file", "path", "dir", "stdin", "command"];
@@ -135,13 +137,16 @@ fn without_url_secrets(argument: &str) -> Cow<'_, str> {
 }
 
 fn is_secret(name: &str) -> bool {
-    let name: String = name
-        .chars()
-        .filter(|character| !matches!(character, '-' | '_'))
-        .map(|character| character.to_ascii_lowercase())
-        .collect();
-    SECRET_WORDS.iter().any(|word| name.contains(word))
-        && !PLACES.iter().any(|place| name.ends_with(place))
+    let name = name.to_ascii_lowercase();
+    let words: Vec<&str> = name.split(['-', '_']).collect();
+    let of_a_secret = words
+        .iter()
+        .any(|word| SECRET_WORDS.iter().any(|secret| word.ends_with(secret)))
+        || SECRET_PAIRS
+            .iter()
+            .any(|pair| words.concat().contains(pair));
+    let of_its_place = words.last().is_some_and(|last| PLACES.contains(last));
+    of_a_secret && !of_its_place
 }
 
 fn is_of_token(character: char) -> bool {
@@ -175,6 +180,10 @@ mod tests {
         );
         check(&["app", "--api-key=abc"], &["app", "--api-key=…"]);
         check(
+            &["app", "--accessToken", "x", "--aws-secret-access-key", "y"],
+            &["app", "--accessToken", "…", "--aws-secret-access-key", "…"],
+        );
+        check(
             &["env", "DB_PASSWORD=x", "A=b"],
             &["env", "DB_PASSWORD=…", "A=b"],
         );
@@ -189,6 +198,10 @@ mod tests {
         check(
             &["app", "--password-file", "/run/pw"],
             &["app", "--password-file", "/run/pw"],
+        );
+        check(
+            &["app", "--tokenizer", "bert", "--max-tokens", "9"],
+            &["app", "--tokenizer", "bert", "--max-tokens", "9"],
         );
         check(
             &["app", "--token", "--verbose"],
