@@ -1,13 +1,18 @@
 //! A command as a person would type it, for a comment.
 
 use super::home::Home;
+use super::secrets::without_secrets;
 use crate::trace::Bytes;
 
-/// The arguments on one line, quoted as a shell wants them.
+/// The arguments on one line, quoted as a shell wants them, secrets hidden.
 pub(crate) fn command_line(arguments: &[Bytes], home: &Home) -> String {
-    let words: Vec<String> = arguments
+    let shown = arguments
         .iter()
-        .map(|argument| word(&home.shown(argument)))
+        .map(|argument| home.shown(argument))
+        .collect();
+    let words: Vec<String> = without_secrets(shown)
+        .iter()
+        .map(|argument| word(argument))
         .collect();
     words.join(" ")
 }
@@ -21,7 +26,7 @@ fn word(text: &str) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "_-./:=@%+,".contains(character);
+    let plain = |character: char| character.is_alphanumeric() || "_-./:=@%+,…".contains(character);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {

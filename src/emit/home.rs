@@ -16,33 +16,55 @@ impl Home {
     }
 
     /// The bytes with every mention of the home directory as `~`.
-    pub(crate) fn hidden(&self, bytes: &[u8]) -> Vec<u8> {
+    fn hidden(&self, bytes: &[u8]) -> Vec<u8> {
         let Some(home) = &self.0 else {
             return bytes.to_vec();
         };
         let mut shown = Vec::with_capacity(bytes.len());
-        let mut rest = bytes;
-        while let Some(at) = rest.find(home) {
-            let (before, after) = (&rest[..at], &rest[at + home.len()..]);
-            // `/mnt/home/me` and `/home/me2` only look like `/home/me`.
-            let begins = !shown
-                .last_chunk::<1>()
-                .filter(|_| at == 0)
-                .or(before.last_chunk())
-                .is_some_and(|[byte]| continues_a_name(*byte));
-            let ends = !after.first().copied().is_some_and(continues_a_name);
-            shown.extend_from_slice(before);
-            shown.extend_from_slice(if begins && ends { b"~" } else { home });
-            rest = after;
+        let mut done = 0;
+        for start in bytes.find_iter(home) {
+            let end = start + home.len();
+            if start >= done && stands_alone(&bytes[..start], &bytes[end..]) {
+                shown.extend_from_slice(&bytes[done..start]);
+                shown.push(b'~');
+                done = end;
+            }
         }
-        shown.extend_from_slice(rest);
+        shown.extend_from_slice(&bytes[done..]);
         shown
+    }
+
+    /// The path, as `~/…` when it lies in the home directory.
+    pub(crate) fn path(&self, path: &[u8]) -> Vec<u8> {
+        match self.0.as_deref().and_then(|home| path.strip_prefix(home)) {
+            Some([]) => b"~/".to_vec(),
+            Some(below @ [b'/', ..]) => [b"~", below].concat(),
+            _ => path.to_vec(),
+        }
     }
 
     /// The bytes for a comment: home as `~`, every other byte visible.
     pub(crate) fn shown(&self, bytes: &[u8]) -> String {
         visible(&self.hidden(bytes))
     }
+}
+
+/// Whether what lies between the two is a whole path or the beginning of one: `/mnt/home/me` and
+/// `/home/me2` only look like `/home/me`.
+fn stands_alone(before: &[u8], after: &[u8]) -> bool {
+    let word_starts = before
+        .iter()
+        .rposition(|&byte| !continues_a_name(byte) && byte != b'/')
+        .map_or(0, |at| at + 1);
+    let word = &before[word_starts..];
+    // The compiler's `-I/home/me/include` has the path at once after the letter.
+    let begins = word.is_empty() || word.starts_with(b"-") && !word.contains(&b'/');
+    let ends = match after {
+        [b'.', next, ..] => !continues_a_name(*next),
+        [b'.'] | [] => true,
+        [next, ..] => !continues_a_name(*next),
+    };
+    begins && ends
 }
 
 fn continues_a_name(byte: u8) -> bool {
@@ -76,7 +98,17 @@ mod tests {
     fn a_path_that_only_contains_the_same_letters_is_left_alone() {
         check("/home/me2/app", "/home/me2/app");
         check("/mnt/home/me/app", "/mnt/home/me/app");
+        check("-I/mnt/home/me/app", "-I/mnt/home/me/app");
         check("/home/me.old /home/me/home/me", "/home/me.old ~/home/me");
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_path_can_be_the_home_directory() {
+        let home = Home::new(Some(&Bytes::from("/home/me")));
+        assert_eq!(home.path(b"/home/me"), b"~/");
+        assert_eq!(home.path(b"/home/me/a"), b"~/a");
+        assert_eq!(home.path(b"/home/me2/a"), b"/home/me2/a");
+        assert_eq!(home.path(b"/srv/a /home/me/b"), b"/srv/a /home/me/b");
     }
 
     #[test]

@@ -6,13 +6,14 @@
 use super::home::Home;
 use super::language::Language;
 use super::nix::{Comment, Expression, Item, NixText};
+use super::wrapper::with_libraries;
 use super::{Comments, Environment, Package, Role, RunKind};
 use crate::resolve::{AttrPath, Output};
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The lists of a shell, each sorted by attribute.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Inputs {
     /// Programs, interpreters with their modules, and data.
     pub(crate) packages: Vec<Item>,
@@ -22,9 +23,10 @@ pub(crate) struct Inputs {
     pub(crate) loaded: Vec<Item>,
 }
 
-/// A list that an attribute can be in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A list that an attribute can be in; interpreters join the packages in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
+    Interpreters,
     Packages,
     BuildInputs,
     Loaded,
@@ -38,90 +40,27 @@ impl Inputs {
             comments,
             home,
         };
-        let mut uses: BTreeMap<Place, BTreeMap<&AttrPath, Vec<&Package>>> = BTreeMap::new();
-        let mut modules: Vec<(Language, &str, &Package)> = Vec::new();
-        let listed: Vec<&Package> = environment
-            .packages
-            .iter()
-            .filter(|package| package.implied.is_none())
-            .collect();
-        let interpreters: BTreeSet<&str> = listed
-            .iter()
-            .filter(|package| matches!(package.role, Role::Interpreter | Role::Command))
-            .map(|package| package.attr.as_str())
-            .collect();
-        for &package in &listed {
-            let language = package.attr.set_member().and_then(|(set, member)| {
-                let language =
-                    Language::of_set(set)?.with_interpreter_among(interpreters.iter().copied());
-                Some((language, member))
-            });
-            match language {
-                Some((language, member)) if package.role == Role::Module => {
-                    modules.push((language, member, package));
-                }
-                _ => uses
-                    .entry(place(environment.kind, package.role))
-                    .or_default()
-                    .entry(&package.attr)
-                    .or_default()
-                    .push(package),
-            }
+        let mut uses = Uses::of(environment);
+        uses.join_commands_to_linked();
+        let mut packages = interpreters(&mut uses, &evidence);
+        let mut loaded = items(&uses.loaded, Place::Loaded, &evidence);
+        let wrap =
+            environment.kind == RunKind::Script && !packages.is_empty() && !loaded.is_empty();
+        let wrapper = wrap.then(|| {
+            let interpreters = std::mem::take(&mut packages);
+            with_libraries(
+                interpreters.into_values().flatten().collect(),
+                std::mem::take(&mut loaded),
+            )
+        });
+        for (attr, uses) in &uses.packages {
+            packages.insert((*attr).to_owned(), evidence.items(Place::Packages, uses));
         }
-
-        let mut packages: BTreeMap<String, Vec<Item>> = BTreeMap::new();
-        for (language, members) in by_language(&modules) {
-            // The environment is the interpreter, with its modules.
-            let interpreter = uses
-                .get_mut(&Place::Packages)
-                .and_then(|plain| {
-                    let attr = plain
-                        .keys()
-                        .find(|attr| attr.as_str() == language.interpreter())?;
-                    let attr = *attr;
-                    plain.remove(attr)
-                })
-                .unwrap_or_default();
-            let members = members
-                .into_iter()
-                .map(|(member, uses)| (member, evidence.comment(&uses)))
-                .collect();
-            packages.insert(
-                language.interpreter().to_owned(),
-                vec![Item {
-                    value: language.environment(&members),
-                    comment: evidence.comment(&interpreter),
-                }],
-            );
-        }
-
-        // `buildInputs` puts a package's programs on PATH as `packages` does, so a package that is
-        // linked is not listed a second time for its commands.
-        let linked: Vec<&AttrPath> = uses
-            .get(&Place::BuildInputs)
-            .map(|linked| linked.keys().copied().collect())
-            .unwrap_or_default();
-        for attr in linked {
-            let run = uses
-                .get_mut(&Place::Packages)
-                .and_then(|plain| plain.remove(attr));
-            if let (Some(run), Some(linked)) = (run, uses.get_mut(&Place::BuildInputs)) {
-                linked.entry(attr).or_default().extend(run);
-            }
-        }
-
-        let mut items = |place: Place| -> BTreeMap<String, Vec<Item>> {
-            uses.remove(&place)
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(attr, uses)| (attr.to_string(), evidence.items(place, attr, &uses)))
-                .collect()
-        };
-        packages.extend(items(Place::Packages));
+        let packages = packages.into_values().flatten();
         Self {
-            packages: packages.into_values().flatten().collect(),
-            build_inputs: items(Place::BuildInputs).into_values().flatten().collect(),
-            loaded: items(Place::Loaded).into_values().flatten().collect(),
+            packages: wrapper.into_iter().chain(packages).collect(),
+            build_inputs: items(&uses.build_inputs, Place::BuildInputs, &evidence),
+            loaded,
         }
     }
 }
@@ -139,31 +78,110 @@ pub(crate) fn compiler_ran(environment: &Environment) -> bool {
         })
 }
 
+type ByAttribute<'a> = BTreeMap<&'a str, Vec<&'a Package>>;
+
+/// What each list is made from.
+#[derive(Default)]
+struct Uses<'a> {
+    interpreters: ByAttribute<'a>,
+    packages: ByAttribute<'a>,
+    build_inputs: ByAttribute<'a>,
+    loaded: ByAttribute<'a>,
+    /// The modules of each interpreter, by the interpreter's attribute.
+    modules: BTreeMap<String, (Language, ByAttribute<'a>)>,
+}
+
+impl<'a> Uses<'a> {
+    fn of(environment: &'a Environment) -> Self {
+        let listed = || {
+            let packages = environment.packages.iter();
+            packages.filter(|package| package.implied.is_none())
+        };
+        let programs: BTreeSet<&str> = listed()
+            .filter(|package| matches!(package.role, Role::Interpreter | Role::Command))
+            .map(|package| package.attr.as_str())
+            .collect();
+        let mut languages: BTreeMap<&str, Option<Language>> = BTreeMap::new();
+        let mut uses = Self::default();
+        for package in listed() {
+            if package.role == Role::Module
+                && let Some((set, member)) = package.attr.set_member()
+                && let Some(language) = languages.entry(set).or_insert_with(|| {
+                    Some(Language::of_set(set)?.with_interpreter_among(programs.iter().copied()))
+                })
+            {
+                let modules = uses
+                    .modules
+                    .entry(language.interpreter().to_owned())
+                    .or_insert_with(|| (language.clone(), BTreeMap::new()));
+                modules.1.entry(member).or_default().push(package);
+            } else {
+                uses.list(place(environment.kind, package.role))
+                    .entry(package.attr.as_str())
+                    .or_default()
+                    .push(package);
+            }
+        }
+        uses
+    }
+
+    fn list(&mut self, place: Place) -> &mut ByAttribute<'a> {
+        match place {
+            Place::Interpreters => &mut self.interpreters,
+            Place::Packages => &mut self.packages,
+            Place::BuildInputs => &mut self.build_inputs,
+            Place::Loaded => &mut self.loaded,
+        }
+    }
+
+    /// A shell without `strictDeps` has the programs of `buildInputs` on PATH too, so a package
+    /// that is linked is not listed a second time for its commands.
+    fn join_commands_to_linked(&mut self) {
+        for (attr, linked) in &mut self.build_inputs {
+            linked.extend(self.packages.remove(attr).into_iter().flatten());
+        }
+    }
+}
+
 fn place(kind: RunKind, role: Role) -> Place {
     match (role, kind) {
-        (Role::Interpreter | Role::Command | Role::Module | Role::Data, _) => Place::Packages,
-        (Role::Library | Role::Dlopen, RunKind::Binary) => Place::Loaded,
+        (Role::Interpreter, _) => Place::Interpreters,
+        (Role::Command | Role::Module | Role::Data, _) => Place::Packages,
+        (Role::Library | Role::Dlopen, RunKind::Binary | RunKind::Script) => Place::Loaded,
         (Role::Library | Role::Dlopen | Role::Header | Role::PkgConfig, _) => Place::BuildInputs,
     }
 }
 
-type Members<'a> = BTreeMap<&'a str, Vec<&'a Package>>;
+fn items(uses: &ByAttribute<'_>, place: Place, evidence: &Evidence<'_>) -> Vec<Item> {
+    uses.values()
+        .flat_map(|uses| evidence.items(place, uses))
+        .collect()
+}
 
-/// The modules of each interpreter.
-fn by_language<'a>(
-    modules: &'a [(Language, &'a str, &'a Package)],
-) -> Vec<(&'a Language, Members<'a>)> {
-    let mut languages: BTreeMap<&str, (&Language, Members<'a>)> = BTreeMap::new();
-    for (language, member, package) in modules {
-        languages
-            .entry(language.interpreter())
-            .or_insert_with(|| (language, BTreeMap::new()))
-            .1
-            .entry(member)
-            .or_default()
-            .push(package);
+/// Takes the interpreters out of the packages, each as one item with its modules.
+fn interpreters(uses: &mut Uses<'_>, evidence: &Evidence<'_>) -> BTreeMap<String, Vec<Item>> {
+    let mut interpreters = BTreeMap::new();
+    for (interpreter, (language, modules)) in std::mem::take(&mut uses.modules) {
+        let reasons = [&mut uses.interpreters, &mut uses.packages]
+            .into_iter()
+            .filter_map(|list| list.remove(interpreter.as_str()))
+            .flatten()
+            .collect::<Vec<_>>();
+        let modules = modules
+            .into_iter()
+            .map(|(module, uses)| (module, evidence.comment(&uses)))
+            .collect();
+        let item = Item {
+            value: language.environment(&modules),
+            comment: evidence.comment(&reasons),
+        };
+        interpreters.insert(interpreter, vec![item]);
     }
-    languages.into_values().collect()
+    for (attr, mut plain) in std::mem::take(&mut uses.interpreters) {
+        plain.extend(uses.packages.remove(attr).into_iter().flatten());
+        interpreters.insert(attr.to_owned(), evidence.items(Place::Packages, &plain));
+    }
+    interpreters
 }
 
 /// Says why something is listed.
@@ -174,7 +192,7 @@ struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// The items for an attribute: as it is, and where an output would not come with that, the
+    /// The items for the uses of one attribute: the attribute as it is, and where an output would not come with that, the
     /// output.
     ///
     /// `mkDerivation` takes the `dev` output of what it is given, or else `out`, and the hook of
@@ -182,22 +200,22 @@ impl Evidence<'_> {
     /// So the plain attribute brings `bin`, `lib`, `dev` and `out`. What remains are outputs of
     /// other names, and the compiler, which must not come along with its library;
     /// `makeLibraryPath` picks that one's `lib` itself, as it does for every package.
-    fn items(&self, place: Place, attr: &AttrPath, uses: &[&Package]) -> Vec<Item> {
-        let mut by_output: BTreeMap<Option<&Output>, Vec<&Package>> = BTreeMap::new();
+    fn items(&self, place: Place, uses: &[&Package]) -> Vec<Item> {
+        let mut by_output: BTreeMap<(&AttrPath, Option<&Output>), Vec<&Package>> = BTreeMap::new();
         for &package in uses {
             let explicit = match package.output.0.as_str() {
-                "lib" => place != Place::Loaded && attr.as_str() == "stdenv.cc.cc",
+                "lib" => place != Place::Loaded && package.attr.as_str() == "stdenv.cc.cc",
                 "out" | "bin" | "dev" => false,
                 _ => true,
             };
             by_output
-                .entry(explicit.then_some(&package.output))
+                .entry((&package.attr, explicit.then_some(&package.output)))
                 .or_default()
                 .push(package);
         }
         by_output
             .into_iter()
-            .map(|(output, uses)| Item {
+            .map(|((attr, output), uses)| Item {
                 value: match output {
                     None => NixText::select("pkgs", attr).into(),
                     Some(output) => output_of(attr, output),

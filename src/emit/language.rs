@@ -143,11 +143,7 @@ impl Language {
             Recipe::RWrapper => Expression::Apply(
                 NixText::constant("pkgs.rWrapper.override"),
                 vec![Expression::Set {
-                    entries: vec![Entry::Binding {
-                        comments: Vec::new(),
-                        name: NixText::constant("packages"),
-                        value: members("pkgs", Some(&self.set)),
-                    }],
+                    entries: vec![Entry::binding("packages", members("pkgs", Some(&self.set)))],
                     spaced: false,
                 }],
             ),
@@ -161,4 +157,58 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     text.strip_prefix(start)?
         .strip_suffix(end)
         .filter(|version| version.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(set: &str, expected: Option<&str>) {
+        let language = Language::of_set(set);
+        assert_eq!(language.as_ref().map(Language::interpreter), expected);
+    }
+
+    #[test]
+    fn a_package_set_belongs_to_the_interpreter_that_nixpkgs_gives_it() {
+        check("python3Packages", Some("python3"));
+        check("python312Packages", Some("python312"));
+        check("pypy3Packages", Some("pypy3"));
+        check("perlPackages", Some("perl"));
+        check("perl538Packages", Some("perl538"));
+        check("rubyPackages", Some("ruby"));
+        check("rubyPackages_3_3", Some("ruby_3_3"));
+        check("luaPackages", Some("lua"));
+        check("lua51Packages", Some("lua5_1"));
+        check("luajitPackages", Some("luajit"));
+        check("octavePackages", Some("octave"));
+        check("rPackages", Some("R"));
+        check("haskellPackages", Some("ghc"));
+    }
+
+    #[test]
+    fn the_members_of_other_sets_are_listed_one_by_one() {
+        check("ocamlPackages", None);
+        check("nodePackages", None);
+        check("pythonicPackages", None);
+        check("gnome", None);
+    }
+
+    #[test]
+    fn the_interpreter_that_ran_stands_in_for_the_default_one() {
+        let interpreter = |set: &str, listed: &[&str]| {
+            let language = Language::of_set(set).unwrap();
+            let language = language.with_interpreter_among(listed.iter().copied());
+            language.interpreter().to_owned()
+        };
+        assert_eq!(interpreter("python3Packages", &["python311"]), "python311");
+        assert_eq!(interpreter("python3Packages", &["git", "perl"]), "python3");
+        assert_eq!(interpreter("python3Packages", &["python-qt"]), "python3");
+        assert_eq!(interpreter("luaPackages", &["luajit"]), "luajit");
+        // With two, neither is more likely than the other.
+        assert_eq!(
+            interpreter("python3Packages", &["python311", "python312"]),
+            "python3"
+        );
+    }
 }

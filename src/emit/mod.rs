@@ -13,7 +13,9 @@ mod language;
 mod nix;
 mod nixpkgs;
 mod remarks;
+mod secrets;
 mod template;
+mod wrapper;
 
 use crate::trace::Bytes;
 

@@ -15,6 +15,9 @@ pub(crate) type Lines = Vec<(usize, Comment)>;
 /// No more candidates than these are named for one open question.
 const CANDIDATES: usize = 5;
 
+/// No more kinds of things that could not be seen than these are told.
+const GAPS: usize = 5;
+
 /// The lines above the expression.
 pub(crate) fn header(environment: &Environment, home: &Home) -> Vec<Comment> {
     let command = command_line(&environment.command, home);
@@ -26,7 +29,7 @@ pub(crate) fn header(environment: &Environment, home: &Home) -> Vec<Comment> {
             "Its exit status was {status}: it may need more than was seen here."
         ));
     }
-    for gap in &environment.gaps {
+    for gap in environment.gaps.iter().take(GAPS) {
         let times = match gap.count {
             0 | 1 => String::new(),
             count => format!(" ({count} times)"),
@@ -35,6 +38,10 @@ pub(crate) fn header(environment: &Environment, home: &Home) -> Vec<Comment> {
             "Not seen: {}{times}",
             home.shown(gap.detail.as_bytes())
         ));
+    }
+    if environment.gaps.len() > GAPS {
+        let more = environment.gaps.len() - GAPS;
+        lines.push(format!("Not seen: {more} more things, see `-f json`"));
     }
     lines.iter().filter_map(|line| Comment::new(line)).collect()
 }

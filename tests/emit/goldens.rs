@@ -1,9 +1,12 @@
 //! A shell.nix for each kind of run, word for word. Each is also what nixfmt prints, and evaluates
 //! to a derivation.
 
-use crate::support::{Nix, Tell, run};
+use crate::conventions::follow_conventions;
+use crate::nix::Nix;
+use crate::support::{STUB, Tell, derivation, parse, run};
 use nixtrace::emit::{Comments, Environment, Format, Nixpkgs, Options, Role, RunKind, render};
 use nixtrace::trace::Bytes;
+use std::ffi::OsStr;
 
 fn options() -> Options {
     Options {
@@ -29,11 +32,11 @@ fn shell_with(environment: &Environment, options: &Options) -> String {
     for text in [&text, &bare] {
         assert_eq!(&nixfmt_rs::format(text).unwrap(), text);
     }
-    assert!(!bare.contains("with ") && !bare.contains("rec "), "{bare}");
+    follow_conventions(&text);
     assert!(!text.contains("/home/me"), "{text}");
     if let Some(nix) = Nix::installed() {
-        assert_eq!(nix.parse(&text).unwrap(), nix.parse(&bare).unwrap());
-        let derivation = nix.derivation(&text).unwrap();
+        assert_eq!(parse(&nix, &text).unwrap(), parse(&nix, &bare).unwrap());
+        let derivation = derivation(&nix, &text).unwrap();
         assert!(derivation.trim_end().ends_with("-nix-shell.drv"));
     }
     text
@@ -237,6 +240,78 @@ fn a_library_that_was_only_opened_at_run_time_is_there_too() {
 }
 
 #[test]
+fn an_interpreter_finds_what_its_script_opens() {
+    let environment = run(RunKind::Script, &["./scan.py"])
+        .needs(Role::Interpreter, "python3", "run by ./scan.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported")
+        .needs(
+            Role::Dlopen,
+            "sqlite",
+            "libsqlite3.so.0, opened by /usr/bin/python3",
+        );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./scan.py
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [
+        (pkgs.symlinkJoin {
+          name = "interpreter-with-libraries";
+          paths = [
+            (pkgs.python3.withPackages (ps: [
+              ps.numpy # numpy was imported
+            ])) # run by ./scan.py
+          ];
+          nativeBuildInputs = [ pkgs.makeBinaryWrapper ];
+          libraryPath = pkgs.lib.makeLibraryPath [
+            pkgs.sqlite # libsqlite3.so.0, opened by /usr/bin/python3
+          ];
+          postBuild = ''
+            for program in $out/bin/*; do
+              wrapProgram $program --prefix LD_LIBRARY_PATH : $libraryPath
+            done
+          '';
+        })
+      ];
+    }
+    "#);
+}
+
+#[test]
+fn a_shell_script_that_starts_a_foreign_program_leaves_its_libraries_to_nix_ld() {
+    let environment = run(RunKind::Script, &["./start.sh"])
+        .needs(Role::Interpreter, "bash", "run by ./start.sh")
+        .implied_by("stdenv")
+        .needs(Role::Library, "zlib", "libz.so.1, needed by ./app");
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./start.sh
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      # For programs that Nix did not build; NixOS needs programs.nix-ld.enable = true.
+      env = {
+        NIX_LD = pkgs.stdenv.cc.bintools.dynamicLinker;
+        NIX_LD_LIBRARY_PATH = pkgs.lib.makeLibraryPath [
+          pkgs.zlib # libz.so.1, needed by ./app
+        ];
+      };
+    }
+    "#);
+}
+
+#[test]
 fn a_build_gets_a_compiler_and_finds_its_libraries() {
     let environment = run(RunKind::Build, &["make", "-j2"])
         .needs(Role::Command, "coreutils", "/usr/bin/install was run")
@@ -332,6 +407,20 @@ fn what_stayed_open_is_left_to_a_person() {
       #   perhaps pkgs.libxcrypt
     }
     "#);
+}
+
+#[test]
+fn many_gaps_are_summed_up() {
+    let environment = (0..9).fold(run(RunKind::Binary, &["./app"]), |environment, number| {
+        environment.gap(&format!("gap {number}"), 1)
+    });
+    let text = shell(&environment);
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("Not seen"))
+        .collect();
+    assert_eq!(lines.len(), 6);
+    assert_eq!(lines[5], "# Not seen: 4 more things, see `-f json`");
 }
 
 #[test]
@@ -437,6 +526,36 @@ fn a_script_of_standard_tools_says_that_they_come_with_stdenv() {
     "#);
 }
 
+#[test]
+fn without_comments_only_what_is_to_be_done_remains() {
+    let environment = run(RunKind::Script, &["./report.py"])
+        .ended(3)
+        .needs(Role::Interpreter, "python3", "run by ./report.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported")
+        .unresolved("/opt/libacme.so", "loaded by ./report.py", &["acme"])
+        .gap("io_uring was refused", 3);
+    let options = Options {
+        comments: Comments::None,
+        ..options()
+    };
+    insta::assert_snapshot!(shell_with(&environment, &options), @r#"
+    {
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [ (pkgs.python3.withPackages (ps: [ ps.numpy ])) ];
+
+      # TODO nixtrace: no certain package for /opt/libacme.so
+      #   loaded by ./report.py
+      #   perhaps pkgs.acme
+    }
+    "#);
+}
+
 fn jq_from(nixpkgs: Nixpkgs) -> String {
     let environment =
         run(RunKind::Binary, &["jq", "."]).needs(Role::Command, "jq", "/usr/bin/jq was run");
@@ -508,8 +627,13 @@ fn a_path_is_a_path() {
         line.trim().to_owned()
     };
     assert_eq!(line("/srv/nixpkgs//"), "pkgs ? import /srv/nixpkgs {");
+    assert_eq!(line("/home/me/nixpkgs"), "pkgs ? import ~/nixpkgs {");
     assert_eq!(line("../nixpkgs"), "pkgs ? import ../nixpkgs {");
     assert_eq!(line("nixpkgs"), "pkgs ? import ./nixpkgs {");
+    assert_eq!(
+        line("/home/me/my nixpkgs"),
+        "pkgs ? import (~/. + \"/my nixpkgs\") {"
+    );
     assert_eq!(line("."), "pkgs ? import ./. {");
     assert_eq!(line("/"), "pkgs ? import /. {");
     assert_eq!(
@@ -517,6 +641,48 @@ fn a_path_is_a_path() {
         "pkgs ? import (/. + \"/srv/my nixpkgs\") {"
     );
     assert_eq!(line("a ${b}"), "pkgs ? import (./. + \"/a \\${b}\") {");
+}
+
+#[test]
+fn what_a_person_says_about_nixpkgs_is_understood() {
+    let said = |words: &str| Nixpkgs::from_words(OsStr::new(words));
+    let revision = "c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1";
+    assert_eq!(said(revision), Nixpkgs::revision(revision, None));
+    assert_eq!(said("nixos-25.11"), Nixpkgs::revision("nixos-25.11", None));
+    assert_eq!(said("./nixpkgs"), Nixpkgs::Path(Bytes::from("./nixpkgs")));
+    assert_eq!(said(".."), Nixpkgs::Path(Bytes::from("..")));
+    assert_eq!(said("argument"), Nixpkgs::Argument);
+    assert_eq!(said("<nixpkgs>"), Nixpkgs::SearchPath);
+    assert_eq!(
+        said("https://example.org/nixpkgs.tar.xz"),
+        Nixpkgs::Tarball {
+            url: "https://example.org/nixpkgs.tar.xz".to_owned(),
+            sha256: None,
+        }
+    );
+}
+
+#[test]
+fn a_file_is_complete_without_arguments() {
+    let Some(nix) = Nix::installed() else { return };
+    let environment = run(RunKind::Binary, &["jq"]).needs(Role::Command, "jq", "run");
+    let shell = |nixpkgs| {
+        let options = Options {
+            nixpkgs,
+            ..Options::default()
+        };
+        render(&environment, Format::Shell, &options).unwrap()
+    };
+    let by_search_path = nix
+        .instantiate(
+            &["-I", &format!("nixpkgs={STUB}")],
+            &shell(Nixpkgs::SearchPath),
+        )
+        .unwrap();
+    let by_path = nix
+        .instantiate(&[], &shell(Nixpkgs::Path(Bytes::from(STUB))))
+        .unwrap();
+    assert_eq!(by_search_path, by_path);
 }
 
 #[test]
@@ -574,6 +740,21 @@ fn json_is_the_result_as_it_is() {
       "gaps": []
     }
     "#);
+}
+
+#[test]
+fn the_example_in_the_documentation_is_what_comes_out() {
+    let environment = run(RunKind::Script, &["./report.py"])
+        .needs(Role::Interpreter, "python3", "run by ./report.py")
+        .needs(Role::Command, "git", "run by ./report.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported")
+        .unresolved(
+            "/opt/acme/libacme.so.2",
+            "loaded by ./report.py at run time",
+            &["acme", "acme-sdk"],
+        );
+    let example = format!("```nix\n{}```\n", shell(&environment));
+    assert!(include_str!("../../docs/output.md").contains(&example));
 }
 
 #[test]

@@ -2,5 +2,9 @@
 
 #![cfg(test)]
 
+mod conventions;
 mod goldens;
+#[path = "../nix/instantiate.rs"]
+mod nix;
+mod properties;
 mod support;

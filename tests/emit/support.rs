@@ -1,10 +1,9 @@
-//! Environments in few words, and a Nix that touches nothing of the machine.
+//! Environments in few words.
 
+use crate::nix::Nix;
 use nixtrace::emit::{Environment, GapNote, Missing, Package, Role, RunKind, Unresolved};
 use nixtrace::resolve::{AttrPath, Output, Scored};
 use nixtrace::trace::{Bytes, GapKind};
-use std::path::Path;
-use std::process::Command;
 
 /// A run of the command that used nothing yet.
 pub(crate) fn run(kind: RunKind, command: &[&str]) -> Environment {
@@ -101,60 +100,16 @@ fn scored(attrs: &[&str]) -> Vec<Scored> {
         .collect()
 }
 
-/// `nix-instantiate` with a store of its own in a temporary directory.
-pub(crate) struct Nix(tempfile::TempDir);
+/// A package set that knows the attributes of the tests.
+pub(crate) const STUB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nix/stub.nix");
 
-impl Nix {
-    /// None, with a word on standard error, where Nix is not installed. In CI nothing is skipped.
-    pub(crate) fn installed() -> Option<Self> {
-        let answers = Command::new("nix-instantiate").arg("--version").output();
-        if answers.is_ok_and(|output| output.status.success()) {
-            return Some(Self(tempfile::tempdir().unwrap()));
-        }
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "nix-instantiate (Debian: nix-bin) is needed here"
-        );
-        eprintln!("skipped: nix-instantiate (Debian: nix-bin) is not installed");
-        None
-    }
+/// The derivation that a file is for the stub package set, as Nix names it.
+pub(crate) fn derivation(nix: &Nix, source: &str) -> Result<String, String> {
+    let pkgs = format!("import {STUB} {{ config = {{ }}; overlays = [ ]; }}");
+    nix.instantiate(&["--arg", "pkgs", &pkgs], source)
+}
 
-    /// Runs `nix-instantiate` on a file with that text; what it printed, or its complaint.
-    pub(crate) fn instantiate(&self, arguments: &[&str], source: &str) -> Result<String, String> {
-        let file = tempfile::NamedTempFile::new_in(&self.0).unwrap();
-        std::fs::write(&file, source).unwrap();
-        let home = |name: &str| self.0.path().join(name);
-        let output = Command::new("nix-instantiate")
-            .args(arguments)
-            .arg(file.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", home("home"))
-            .env("NIX_STORE_DIR", home("store"))
-            .env("NIX_STATE_DIR", home("state"))
-            .env("NIX_LOG_DIR", home("log"))
-            .env("NIX_CONF_DIR", home("conf"))
-            .output()
-            .unwrap();
-        if output.status.success() {
-            Ok(String::from_utf8(output.stdout).unwrap())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
-    }
-
-    /// The syntax tree, as text.
-    pub(crate) fn parse(&self, source: &str) -> Result<String, String> {
-        self.instantiate(&["--parse"], source)
-    }
-
-    /// The derivation that the expression is for the stub package set.
-    pub(crate) fn derivation(&self, source: &str) -> Result<String, String> {
-        let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nix/stub.nix");
-        let pkgs = format!(
-            "import {} {{ config = {{ }}; overlays = [ ]; }}",
-            stub.display()
-        );
-        self.instantiate(&["--arg", "pkgs", &pkgs], source)
-    }
+/// The syntax tree, as text.
+pub(crate) fn parse(nix: &Nix, source: &str) -> Result<String, String> {
+    nix.instantiate(&["--parse"], source)
 }

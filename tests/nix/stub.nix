@@ -66,6 +66,21 @@ let
         buildInputs = map (getOutput "dev") buildInputs;
       }
     );
+  symlinkJoin =
+    {
+      name,
+      paths,
+      nativeBuildInputs,
+      libraryPath,
+      postBuild,
+    }@arguments:
+    derivation (
+      arguments
+      // {
+        system = "x86_64-linux";
+        builder = "/bin/false";
+      }
+    );
 in
 
 packages [ "out" ] [
@@ -77,6 +92,7 @@ packages [ "out" ] [
   "gnumake"
   "jq"
   "libxcrypt"
+  "makeBinaryWrapper"
   "pkg-config"
   "tzdata"
 ]
@@ -118,6 +134,6 @@ packages [ "out" ] [
   perl = interpreter "perl" (modules "perl" [ "JSONXS" ]);
   ruby = interpreter "ruby" (modules "ruby" [ "nokogiri" ]);
 
-  inherit mkShell;
+  inherit mkShell symlinkJoin;
   mkShellNoCC = mkShell;
 }

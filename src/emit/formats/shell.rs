@@ -24,7 +24,7 @@ impl Writer for Shell {
             "shell.nix.jinja",
             context! {
                 header,
-                nixpkgs => options.nixpkgs.for_template()?,
+                nixpkgs => options.nixpkgs.for_template(options.comments, &home)?,
                 shell => Value::from_object(shell),
             },
         )
@@ -37,7 +37,7 @@ fn shell(environment: &Environment, options: &Options, home: &Home) -> Expressio
     let mut entries = Vec::new();
     let mut list = |name: &'static str, items: Vec<Item>| {
         if !items.is_empty() {
-            entries.push(binding(name, Expression::List(items)));
+            entries.push(Entry::binding(name, Expression::List(items)));
         }
     };
     list("packages", inputs.packages);
@@ -66,17 +66,13 @@ fn shell(environment: &Environment, options: &Options, home: &Home) -> Expressio
 /// What nix-ld needs to start a program that was built for another distribution. Unlike
 /// `LD_LIBRARY_PATH` it changes no program that Nix has built.
 fn for_nix_ld(libraries: Vec<Item>, comments: Comments) -> Entry {
-    let path = Expression::Apply(
-        NixText::constant("pkgs.lib.makeLibraryPath"),
-        vec![Expression::List(libraries)],
-    );
     let variables = Expression::Set {
         entries: vec![
-            binding(
+            Entry::binding(
                 "NIX_LD",
                 NixText::constant("pkgs.stdenv.cc.bintools.dynamicLinker").into(),
             ),
-            binding("NIX_LD_LIBRARY_PATH", path),
+            Entry::binding("NIX_LD_LIBRARY_PATH", Expression::library_path(libraries)),
         ],
         spaced: false,
     };
@@ -90,13 +86,5 @@ fn for_nix_ld(libraries: Vec<Item>, comments: Comments) -> Entry {
         comments: comment.into_iter().collect(),
         name: NixText::constant("env"),
         value: variables,
-    }
-}
-
-fn binding(name: &'static str, value: Expression) -> Entry {
-    Entry::Binding {
-        comments: Vec::new(),
-        name: NixText::constant(name),
-        value,
     }
 }

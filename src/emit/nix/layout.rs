@@ -3,11 +3,12 @@
 //! Not every Nix expression has a form here, only those that the formats write, and for these the
 //! layout is the formatter's by construction: a list is on one line when it has at most one item,
 //! no comment, and fits; the last argument of a function begins on the function's line; a set with
-//! entries has one on each line. The tests compare with an implementation of nixfmt.
+//! entries has one on each line. What has no place to break it is written whole: nixpkgs has no
+//! attribute path that would fill a line. The tests compare with an implementation of nixfmt.
 
 use super::{Comment, NixText};
 
-/// Columns of a line, as RFC 166 has it.
+/// Columns of a line, as RFC 166 has it. nixfmt does not count the indentation.
 pub(crate) const WIDTH: usize = 100;
 /// A comment at the end of a line gets at least this many columns, even if the line grows too long.
 const SHORTEST_COMMENT: usize = 40;
@@ -17,6 +18,8 @@ const SHORTEST_COMMENT: usize = 40;
 pub(crate) enum Expression {
     /// Anything that is never broken: a string, an attribute, a path.
     Atom(NixText),
+    /// A string in two single quotes, line by line; the lines need no escaping.
+    Lines(&'static [&'static str]),
     /// `[ … ]`
     List(Vec<Item>),
     /// `{ … }`
@@ -65,7 +68,26 @@ impl From<NixText> for Expression {
     }
 }
 
+impl Entry {
+    /// A binding without comments.
+    pub(crate) fn binding(name: &'static str, value: Expression) -> Self {
+        Self::Binding {
+            comments: Vec::new(),
+            name: NixText::constant(name),
+            value,
+        }
+    }
+}
+
 impl Expression {
+    /// The directories of these libraries, joined with colons.
+    pub(crate) fn library_path(libraries: Vec<Item>) -> Self {
+        Self::Apply(
+            NixText::constant("pkgs.lib.makeLibraryPath"),
+            vec![Self::List(libraries)],
+        )
+    }
+
     /// The source, when its first line begins at column `indent` and the following ones are
     /// indented by as much.
     pub(crate) fn source(&self, indent: usize) -> NixText {
@@ -81,6 +103,7 @@ impl Expression {
     fn on_one_line(&self) -> Option<String> {
         match self {
             Self::Atom(text) => Some(text.to_string()),
+            Self::Lines(_) => None,
             Self::List(items) => match items.as_slice() {
                 [] => Some("[ ]".to_owned()),
                 [
@@ -117,13 +140,24 @@ impl Page {
     /// Writes the expression where the page ends; `after` columns of the same line follow it.
     fn write(&mut self, expression: &Expression, after: usize) {
         if let Some(line) = expression.on_one_line()
-            && self.column() + width(&line) + after <= WIDTH
+            && self.written() + width(&line) + after <= WIDTH
         {
             self.source.push_str(&line);
             return;
         }
         match expression {
             Expression::Atom(text) => self.source.push_str(text.as_str()),
+            Expression::Lines(lines) => {
+                self.source.push_str("''");
+                self.indented(|page| {
+                    for line in *lines {
+                        page.new_line();
+                        page.source.push_str(line);
+                    }
+                });
+                self.new_line();
+                self.source.push_str("''");
+            }
             Expression::List(items) => {
                 self.source.push('[');
                 self.indented(|page| {
@@ -204,7 +238,7 @@ impl Page {
 
     fn end_line_with(&mut self, comment: &Comment) {
         let room = WIDTH
-            .saturating_sub(self.column() + 1)
+            .saturating_sub(self.indent + self.written() + 1)
             .max(SHORTEST_COMMENT);
         self.source.push(' ');
         self.source.push_str(&comment.line(0, room));
@@ -221,12 +255,10 @@ impl Page {
         self.source.push_str(&" ".repeat(self.indent));
     }
 
-    /// The column at which the page ends.
-    fn column(&self) -> usize {
-        match self.source.rsplit_once('\n') {
-            Some((_, line)) => width(line),
-            None => self.indent + width(&self.source),
-        }
+    /// The columns of the last line that hold something.
+    fn written(&self) -> usize {
+        let line = self.source.rsplit('\n').next().unwrap_or_default();
+        width(line.trim_start_matches(' '))
     }
 }
 

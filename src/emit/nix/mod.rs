@@ -11,3 +11,9 @@ mod text;
 pub(crate) use comment::{Comment, visible};
 pub(crate) use layout::{Entry, Expression, Item, WIDTH};
 pub(crate) use text::NixText;
+
+#[cfg(test)]
+#[path = "../../../tests/nix/instantiate.rs"]
+mod instantiate;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! What must be true of every environment, whatever bytes its names are made of.
+
+use crate::conventions::{follow_conventions, tokens};
+use crate::nix::Nix;
+use crate::support::parse;
+use nixtrace::emit::{
+    Comments, Environment, Format, GapNote, Missing, Nixpkgs, Options, Package, Role, RunKind,
+    Unresolved, render,
+};
+use nixtrace::resolve::{AttrPath, Output, Scored};
+use nixtrace::trace::{Bytes, GapKind};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+/// Pieces that mean something to Nix, to its comments and strings, or to a formatter of it.
+fn hostile_piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        3 => vec(any::<u8>(), 0..12),
+        3 => "\\PC{0,12}".prop_map(String::into_bytes),
+        4 => proptest::sample::select(vec![
+            "\n", "\r", "\r\n", "#", "/*", "*/", "\"", "''", "''${", "${", "$${", "$", "\\", "\\n",
+            "}", "{", "]", ")", ";", " ", "\t", "\0", "\u{2028}", "\u{202e}", "\u{feff}", "\u{85}",
+            "/home/me/", "~", "builtins.abort", "nixfmt:", "bash",
+        ]).prop_map(|piece| piece.as_bytes().to_vec()),
+    ]
+}
+
+fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(hostile_piece(), 0..6).prop_map(|pieces| pieces.concat())
+}
+
+fn hostile_name() -> impl Strategy<Value = Bytes> {
+    hostile_bytes().prop_map(Bytes::from)
+}
+
+fn hostile_text() -> impl Strategy<Value = String> {
+    hostile_bytes().prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn attr() -> impl Strategy<Value = AttrPath> {
+    let part = prop_oneof![
+        4 => "[a-zA-Z_][a-zA-Z0-9_'-]{0,30}",
+        2 => "[a-zA-Z0-9_'+-]{1,8}",
+        1 => proptest::sample::select(vec!["or", "with", "rec", "7zz", "stdenv", "python3"])
+            .prop_map(str::to_owned),
+    ];
+    let set = proptest::sample::select(vec![
+        "python3Packages",
+        "python311Packages",
+        "perlPackages",
+        "rubyPackages_3_3",
+        "lua51Packages",
+        "rPackages",
+        "haskellPackages",
+        "ocamlPackages",
+    ]);
+    prop_oneof![
+        3 => part.clone().prop_map(|part| part.to_owned()),
+        1 => vec(part.clone(), 2..4).prop_map(|parts| parts.join(".")),
+        2 => (set, part).prop_map(|(set, part)| format!("{set}.{part}")),
+    ]
+    .prop_filter("nixpkgs has no longer ones", |path| path.len() <= 50)
+    .prop_map(|path| AttrPath::new(path).unwrap())
+}
+
+fn package() -> impl Strategy<Value = Package> {
+    let role = proptest::sample::select(vec![
+        Role::Interpreter,
+        Role::Command,
+        Role::Module,
+        Role::Library,
+        Role::Dlopen,
+        Role::Header,
+        Role::PkgConfig,
+        Role::Data,
+    ]);
+    let output = proptest::sample::select(vec!["out", "lib", "dev", "bin", "doc", "dns utils\""]);
+    let implied = proptest::option::weighted(0.2, Just("stdenv".to_owned()));
+    (attr(), output, role, implied, vec(hostile_text(), 0..3)).prop_map(
+        |(attr, output, role, implied, because)| Package {
+            attr,
+            output: Output(output.to_owned()),
+            role,
+            implied,
+            score: 0.9,
+            because,
+        },
+    )
+}
+
+fn scored() -> impl Strategy<Value = Scored> {
+    attr().prop_map(|attr| Scored {
+        attr,
+        output: Output::default(),
+        score: 0.3,
+        because: Vec::new(),
+    })
+}
+
+prop_compose! {
+    fn environment()(
+        command in vec(hostile_name(), 0..4),
+        kind in proptest::sample::select(vec![RunKind::Binary, RunKind::Build, RunKind::Script]),
+        exit in any::<Option<u8>>(),
+        packages in vec(package(), 0..6),
+        unresolved in vec((hostile_name(), hostile_text(), vec(scored(), 0..8)), 0..3),
+        missing in vec((hostile_name(), hostile_text(), vec(scored(), 0..3)), 0..2),
+        gaps in vec((hostile_text(), any::<u64>()), 0..2),
+    ) -> Environment {
+        Environment {
+            version: 1,
+            command,
+            kind,
+            exit,
+            packages,
+            unresolved: unresolved
+                .into_iter()
+                .map(|(path, why, candidates)| Unresolved { path, why, candidates })
+                .collect(),
+            missing: missing
+                .into_iter()
+                .map(|(name, why, candidates)| Missing { name, why, candidates })
+                .collect(),
+            network: Vec::new(),
+            gaps: gaps
+                .into_iter()
+                .map(|(detail, count)| GapNote { kind: GapKind::IoUring, detail, count })
+                .collect(),
+        }
+    }
+}
+
+fn nixpkgs() -> impl Strategy<Value = Nixpkgs> {
+    prop_oneof![
+        Just(Nixpkgs::SearchPath),
+        Just(Nixpkgs::Argument),
+        hostile_text().prop_map(|path| Nixpkgs::Path(Bytes::from(path.replace('\0', "")))),
+        (
+            "[a-z]{0,90}",
+            hostile_text(),
+            proptest::option::of(hostile_text())
+        )
+            .prop_map(|(long, url, sha256)| (long + &url, sha256))
+            .prop_map(|(url, sha256)| Nixpkgs::Tarball { url, sha256 }),
+    ]
+}
+
+fn options(comments: Comments, nixpkgs: &Nixpkgs) -> Options {
+    Options {
+        comments,
+        nixpkgs: nixpkgs.clone(),
+        home: Some(Bytes::from("/home/me")),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_shell_is_what_nixfmt_prints(environment in environment(), nixpkgs in nixpkgs()) {
+        for comments in [Comments::Evidence, Comments::None] {
+            let text = render(&environment, Format::Shell, &options(comments, &nixpkgs)).unwrap();
+            let formatted = nixfmt_rs::format(&text)
+                .map_err(|error| TestCaseError::fail(format!("{error:?}\n{text}")))?;
+            prop_assert_eq!(formatted, text);
+        }
+    }
+
+    #[test]
+    fn every_shell_follows_the_conventions_and_comments_are_only_comments(
+        environment in environment(),
+        nixpkgs in nixpkgs(),
+    ) {
+        let [explained, bare] = [Comments::Evidence, Comments::None]
+            .map(|comments| render(&environment, Format::Shell, &options(comments, &nixpkgs)).unwrap());
+        follow_conventions(&explained);
+        prop_assert_eq!(tokens(&explained), tokens(&bare));
+    }
+
+    #[test]
+    fn the_order_of_packages_changes_nothing(environment in environment(), seed in any::<u64>()) {
+        let mut shuffled = environment.clone();
+        shuffled.packages.sort_by_key(|package| {
+            let text = format!("{seed}{package:?}");
+            text.bytes().fold(seed, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)))
+        });
+        let options = options(Comments::None, &Nixpkgs::SearchPath);
+        prop_assert_eq!(
+            render(&shuffled, Format::Shell, &options).unwrap(),
+            render(&environment, Format::Shell, &options).unwrap()
+        );
+    }
+}
+
+#[test]
+fn nix_parses_every_shell_and_comments_never_change_its_syntax_tree() {
+    let Some(nix) = Nix::installed() else { return };
+    let mut runner = TestRunner::default();
+    let cases = (environment(), nixpkgs());
+    // One call for all of them, each a function in a list.
+    let (mut explained, mut bare) = ("[\n".to_owned(), "[\n".to_owned());
+    for _ in 0..500 {
+        let (environment, nixpkgs) = cases.new_tree(&mut runner).unwrap().current();
+        for (file, comments) in [
+            (&mut explained, Comments::Evidence),
+            (&mut bare, Comments::None),
+        ] {
+            let text = render(&environment, Format::Shell, &options(comments, &nixpkgs)).unwrap();
+            file.push_str(&format!("(\n{text})\n"));
+        }
+    }
+    let explained = parse(&nix, &(explained + "]")).unwrap();
+    assert_eq!(explained, parse(&nix, &(bare + "]")).unwrap());
+}
