@@ -1,4 +1,4 @@
-//! The names in sources: what a C file includes, what a Perl module uses.
+//! The names in sources: what a C file includes, what a Perl or Python module uses.
 //!
 //! System calls show that a header was read, not which file asked for it. The texts do, and asking
 //! them tells the headers that a project names from those that other headers pull in.
@@ -60,6 +60,37 @@ pub fn perl_uses(text: &[u8]) -> BTreeSet<&BStr> {
     found
 }
 
+/// The top-level modules that a Python text imports at the beginning of a line.
+pub fn python_imports(text: &[u8]) -> BTreeSet<&BStr> {
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        let line = line.trim_start();
+        let names = if let Some(rest) = line.strip_prefix(b"from ") {
+            rest.fields().next().into_iter().collect()
+        } else if let Some(rest) = line.strip_prefix(b"import ") {
+            let parts = rest.split_str(",");
+            parts.filter_map(|part| part.fields().next()).collect()
+        } else {
+            Vec::new()
+        };
+        for name in names {
+            // A relative import begins with a dot and names no other distribution.
+            let top = name
+                .split_str(".")
+                .next()
+                .unwrap_or(name)
+                .trim_end_with(|c| c == ';');
+            if top
+                .first()
+                .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            {
+                found.insert(top.as_bstr());
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +100,13 @@ mod tests {
         let text = b"#include <openssl/ssl.h>\n  # include \"own.h\" // x\n#include MACRO\n#include <>\nint include;\n";
         let names: Vec<_> = included(text).into_iter().collect();
         assert_eq!(names, ["openssl/ssl.h", "own.h"]);
+    }
+
+    #[test]
+    fn python_imports_name_their_top_level_module() {
+        let text = b"import os, urllib3.util as u\n    from idna import core\nfrom . import x\nfrom .y import z\nimportant = 1\n";
+        let names: Vec<_> = python_imports(text).into_iter().collect();
+        assert_eq!(names, ["idna", "os", "urllib3"]);
     }
 
     #[test]

@@ -260,7 +260,8 @@ impl Analysis<'_> {
 
     fn add_program(&mut self, id: ProgramId) {
         let program = self.program(id);
-        if program.probing || !is_foreign(program.origin) {
+        // A `configure` is the command itself all the same, and its shell is there to be told.
+        if (program.probing && id.0 > 0) || !is_foreign(program.origin) {
             return;
         }
         let brought_by = match program.governor {

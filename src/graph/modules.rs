@@ -8,7 +8,7 @@ use super::classify::{Origin, parent};
 use super::command::{Language, Part};
 use super::evidence::Evidence;
 use super::host::Host;
-use super::include::perl_uses;
+use super::include::{perl_uses, python_imports};
 use super::program::{Program, Run};
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
@@ -137,6 +137,30 @@ fn python_module(rest: &BStr) -> Option<Bytes> {
     (is_module && !PYTHON_START_UP.contains(&stem)).then(|| stem.into())
 }
 
+/// So many sources of one module are looked through for imports.
+const SOURCES: usize = 400;
+
+/// The source of a Python file: of `__pycache__/x.cpython-311.pyc` it is `x.py`.
+fn python_source(path: &Bytes) -> Option<Bytes> {
+    if path.ends_with(b".py") {
+        return Some(path.clone());
+    }
+    let at = path.find("__pycache__/")?;
+    let stem = path[at + "__pycache__/".len()..].split_str(".").next()?;
+    Some([&path[..at], stem, b".py"].concat().into())
+}
+
+/// The modules that sources import.
+fn imports<'a>(sources: impl Iterator<Item = &'a Bytes>, host: &dyn Host) -> BTreeSet<Bytes> {
+    let mut found = BTreeSet::new();
+    for source in sources.take(SOURCES) {
+        if let Some(text) = host.text(source.as_ref(), TEXT_LIMIT) {
+            found.extend(python_imports(&text).into_iter().map(Bytes::from));
+        }
+    }
+    found
+}
+
 /// What the metadata of one Python distribution says.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Distribution {
@@ -146,12 +170,19 @@ struct Distribution {
 
 fn python(program: &Program, host: &dyn Host) -> Vec<Module> {
     let mut used: BTreeMap<Bytes, (Bytes, Bytes)> = BTreeMap::new();
+    let mut sources: BTreeMap<Bytes, BTreeSet<Bytes>> = BTreeMap::new();
     for evidence in [Evidence::Read, Evidence::Mapped] {
         for (path, usage) in program.used(evidence) {
             for path in [path, usage.file(path)] {
                 if let Some((directory, rest)) = site(path.as_ref())
                     && let Some(name) = python_module(rest)
                 {
+                    sources
+                        .entry(name.clone())
+                        .or_default()
+                        .extend(python_source(path));
+                    let of_module = sources.entry(name.clone()).or_default();
+                    of_module.extend(python_source(path));
                     used.entry(name)
                         .or_insert_with(|| (directory.into(), path.clone()));
                 }
@@ -185,16 +216,20 @@ fn python(program: &Program, host: &dyn Host) -> Vec<Module> {
             (name, path, distribution)
         })
         .collect();
+    // Debian strips requirements from metadata; what the sources import is there always.
+    let imports: Vec<BTreeSet<Bytes>> = found
+        .iter()
+        .map(|(name, ..)| imports(sources.get(*name).into_iter().flatten(), host))
+        .collect();
     let requires = |number: usize| -> Vec<usize> {
-        let Some(distribution) = found[number].2 else {
-            return Vec::new();
-        };
         (0..found.len())
             .filter(|&other| {
                 let (name, _, its) = &found[other];
-                let its_name =
-                    its.map_or_else(|| normal(name.as_ref()), |it| normal(it.name.as_ref()));
-                distribution.requires.contains(&its_name)
+                let its_name = normal(its.map_or(*name, |it| &it.name).as_ref());
+                imports[number].contains(*name)
+                    || found[number]
+                        .2
+                        .is_some_and(|it| it.requires.contains(&its_name))
             })
             .collect()
     };

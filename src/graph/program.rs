@@ -200,8 +200,20 @@ impl Builder {
                 self.run.contacts.push((contact.clone(), by));
             }
             Record::Exited(exited) => {
+                // Who was told to end did not fail for want of something.
+                let failed = match exited.status {
+                    ExitStatus::Code(code) => code != 0,
+                    ExitStatus::Signal(signal) => ![
+                        libc::SIGTERM,
+                        libc::SIGINT,
+                        libc::SIGHUP,
+                        libc::SIGKILL,
+                        libc::SIGPIPE,
+                    ]
+                    .contains(&signal),
+                };
                 if let Some(running) = self.running.remove(&exited.process)
-                    && exited.status != ExitStatus::Code(0)
+                    && failed
                 {
                     self.run.misses.extend(running.misses);
                 }
@@ -386,11 +398,17 @@ impl Builder {
             )
         };
         // What an installed script calls, its package provides; unless the script's work is to run
-        // the user's commands.
+        // the user's commands, or the command is one of its arguments (`xvfb-run app`).
         if let Some(script) = &parent.script
             && is_foreign(script)
         {
-            let runs_the_users = command::part(file_name(script.as_ref())) == Part::Driver;
+            let name = file_name(executable.as_ref());
+            let runs_the_users = command::part(file_name(script.as_ref())) == Part::Driver
+                || parent
+                    .argv
+                    .iter()
+                    .skip(1)
+                    .any(|word| file_name(word.as_ref()) == name);
             return (!runs_the_users).then_some(by);
         }
         // A helper in a directory of a package's own is never called from outside of it.
@@ -424,7 +442,7 @@ impl Builder {
             if running.misses.len() < MISSES_PER_PROCESS && explains_a_failure(access) {
                 running.misses.push(Miss {
                     path: access.path.clone(),
-                    execute: access.operation == Operation::Execute,
+                    execute: is_command_look_up(access),
                     by: program,
                 });
             }
@@ -452,12 +470,22 @@ impl Builder {
 fn explains_a_failure(access: &Access) -> bool {
     let path: &BStr = access.path.as_ref();
     let name = file_name(path);
-    access.operation == Operation::Execute
+    is_command_look_up(access)
         || is_library_name(name)
         || name.ends_with(b".h")
         || name.ends_with(b".hpp")
         || name.ends_with(b".pc")
         || name.ends_with(b".pm")
+}
+
+/// Whether a command was looked for: by executing it, or by the look that a shell takes along
+/// `PATH` before it does.
+fn is_command_look_up(access: &Access) -> bool {
+    let looks = matches!(access.operation, Operation::Stat | Operation::Check);
+    let directory = super::classify::parent(access.path.as_ref());
+    access.operation == Operation::Execute
+        || (looks
+            && directory.is_some_and(|it| ["bin", "sbin"].iter().any(|bin| file_name(it) == *bin)))
 }
 
 /// Whether a directory is one that `PATH` leads to.

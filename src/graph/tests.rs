@@ -419,6 +419,51 @@ fn a_python_module_is_its_distribution_and_brings_what_it_requires() {
 }
 
 #[test]
+fn a_python_module_without_metadata_brings_what_its_sources_import() {
+    let site = "/usr/lib/python3/dist-packages";
+    let mut scene = Scene::new();
+    scene
+        .text(
+            &format!("{site}/requests/__init__.py"),
+            "import urllib3\nfrom . import x\n",
+        )
+        .exec(0, "/usr/bin/python3 app.py")
+        .read(
+            0,
+            &format!("{site}/requests/__pycache__/__init__.cpython-311.pyc"),
+        )
+        .read(0, &format!("{site}/urllib3/__init__.py"));
+    assert_eq!(scene.needs(), ["Interpreter python3", "Module requests"]);
+}
+
+#[test]
+fn what_start_up_code_of_the_installation_loads_is_not_the_scripts() {
+    let site = "/usr/lib/python3/dist-packages";
+    let mut scene = Scene::new();
+    scene
+        .text(
+            &format!("{site}/ca.pth"),
+            "import certifi; open('/etc/ssl/certs/ca-bundle.crt')\n",
+        )
+        .exec(0, "/usr/bin/python3 app.py")
+        .read(0, &format!("{site}/ca.pth"))
+        .read(0, &format!("{site}/certifi/__init__.py"))
+        .read(0, "/etc/ssl/certs/ca-bundle.crt");
+    assert_eq!(scene.needs(), ["Interpreter python3"]);
+}
+
+#[test]
+fn an_installed_script_runs_the_command_in_its_arguments_for_the_user() {
+    let mut scene = Scene::new();
+    scene
+        .exec_script(0, "/usr/bin/xvfb-run -a xeyes", &["/bin/sh"])
+        .start(1, Some(0));
+    scene.exec(1, "/usr/bin/Xvfb :99").start(2, Some(0));
+    scene.exec(2, "/usr/bin/xeyes");
+    assert_eq!(scene.needs(), ["Command xeyes", "Command xvfb-run"]);
+}
+
+#[test]
 fn a_perl_module_brings_what_it_uses() {
     let mut scene = Scene::new();
     let xs = format!("{LIB}/perl5/5.36/JSON/XS.pm");
@@ -512,7 +557,7 @@ fn nothing_that_configure_tries_is_needed() {
         .read(3, "/usr/include/openssl/ssl.h");
     let usage = scene.usage();
     assert_eq!(usage.kind, RunKind::Build);
-    assert_eq!(needed(&usage), Vec::<String>::new());
+    assert_eq!(needed(&usage), ["Interpreter sh"]);
 }
 
 #[test]
