@@ -17,7 +17,9 @@ use std::sync::Arc;
 /// What is loaded with a program or a library.
 #[derive(Clone, Debug)]
 pub struct Closure {
-    /// The loaded objects in load order; the program is the first.
+    /// The loaded objects in the order in which they are opened; the program is the first, the
+    /// interpreter stands where it is first needed. Symbols are looked up in this order too, but
+    /// for what is filtered, which is asked before its filter.
     pub objects: Vec<Object>,
     /// The needs in the order in which the loader meets them.
     pub needs: Vec<Need>,
@@ -343,10 +345,28 @@ impl Walk<'_> {
     }
 
     /// Follows the needs of the object at this place and of all behind it.
-    fn walk_from(&mut self, mut place: usize) {
-        while place < self.objects.len() {
-            self.follow(ObjectId(place));
-            place += 1;
+    fn walk_from(&mut self, place: usize) {
+        let mut followed = vec![false; place];
+        for place in place.. {
+            if place >= self.objects.len() {
+                break;
+            }
+            // What an object filters comes with it, before the objects that are next.
+            let mut next = vec![ObjectId(place)];
+            while let Some(id) = next.pop() {
+                followed.resize(self.objects.len(), false);
+                if !std::mem::replace(&mut followed[id.0], true) {
+                    self.follow(id);
+                    let filtered =
+                        |need: &&Need| matches!(need.reason, Reason::Filter | Reason::Auxiliary);
+                    let needs = self.needs.iter().rev().take_while(|need| need.from == id);
+                    next.extend(
+                        needs
+                            .filter(filtered)
+                            .filter_map(|need| need.outcome.object()),
+                    );
+                }
+            }
         }
     }
 
