@@ -11,7 +11,7 @@ use super::search::{
 use super::{FileSystem, Form, Image};
 use crate::trace::Bytes;
 use bstr::{BStr, BString, ByteSlice};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// What is loaded with a program or a library.
@@ -25,6 +25,7 @@ pub struct Closure {
     pub needs: Vec<Need>,
     /// The program's interpreter.
     pub interpreter: Interpreter,
+    known: HashMap<BString, ObjectId>,
 }
 
 /// A program's interpreter.
@@ -125,10 +126,12 @@ impl Closure {
         self.needs.iter().filter(move |need| need.from == id)
     }
 
-    /// The needs that nothing answers, but for those that may stay unanswered.
+    /// The needs that nothing answers and without which the program does not start. What was to
+    /// be preloaded, to audit or to be an auxiliary filter may be missing.
     pub fn missing(&self) -> impl Iterator<Item = &Need> {
         self.needs.iter().filter(|need| {
-            matches!(need.outcome, Outcome::Missing(_)) && need.reason != Reason::Auxiliary
+            matches!(need.outcome, Outcome::Missing(_))
+                && matches!(need.reason, Reason::Needed | Reason::Filter)
         })
     }
 }
@@ -199,6 +202,7 @@ impl<'l> Loader<'l> {
             objects: Vec::new(),
             needs: Vec::new(),
             interpreter: None,
+            known: HashMap::new(),
         };
         walk.run(path, file, image)
     }
@@ -214,8 +218,8 @@ impl<'l> Loader<'l> {
         from: ObjectId,
         name: &BStr,
     ) -> Result<Opening, Missing> {
-        if let Some(id) = self.search.loaded(&closure.objects, name) {
-            return Ok(Opening::AlreadyLoaded(id));
+        if let Some(id) = closure.known.get(self.search.known_name(name)) {
+            return Ok(Opening::AlreadyLoaded(*id));
         }
         let found = self.search.find(&closure.objects, from, name)?;
         let same = |object: &Object| object.file == found.file;
@@ -253,7 +257,9 @@ struct Walk<'w> {
     needs: Vec<Need>,
     /// The interpreter is there from the start, but takes its place in the order when something
     /// needs it, or the last one.
-    interpreter: Option<Object>,
+    interpreter: Option<(Object, Vec<BString>)>,
+    /// The names that the objects answer to.
+    known: HashMap<BString, ObjectId>,
 }
 
 impl Walk<'_> {
@@ -268,9 +274,11 @@ impl Walk<'_> {
             reason: Reason::Main,
             loader: None,
             passed_over: Vec::new(),
-            names: Vec::new(),
             image: Arc::clone(&image),
         });
+        if let Some(soname) = &image.soname {
+            self.known.insert(soname.clone(), ObjectId::MAIN);
+        }
         // Without a dynamic section there is nothing to load, and a static program is loaded by
         // the kernel alone.
         if image.dynamic && !matches!(image.form(), Form::StaticPie | Form::NotLoadable) {
@@ -281,9 +289,8 @@ impl Walk<'_> {
             self.walk_from(0);
         }
         // Whatever program loads a library, it brings an interpreter; but which, is not known.
-        match self.interpreter.take() {
-            Some(interpreter) if image.interpreter.is_some() => self.objects.push(interpreter),
-            _ => {}
+        if image.interpreter.is_some() {
+            self.place_interpreter();
         }
         let before = self.objects.len();
         self.audit(&image);
@@ -302,6 +309,7 @@ impl Walk<'_> {
             objects: self.objects,
             needs: self.needs,
             interpreter,
+            known: self.known,
         }
     }
 
@@ -316,7 +324,8 @@ impl Walk<'_> {
             return;
         }
         let origin = self.search.origin(name);
-        self.interpreter = Some(Object {
+        let names = self.search.known_as(name, name, &image);
+        let object = Object {
             path: name.into(),
             file,
             directories: self.search.directories(&image, origin.as_bstr()),
@@ -325,9 +334,9 @@ impl Walk<'_> {
             reason: Reason::Interpreter,
             loader: None,
             passed_over: Vec::new(),
-            names: vec![name.to_owned()],
             image,
-        });
+        };
+        self.interpreter = Some((object, names));
     }
 
     /// Auditors live in a namespace of their own, with their own copies of what they need; the
@@ -394,51 +403,56 @@ impl Walk<'_> {
     }
 
     fn outcome(&mut self, from: ObjectId, name: &BStr, reason: Reason) -> Outcome {
-        if let Some(id) = self.search.loaded(&self.objects, name) {
-            return Outcome::AlreadyLoaded(id);
+        let known_name = self.search.known_name(name);
+        if let Some(id) = self.known.get(known_name) {
+            return Outcome::AlreadyLoaded(*id);
         }
-        if let Some(interpreter) = &self.interpreter
-            && self
-                .search
-                .loaded(std::slice::from_ref(interpreter), name)
-                .is_some()
+        let is_interpreter =
+            |(_, names): &(Object, Vec<BString>)| names.iter().any(|known| known == known_name);
+        if self.interpreter.as_ref().is_some_and(is_interpreter)
+            && let Some(id) = self.place_interpreter()
         {
-            return self.place_interpreter(None);
+            return Outcome::AlreadyLoaded(id);
         }
         let found = match self.search.find(&self.objects, from, name) {
             Ok(found) => found,
             Err(missing) => return Outcome::Missing(missing),
         };
-        let names = self.search.known_as(name, found.path.as_bstr());
-        if let Some(interpreter) = &self.interpreter
-            && interpreter.file == found.file
-        {
-            return self.place_interpreter(Some(names));
+        let is_found = |(object, _): &(Object, Vec<BString>)| object.file == found.file;
+        if self.interpreter.as_ref().is_some_and(is_found) {
+            self.place_interpreter();
         }
+        let names = self
+            .search
+            .known_as(name, found.path.as_bstr(), &found.image);
         let same = |object: &Object| object.file == found.file;
-        if let Some(place) = self.objects.iter().position(same) {
-            self.objects[place].names.extend(names);
-            return Outcome::AlreadyLoaded(ObjectId(place));
-        }
-        self.push(from, found, names, reason)
+        let (id, outcome) = match self.objects.iter().position(same).map(ObjectId) {
+            Some(id) => (id, Outcome::AlreadyLoaded(id)),
+            None => {
+                let id = self.push(from, found, reason);
+                (id, Outcome::Loaded(id))
+            }
+        };
+        self.know(names, id);
+        outcome
     }
 
-    fn place_interpreter(&mut self, names: Option<Vec<BString>>) -> Outcome {
+    /// Where two objects have a name, it stands for the one that was there first.
+    fn know(&mut self, names: Vec<BString>, id: ObjectId) {
+        for name in names {
+            self.known.entry(name).or_insert(id);
+        }
+    }
+
+    fn place_interpreter(&mut self) -> Option<ObjectId> {
+        let (object, names) = self.interpreter.take()?;
         let id = ObjectId(self.objects.len());
-        if let Some(mut interpreter) = self.interpreter.take() {
-            interpreter.names.extend(names.unwrap_or_default());
-            self.objects.push(interpreter);
-        }
-        Outcome::AlreadyLoaded(id)
+        self.objects.push(object);
+        self.know(names, id);
+        Some(id)
     }
 
-    fn push(
-        &mut self,
-        from: ObjectId,
-        found: Found,
-        names: Vec<BString>,
-        reason: Reason,
-    ) -> Outcome {
+    fn push(&mut self, from: ObjectId, found: Found, reason: Reason) -> ObjectId {
         let id = ObjectId(self.objects.len());
         let origin = self.search.origin(found.path.as_bstr());
         self.objects.push(Object {
@@ -451,8 +465,7 @@ impl Walk<'_> {
             reason,
             loader: Some(from),
             passed_over: found.passed_over,
-            names,
         });
-        Outcome::Loaded(id)
+        id
     }
 }

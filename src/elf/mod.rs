@@ -26,7 +26,7 @@ pub use files::{Disk, FileSystem, Images};
 pub use note::{DlopenNote, Priority};
 pub use target::{Endianness, Target};
 
-use bstr::{BStr, BString};
+use bstr::BString;
 use std::fs::File;
 use std::path::Path;
 
@@ -209,10 +209,5 @@ impl Image {
             Some(_) => None,
             None => self.rpath.as_deref(),
         }
-    }
-
-    /// Whether the loader may know this object under `name` because it is its `DT_SONAME`.
-    pub fn is_named(&self, name: &BStr) -> bool {
-        self.soname.as_ref().is_some_and(|soname| soname == name)
     }
 }
