@@ -6,6 +6,8 @@
 mod builtin;
 mod glibc;
 mod musl;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use builtin::BuiltIn;
