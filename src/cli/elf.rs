@@ -55,15 +55,17 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let conditions = conditions(&args)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Success;
-    for (number, path) in args.files.iter().enumerate() {
+    let mut is_first = true;
+    for path in &args.files {
         match look(&disk, &conditions, path, args.root.as_deref()) {
             Ok(answer) => {
                 let text = if args.json {
                     json::line(&answer)
                 } else {
-                    let gap = if number > 0 { "\n" } else { "" };
+                    let gap = if is_first { "" } else { "\n" };
                     format!("{gap}{}", tree::text(&answer))
                 };
+                is_first = false;
                 if !written(out.write_all(text.as_bytes()))? {
                     return Ok(exit as u8);
                 }

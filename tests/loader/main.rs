@@ -14,3 +14,4 @@ mod host;
 mod musl;
 mod root;
 mod support;
+mod verb;

@@ -58,7 +58,7 @@ pub(super) fn text(answer: &Answer) -> String {
                     "see above".to_owned()
                 });
                 if answer.lucky.contains(&place) {
-                    words.push("not found by its own rules".to_owned());
+                    words.push("by luck".to_owned());
                 }
                 let _ = writeln!(text, "  ({})", words.join(", "));
                 if is_first {
@@ -68,7 +68,7 @@ pub(super) fn text(answer: &Answer) -> String {
         }
     }
     for remark in remarks(answer) {
-        let _ = writeln!(text, "{remark}");
+        let _ = writeln!(text, "note: {remark}");
     }
     text
 }
@@ -163,7 +163,7 @@ fn remarks(answer: &Answer) -> Vec<String> {
     for place in &answer.lucky {
         let need = &closure.needs[*place];
         remarks.push(format!(
-            "{} would not find {} by itself: it is there only because another object had loaded it",
+            "{} would not find {} by itself: another object had loaded it before",
             name(&closure.object(need.from).path),
             name(&need.name)
         ));
