@@ -22,7 +22,7 @@ mod target;
 
 pub use closure::{Closure, Loader, closure};
 pub use error::{Error, Malformed, NotElf};
-pub use files::{Disk, FileSystem, Images};
+pub use files::{Disk, FileId, FileSystem, Images};
 pub use note::{DlopenNote, Priority};
 pub use target::{Endianness, Target};
 
@@ -147,22 +147,22 @@ impl Image {
     /// # Errors
     /// When the file cannot be read, is no regular file, or [`parse`](Self::parse) would fail.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        // Opening a named pipe or a device blocks or has effects, so the type is asked first.
-        let metadata = std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
-        if !metadata.is_file() {
-            return Err(Error::not_elf(path, NotElf::NotRegular));
-        }
-        let file = File::open(path).map_err(|source| Error::io(path, source))?;
-        Self::from_file(&file, path)
+        let file = files::open_without_waiting(path).map_err(|source| Error::io(path, source))?;
+        Self::from_file(&file, path).map(|(_, image)| image)
     }
 
-    /// Reads the image of an open file; `path` is for the error only.
+    /// Reads the image of an open file, and says which file it is; `path` is for the error only.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn from_file(file: &File, path: &Path) -> Result<Self, Error> {
-        let source = source::OpenFile::new(file).map_err(|source| Error::io(path, source))?;
-        parse::image(&source).map_err(|failure| failure.at(path))
+    pub fn from_file(file: &File, path: &Path) -> Result<(FileId, Self), Error> {
+        let metadata = file.metadata().map_err(|source| Error::io(path, source))?;
+        if !metadata.is_file() {
+            return Err(Error::not_elf(path, NotElf::NotRegular));
+        }
+        let source = source::OpenFile::new(file, metadata.len());
+        let image = parse::image(&source).map_err(|failure| failure.at(path))?;
+        Ok((FileId::of(&metadata), image))
     }
 
     /// What the loader compares before it takes a file: class, byte order and machine.
