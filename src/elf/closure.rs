@@ -8,7 +8,7 @@ use super::files::{FileId, Opened};
 use super::search::{
     Conditions, Found, Glibc, Missing, Musl, Object, ObjectId, Reason, Rule, Search,
 };
-use super::{FileSystem, Form, Image};
+use super::{Error, FileSystem, Form, Image};
 use crate::trace::Bytes;
 use bstr::{BStr, BString, ByteSlice};
 use std::collections::{BTreeSet, HashMap};
@@ -29,7 +29,7 @@ pub struct Closure {
 }
 
 /// A program's interpreter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Interpreter {
     /// It names none: a static program, or a library.
     None,
@@ -37,6 +37,13 @@ pub enum Interpreter {
     Loaded(ObjectId),
     /// It is not there: the kernel refuses to run the program, with ENOENT.
     Missing(Bytes),
+    /// It is there, but is no sound ELF file: the kernel refuses to run the program.
+    Unusable {
+        /// Where it is.
+        path: Bytes,
+        /// What is wrong with it.
+        source: Arc<Error>,
+    },
 }
 
 /// One object's need for another.
@@ -279,10 +286,10 @@ impl Walk<'_> {
         if let Some(soname) = &image.soname {
             self.known.insert(soname.clone(), ObjectId::MAIN);
         }
+        let unusable = self.open_interpreter();
         // Without a dynamic section there is nothing to load, and a static program is loaded by
         // the kernel alone.
         if image.dynamic && !matches!(image.form(), Form::StaticPie | Form::NotLoadable) {
-            self.open_interpreter();
             for (name, reason) in self.search.preloads() {
                 self.need(ObjectId::MAIN, name.as_bstr(), reason);
             }
@@ -299,9 +306,11 @@ impl Walk<'_> {
             None => Interpreter::None,
             Some(name) => {
                 let is_it = |object: &Object| object.reason == Reason::Interpreter;
-                match self.objects.iter().position(is_it) {
-                    Some(place) => Interpreter::Loaded(ObjectId(place)),
-                    None => Interpreter::Missing(name.as_bstr().into()),
+                let path = name.as_bstr().into();
+                match (self.objects.iter().position(is_it), unusable) {
+                    (Some(place), _) => Interpreter::Loaded(ObjectId(place)),
+                    (None, Some(source)) => Interpreter::Unusable { path, source },
+                    (None, None) => Interpreter::Missing(path),
                 }
             }
         };
@@ -313,15 +322,18 @@ impl Walk<'_> {
         }
     }
 
-    fn open_interpreter(&mut self) {
+    /// Puts the interpreter in waiting, or says what is wrong with it.
+    fn open_interpreter(&mut self) -> Option<Arc<Error>> {
         let name = self.loader.path.as_bstr();
         let absolute = self.loader.conditions.absolute(name);
-        let Opened::Image(file, image) = self.loader.files.open(absolute.as_bstr()) else {
-            return;
+        let (file, image) = match self.loader.files.open(absolute.as_bstr()) {
+            Opened::Image(file, image) => (file, image),
+            Opened::Unusable(error) => return Some(error),
+            Opened::Absent => return None,
         };
         // The loader may be what is looked at.
         if file == self.objects[0].file {
-            return;
+            return None;
         }
         let origin = self.search.origin(name);
         let names = self.search.known_as(name, name, &image);
@@ -337,6 +349,7 @@ impl Walk<'_> {
             image,
         };
         self.interpreter = Some((object, names));
+        None
     }
 
     /// Auditors live in a namespace of their own, with their own copies of what they need; the

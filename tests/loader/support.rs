@@ -227,7 +227,7 @@ pub(crate) fn with_loader<T>(
 pub(crate) fn as_listed(closure: &Closure) -> Loaded {
     let is_listed = |id| {
         let mut needs = closure.needs.iter();
-        closure.interpreter != Interpreter::Loaded(id)
+        !matches!(closure.interpreter, Interpreter::Loaded(loader) if loader == id)
             || needs.any(|need| need.outcome.object() == Some(id))
     };
     Loaded {

@@ -79,7 +79,7 @@ fn the_json_line_has_objects_and_needs_in_load_order() {
       "libc": "glibc",
       "interpreter": {
         "path": "LOADER",
-        "exists": true
+        "is_usable": true
       },
       "appended_bytes": 0,
       "section_headers": true,
