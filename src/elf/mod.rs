@@ -6,7 +6,7 @@
 //! - [`files`]: the file system as the loader sees it, so that a test can hand in a map.
 //! - [`ldcache`]: the cache of libraries, `/etc/ld.so.cache`.
 //! - [`search`]: where glibc and musl look for a library, and by which rule.
-//! - [`closure`]: everything that is loaded with a program, in load order.
+//! - [`mod@closure`]: everything that is loaded with a program, in load order.
 //!
 //! Nothing here runs a program, and nothing here knows of packages.
 
@@ -68,6 +68,8 @@ pub struct Image {
     pub pie: bool,
     /// Whether there is a dynamic section at all.
     pub dynamic: bool,
+    /// Whether other objects can find symbols in it (`DT_GNU_HASH`, `DT_HASH`).
+    pub exports: bool,
     /// The symbol versions it wants from other objects (`DT_VERNEED`), in order.
     pub version_needs: Vec<VersionNeed>,
     /// Optional libraries that it says it may dlopen (`.note.dlopen`).
@@ -177,8 +179,9 @@ impl Image {
     /// What the file is to the loader.
     ///
     /// `ET_DYN` does not tell programs from libraries, so what else distinguishes them is asked:
-    /// the interpreter, `DF_1_PIE`, and for a self-relocating program, whose linker may have been
-    /// too old to set that flag, an entry point without a soname.
+    /// the interpreter; `DF_1_PIE`; and for a self-relocating program, whose linker or packer may
+    /// not have set that flag, an entry point where there is neither a soname nor a symbol for
+    /// others. musl's loader has an entry point and no soname, but it has the C library's symbols.
     pub fn form(&self) -> Form {
         match (self.file_type, &self.interpreter) {
             (FileType::Executable, None) => Form::StaticProgram,
@@ -187,7 +190,7 @@ impl Image {
             (FileType::SharedObject, Some(_)) if self.pie || self.soname.is_none() => Form::Program,
             (FileType::SharedObject, None)
                 if self.needed.is_empty()
-                    && (self.pie || (self.entry && self.soname.is_none())) =>
+                    && (self.pie || (self.entry && self.soname.is_none() && !self.exports)) =>
             {
                 Form::StaticPie
             }

@@ -1,7 +1,7 @@
 //! Where a dynamic loader looks for a library, and by which rule it finds it.
 //!
 //! [`glibc`](Glibc) and [`musl`](Musl) have rules of their own. Both touch no disk: what exists
-//! comes in through [`FileSystem`]. Walking from need to need is the work of [`super::closure`].
+//! comes in through [`FileSystem`]. Walking from need to need is the work of [`mod@super::closure`].
 
 mod builtin;
 mod glibc;

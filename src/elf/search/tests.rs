@@ -86,6 +86,7 @@ fn library(soname: &str, needed: &[&str]) -> Image {
         no_default_directories: false,
         pie: false,
         dynamic: true,
+        exports: true,
         version_needs: Vec::new(),
         dlopen_notes: Vec::new(),
         section_headers: true,
