@@ -147,8 +147,8 @@ fn look(
     let target = image.target();
     let mut conditions = conditions.clone();
     conditions.secure = root.is_none() && is_privileged(absolute.as_path());
-    let loader = Loader::of(disk, &conditions, name.as_ref(), &image);
-    let closure = loader.closure(name.as_ref(), file, image);
+    let loader = Loader::of(disk, &conditions, name.as_ref(), file, image);
+    let closure = loader.closure();
     // An emulator's user has the other machine's loader and libraries installed.
     let is_at_home = target.is_native() || matches!(closure.interpreter, Interpreter::Loaded(_));
     if root.is_none() && !is_at_home {

@@ -114,7 +114,7 @@ pub fn closure(
     file: FileId,
     image: Arc<Image>,
 ) -> Closure {
-    Loader::of(files, conditions, path, &image).closure(path, file, image)
+    Loader::of(files, conditions, path, file, image).closure()
 }
 
 impl Closure {
@@ -158,9 +158,12 @@ pub struct Loader<'l> {
     conditions: &'l Conditions,
     search: Box<dyn Search + 'l>,
     /// `PT_INTERP`; for a library, where the loader of such programs usually is.
+    interpreter: BString,
+    /// The program as it was named, and with all links followed.
     path: BString,
-    /// The real path of the program.
-    program: BString,
+    real_path: BString,
+    file: FileId,
+    image: Arc<Image>,
 }
 
 impl<'l> Loader<'l> {
@@ -170,48 +173,50 @@ impl<'l> Loader<'l> {
         files: &'l dyn FileSystem,
         conditions: &'l Conditions,
         path: &BStr,
-        image: &Image,
+        file: FileId,
+        image: Arc<Image>,
     ) -> Self {
         let target = image.target();
-        let flavour = Flavour::of(image);
+        let flavour = Flavour::of(&image);
         let absolute = conditions.absolute(path);
-        let program = files.real_path(absolute.as_bstr()).unwrap_or(absolute);
-        let path = match (&image.interpreter, flavour) {
+        let real_path = files.real_path(absolute.as_bstr()).unwrap_or(absolute);
+        let interpreter: BString = match (&image.interpreter, flavour) {
             (Some(interpreter), _) => interpreter.clone(),
             (None, Flavour::Glibc) => target.glibc_loader().unwrap_or_default().into(),
             (None, Flavour::Musl) => format!("/lib/ld-musl-{target}.so.1").into(),
         };
-        let loader = path.as_bstr();
         let search: Box<dyn Search + 'l> = match flavour {
             Flavour::Glibc => Box::new(Glibc::new(
                 files,
                 conditions,
                 target,
-                loader,
-                program.as_bstr(),
+                interpreter.as_bstr(),
+                real_path.as_bstr(),
             )),
-            Flavour::Musl => Box::new(Musl::new(files, conditions, target, loader)),
+            Flavour::Musl => Box::new(Musl::new(files, conditions, target, interpreter.as_bstr())),
         };
         Self {
             files,
             conditions,
             search,
-            path,
-            program,
+            interpreter,
+            path: path.to_owned(),
+            real_path,
+            file,
+            image,
         }
     }
 
-    /// All that is loaded with it; `path`, `file` and `image` are the same program's.
-    pub fn closure(&self, path: &BStr, file: FileId, image: Arc<Image>) -> Closure {
+    /// All that is loaded with it.
+    pub fn closure(&self) -> Closure {
         let walk = Walk {
             loader: self,
-            search: self.search.as_ref(),
             objects: Vec::new(),
             needs: Vec::new(),
             interpreter: None,
             known: HashMap::new(),
         };
-        walk.run(path, file, image)
+        walk.run()
     }
 
     /// What dlopen(3) of `name` would come to, called from the code of the object `from` of this
@@ -259,7 +264,6 @@ impl<'l> Loader<'l> {
 /// The walk from need to need.
 struct Walk<'w> {
     loader: &'w Loader<'w>,
-    search: &'w dyn Search,
     objects: Vec<Object>,
     needs: Vec<Need>,
     /// The interpreter is there from the start, but takes its place in the order when something
@@ -270,12 +274,13 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn run(mut self, path: &BStr, file: FileId, image: Arc<Image>) -> Closure {
-        let origin = self.search.origin(self.loader.program.as_bstr());
+    fn run(mut self) -> Closure {
+        let image = Arc::clone(&self.loader.image);
+        let origin = self.loader.search.origin(self.loader.real_path.as_bstr());
         self.objects.push(Object {
-            path: path.into(),
-            file,
-            directories: self.search.directories(&image, origin.as_bstr()),
+            path: self.loader.path.as_bstr().into(),
+            file: self.loader.file,
+            directories: self.loader.search.directories(&image, origin.as_bstr()),
             origin,
             rule: Rule::Main,
             reason: Reason::Main,
@@ -289,8 +294,10 @@ impl Walk<'_> {
         let unusable = self.open_interpreter();
         // Without a dynamic section there is nothing to load, and a static program is loaded by
         // the kernel alone.
-        if image.dynamic && !matches!(image.form(), Form::StaticPie | Form::NotLoadable) {
-            for (name, reason) in self.search.preloads() {
+        let has_loader =
+            image.dynamic && !matches!(image.form(), Form::StaticPie | Form::NotLoadable);
+        if has_loader {
+            for (name, reason) in self.loader.search.preloads() {
                 self.need(ObjectId::MAIN, name.as_bstr(), reason);
             }
             self.walk_from(0);
@@ -299,9 +306,11 @@ impl Walk<'_> {
         if image.interpreter.is_some() {
             self.place_interpreter();
         }
-        let before = self.objects.len();
-        self.audit(&image);
-        self.walk_from(before);
+        if has_loader {
+            let before = self.objects.len();
+            self.audit(&image);
+            self.walk_from(before);
+        }
         let interpreter = match &image.interpreter {
             None => Interpreter::None,
             Some(name) => {
@@ -324,7 +333,7 @@ impl Walk<'_> {
 
     /// Puts the interpreter in waiting, or says what is wrong with it.
     fn open_interpreter(&mut self) -> Option<Arc<Error>> {
-        let name = self.loader.path.as_bstr();
+        let name = self.loader.interpreter.as_bstr();
         let absolute = self.loader.conditions.absolute(name);
         let (file, image) = match self.loader.files.open(absolute.as_bstr()) {
             Opened::Image(file, image) => (file, image),
@@ -335,12 +344,12 @@ impl Walk<'_> {
         if file == self.objects[0].file {
             return None;
         }
-        let origin = self.search.origin(name);
-        let names = self.search.known_as(name, name, &image);
+        let origin = self.loader.search.origin(name);
+        let names = self.loader.search.known_as(name, name, &image);
         let object = Object {
             path: name.into(),
             file,
-            directories: self.search.directories(&image, origin.as_bstr()),
+            directories: self.loader.search.directories(&image, origin.as_bstr()),
             origin,
             rule: Rule::Interpreter,
             reason: Reason::Interpreter,
@@ -416,7 +425,7 @@ impl Walk<'_> {
     }
 
     fn outcome(&mut self, from: ObjectId, name: &BStr, reason: Reason) -> Outcome {
-        let known_name = self.search.known_name(name);
+        let known_name = self.loader.search.known_name(name);
         if let Some(id) = self.known.get(known_name) {
             return Outcome::AlreadyLoaded(*id);
         }
@@ -427,7 +436,7 @@ impl Walk<'_> {
         {
             return Outcome::AlreadyLoaded(id);
         }
-        let found = match self.search.find(&self.objects, from, name) {
+        let found = match self.loader.search.find(&self.objects, from, name) {
             Ok(found) => found,
             Err(missing) => return Outcome::Missing(missing),
         };
@@ -436,6 +445,7 @@ impl Walk<'_> {
             self.place_interpreter();
         }
         let names = self
+            .loader
             .search
             .known_as(name, found.path.as_bstr(), &found.image);
         let same = |object: &Object| object.file == found.file;
@@ -467,9 +477,12 @@ impl Walk<'_> {
 
     fn push(&mut self, from: ObjectId, found: Found, reason: Reason) -> ObjectId {
         let id = ObjectId(self.objects.len());
-        let origin = self.search.origin(found.path.as_bstr());
+        let origin = self.loader.search.origin(found.path.as_bstr());
         self.objects.push(Object {
-            directories: self.search.directories(&found.image, origin.as_bstr()),
+            directories: self
+                .loader
+                .search
+                .directories(&found.image, origin.as_bstr()),
             origin,
             path: found.path,
             file: found.file,

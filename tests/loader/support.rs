@@ -219,8 +219,8 @@ pub(crate) fn with_loader<T>(
     let disk = Disk::new();
     let conditions = start.conditions();
     let path = nixtrace::trace::Bytes::from(program);
-    let (_, image) = disk.read_image(path.as_ref()).unwrap();
-    ask(&Loader::of(&disk, &conditions, path.as_ref(), &image))
+    let (file, image) = disk.read_image(path.as_ref()).unwrap();
+    ask(&Loader::of(&disk, &conditions, path.as_ref(), file, image))
 }
 
 /// Our closure in the words of the real loader, which does not list itself when nothing needs it.
