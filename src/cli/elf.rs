@@ -10,10 +10,12 @@ use crate::elf::{Disk, Error, Form, Loader, NotElf};
 use crate::report::printable;
 use crate::trace::Bytes;
 use bstr::ByteSlice;
+use nix::unistd::{getgid, getuid};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Show what the dynamic loader would load for a program or library, and where it finds each file
@@ -55,15 +57,17 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let conditions = conditions(&args)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut exit = Exit::Success;
-    for (number, path) in args.files.iter().enumerate() {
+    let mut is_first = true;
+    for path in &args.files {
         match look(&disk, &conditions, path, args.root.as_deref()) {
             Ok(answer) => {
                 let text = if args.json {
                     json::line(&answer)
                 } else {
-                    let gap = if number > 0 { "\n" } else { "" };
+                    let gap = if is_first { "" } else { "\n" };
                     format!("{gap}{}", tree::text(&answer))
                 };
+                is_first = false;
                 if !written(out.write_all(text.as_bytes()))? {
                     return Ok(exit as u8);
                 }
@@ -113,6 +117,8 @@ struct Answer {
     closure: Closure,
     /// The places of needs that are met by luck; see [`Loader::lucky`].
     lucky: BTreeSet<usize>,
+    /// Whether the loader would trust no variable.
+    is_privileged: bool,
 }
 
 fn look(
@@ -139,8 +145,10 @@ fn look(
         .hint("give a program or a shared library"));
     }
     let target = image.target();
-    let loader = Loader::of(disk, conditions, name.as_ref(), &image);
-    let closure = loader.closure(name.as_ref(), file, image);
+    let mut conditions = conditions.clone();
+    conditions.secure = root.is_none() && is_privileged(absolute.as_path());
+    let loader = Loader::of(disk, &conditions, name.as_ref(), file, image);
+    let closure = loader.closure();
     // An emulator's user has the other machine's loader and libraries installed.
     let is_at_home = target.is_native() || matches!(closure.interpreter, Interpreter::Loaded(_));
     if root.is_none() && !is_at_home {
@@ -151,7 +159,24 @@ fn look(
         .hint("give the root directory of a system for that machine with --root DIR"));
     }
     let lucky = loader.lucky(&closure);
-    Ok(Answer { closure, lucky })
+    Ok(Answer {
+        lucky,
+        closure,
+        is_privileged: conditions.secure,
+    })
+}
+
+/// Whether the kernel would start it with other rights than ours (execve(2)). File capabilities
+/// are not looked at.
+fn is_privileged(path: &Path) -> bool {
+    const SET_GID: u32 = 0o2010;
+    std::fs::metadata(path).is_ok_and(|metadata| {
+        let mode = metadata.mode();
+        let other_user = mode & libc::S_ISUID != 0 && metadata.uid() != getuid().as_raw();
+        // Without the execute bit it once meant mandatory locking.
+        let other_group = mode & SET_GID == SET_GID && metadata.gid() != getgid().as_raw();
+        other_user || other_group
+    })
 }
 
 fn unreadable(path: &Path, error: &Error) -> Failure {

@@ -8,25 +8,28 @@ use super::files::{FileId, Opened};
 use super::search::{
     Conditions, Found, Glibc, Missing, Musl, Object, ObjectId, Reason, Rule, Search,
 };
-use super::{FileSystem, Form, Image};
+use super::{Error, FileSystem, Form, Image};
 use crate::trace::Bytes;
 use bstr::{BStr, BString, ByteSlice};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// What is loaded with a program or a library.
 #[derive(Clone, Debug)]
 pub struct Closure {
-    /// The loaded objects in load order; the program is the first.
+    /// The loaded objects in the order in which they are opened; the program is the first, the
+    /// interpreter stands where it is first needed. Symbols are looked up in this order too, but
+    /// for what is filtered, which is asked before its filter.
     pub objects: Vec<Object>,
     /// The needs in the order in which the loader meets them.
     pub needs: Vec<Need>,
     /// The program's interpreter.
     pub interpreter: Interpreter,
+    known: HashMap<BString, ObjectId>,
 }
 
 /// A program's interpreter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Interpreter {
     /// It names none: a static program, or a library.
     None,
@@ -34,6 +37,13 @@ pub enum Interpreter {
     Loaded(ObjectId),
     /// It is not there: the kernel refuses to run the program, with ENOENT.
     Missing(Bytes),
+    /// It is there, but is no sound ELF file: the kernel refuses to run the program.
+    Unusable {
+        /// Where it is.
+        path: Bytes,
+        /// What is wrong with it.
+        source: Arc<Error>,
+    },
 }
 
 /// One object's need for another.
@@ -104,7 +114,7 @@ pub fn closure(
     file: FileId,
     image: Arc<Image>,
 ) -> Closure {
-    Loader::of(files, conditions, path, &image).closure(path, file, image)
+    Loader::of(files, conditions, path, file, image).closure()
 }
 
 impl Closure {
@@ -123,10 +133,12 @@ impl Closure {
         self.needs.iter().filter(move |need| need.from == id)
     }
 
-    /// The needs that nothing answers, but for those that may stay unanswered.
+    /// The needs that nothing answers and without which the program does not start. What was to
+    /// be preloaded, to audit or to be an auxiliary filter may be missing.
     pub fn missing(&self) -> impl Iterator<Item = &Need> {
         self.needs.iter().filter(|need| {
-            matches!(need.outcome, Outcome::Missing(_)) && need.reason != Reason::Auxiliary
+            matches!(need.outcome, Outcome::Missing(_))
+                && matches!(need.reason, Reason::Needed | Reason::Filter)
         })
     }
 }
@@ -146,9 +158,12 @@ pub struct Loader<'l> {
     conditions: &'l Conditions,
     search: Box<dyn Search + 'l>,
     /// `PT_INTERP`; for a library, where the loader of such programs usually is.
+    interpreter: BString,
+    /// The program as it was named, and with all links followed.
     path: BString,
-    /// The real path of the program.
-    program: BString,
+    real_path: BString,
+    file: FileId,
+    image: Arc<Image>,
 }
 
 impl<'l> Loader<'l> {
@@ -158,47 +173,50 @@ impl<'l> Loader<'l> {
         files: &'l dyn FileSystem,
         conditions: &'l Conditions,
         path: &BStr,
-        image: &Image,
+        file: FileId,
+        image: Arc<Image>,
     ) -> Self {
         let target = image.target();
-        let flavour = Flavour::of(image);
+        let flavour = Flavour::of(&image);
         let absolute = conditions.absolute(path);
-        let program = files.real_path(absolute.as_bstr()).unwrap_or(absolute);
-        let path = match (&image.interpreter, flavour) {
+        let real_path = files.real_path(absolute.as_bstr()).unwrap_or(absolute);
+        let interpreter: BString = match (&image.interpreter, flavour) {
             (Some(interpreter), _) => interpreter.clone(),
             (None, Flavour::Glibc) => target.glibc_loader().unwrap_or_default().into(),
             (None, Flavour::Musl) => format!("/lib/ld-musl-{target}.so.1").into(),
         };
-        let loader = path.as_bstr();
         let search: Box<dyn Search + 'l> = match flavour {
             Flavour::Glibc => Box::new(Glibc::new(
                 files,
                 conditions,
                 target,
-                loader,
-                program.as_bstr(),
+                interpreter.as_bstr(),
+                real_path.as_bstr(),
             )),
-            Flavour::Musl => Box::new(Musl::new(files, conditions, target, loader)),
+            Flavour::Musl => Box::new(Musl::new(files, conditions, target, interpreter.as_bstr())),
         };
         Self {
             files,
             conditions,
             search,
-            path,
-            program,
+            interpreter,
+            path: path.to_owned(),
+            real_path,
+            file,
+            image,
         }
     }
 
-    /// All that is loaded with it; `path`, `file` and `image` are the same program's.
-    pub fn closure(&self, path: &BStr, file: FileId, image: Arc<Image>) -> Closure {
+    /// All that is loaded with it.
+    pub fn closure(&self) -> Closure {
         let walk = Walk {
             loader: self,
-            search: self.search.as_ref(),
             objects: Vec::new(),
             needs: Vec::new(),
             interpreter: None,
+            known: HashMap::new(),
         };
-        walk.run(path, file, image)
+        walk.run()
     }
 
     /// What dlopen(3) of `name` would come to, called from the code of the object `from` of this
@@ -212,8 +230,8 @@ impl<'l> Loader<'l> {
         from: ObjectId,
         name: &BStr,
     ) -> Result<Opening, Missing> {
-        if let Some(id) = self.search.loaded(&closure.objects, name) {
-            return Ok(Opening::AlreadyLoaded(id));
+        if let Some(id) = closure.known.get(self.search.known_name(name)) {
+            return Ok(Opening::AlreadyLoaded(*id));
         }
         let found = self.search.find(&closure.objects, from, name)?;
         let same = |object: &Object| object.file == found.file;
@@ -246,53 +264,62 @@ impl<'l> Loader<'l> {
 /// The walk from need to need.
 struct Walk<'w> {
     loader: &'w Loader<'w>,
-    search: &'w dyn Search,
     objects: Vec<Object>,
     needs: Vec<Need>,
     /// The interpreter is there from the start, but takes its place in the order when something
     /// needs it, or the last one.
-    interpreter: Option<Object>,
+    interpreter: Option<(Object, Vec<BString>)>,
+    /// The names that the objects answer to.
+    known: HashMap<BString, ObjectId>,
 }
 
 impl Walk<'_> {
-    fn run(mut self, path: &BStr, file: FileId, image: Arc<Image>) -> Closure {
-        let origin = self.search.origin(self.loader.program.as_bstr());
+    fn run(mut self) -> Closure {
+        let image = Arc::clone(&self.loader.image);
+        let origin = self.loader.search.origin(self.loader.real_path.as_bstr());
         self.objects.push(Object {
-            path: path.into(),
-            file,
-            directories: self.search.directories(&image, origin.as_bstr()),
+            path: self.loader.path.as_bstr().into(),
+            file: self.loader.file,
+            directories: self.loader.search.directories(&image, origin.as_bstr()),
             origin,
             rule: Rule::Main,
             reason: Reason::Main,
             loader: None,
             passed_over: Vec::new(),
-            names: Vec::new(),
             image: Arc::clone(&image),
         });
+        if let Some(soname) = &image.soname {
+            self.known.insert(soname.clone(), ObjectId::MAIN);
+        }
+        let unusable = self.open_interpreter();
         // Without a dynamic section there is nothing to load, and a static program is loaded by
         // the kernel alone.
-        if image.dynamic && !matches!(image.form(), Form::StaticPie | Form::NotLoadable) {
-            self.open_interpreter();
-            for (name, reason) in self.search.preloads() {
+        let has_loader =
+            image.dynamic && !matches!(image.form(), Form::StaticPie | Form::NotLoadable);
+        if has_loader {
+            for (name, reason) in self.loader.search.preloads() {
                 self.need(ObjectId::MAIN, name.as_bstr(), reason);
             }
             self.walk_from(0);
         }
         // Whatever program loads a library, it brings an interpreter; but which, is not known.
-        match self.interpreter.take() {
-            Some(interpreter) if image.interpreter.is_some() => self.objects.push(interpreter),
-            _ => {}
+        if image.interpreter.is_some() {
+            self.place_interpreter();
         }
-        let before = self.objects.len();
-        self.audit(&image);
-        self.walk_from(before);
+        if has_loader {
+            let before = self.objects.len();
+            self.audit(&image);
+            self.walk_from(before);
+        }
         let interpreter = match &image.interpreter {
             None => Interpreter::None,
             Some(name) => {
                 let is_it = |object: &Object| object.reason == Reason::Interpreter;
-                match self.objects.iter().position(is_it) {
-                    Some(place) => Interpreter::Loaded(ObjectId(place)),
-                    None => Interpreter::Missing(name.as_bstr().into()),
+                let path = name.as_bstr().into();
+                match (self.objects.iter().position(is_it), unusable) {
+                    (Some(place), _) => Interpreter::Loaded(ObjectId(place)),
+                    (None, Some(source)) => Interpreter::Unusable { path, source },
+                    (None, None) => Interpreter::Missing(path),
                 }
             }
         };
@@ -300,32 +327,38 @@ impl Walk<'_> {
             objects: self.objects,
             needs: self.needs,
             interpreter,
+            known: self.known,
         }
     }
 
-    fn open_interpreter(&mut self) {
-        let name = self.loader.path.as_bstr();
+    /// Puts the interpreter in waiting, or says what is wrong with it.
+    fn open_interpreter(&mut self) -> Option<Arc<Error>> {
+        let name = self.loader.interpreter.as_bstr();
         let absolute = self.loader.conditions.absolute(name);
-        let Opened::Image(file, image) = self.loader.files.open(absolute.as_bstr()) else {
-            return;
+        let (file, image) = match self.loader.files.open(absolute.as_bstr()) {
+            Opened::Image(file, image) => (file, image),
+            Opened::Unusable(error) => return Some(error),
+            Opened::Absent => return None,
         };
         // The loader may be what is looked at.
         if file == self.objects[0].file {
-            return;
+            return None;
         }
-        let origin = self.search.origin(name);
-        self.interpreter = Some(Object {
+        let origin = self.loader.search.origin(name);
+        let names = self.loader.search.known_as(name, name, &image);
+        let object = Object {
             path: name.into(),
             file,
-            directories: self.search.directories(&image, origin.as_bstr()),
+            directories: self.loader.search.directories(&image, origin.as_bstr()),
             origin,
             rule: Rule::Interpreter,
             reason: Reason::Interpreter,
             loader: None,
             passed_over: Vec::new(),
-            names: vec![name.to_owned()],
             image,
-        });
+        };
+        self.interpreter = Some((object, names));
+        None
     }
 
     /// Auditors live in a namespace of their own, with their own copies of what they need; the
@@ -343,10 +376,28 @@ impl Walk<'_> {
     }
 
     /// Follows the needs of the object at this place and of all behind it.
-    fn walk_from(&mut self, mut place: usize) {
-        while place < self.objects.len() {
-            self.follow(ObjectId(place));
-            place += 1;
+    fn walk_from(&mut self, place: usize) {
+        let mut followed = vec![false; place];
+        for place in place.. {
+            if place >= self.objects.len() {
+                break;
+            }
+            // What an object filters comes with it, before the objects that are next.
+            let mut next = vec![ObjectId(place)];
+            while let Some(id) = next.pop() {
+                followed.resize(self.objects.len(), false);
+                if !std::mem::replace(&mut followed[id.0], true) {
+                    self.follow(id);
+                    let filtered =
+                        |need: &&Need| matches!(need.reason, Reason::Filter | Reason::Auxiliary);
+                    let needs = self.needs.iter().rev().take_while(|need| need.from == id);
+                    next.extend(
+                        needs
+                            .filter(filtered)
+                            .filter_map(|need| need.outcome.object()),
+                    );
+                }
+            }
         }
     }
 
@@ -374,55 +425,64 @@ impl Walk<'_> {
     }
 
     fn outcome(&mut self, from: ObjectId, name: &BStr, reason: Reason) -> Outcome {
-        if let Some(id) = self.search.loaded(&self.objects, name) {
+        let known_name = self.loader.search.known_name(name);
+        if let Some(id) = self.known.get(known_name) {
+            return Outcome::AlreadyLoaded(*id);
+        }
+        let is_interpreter =
+            |(_, names): &(Object, Vec<BString>)| names.iter().any(|known| known == known_name);
+        if self.interpreter.as_ref().is_some_and(is_interpreter)
+            && let Some(id) = self.place_interpreter()
+        {
             return Outcome::AlreadyLoaded(id);
         }
-        if let Some(interpreter) = &self.interpreter
-            && self
-                .search
-                .loaded(std::slice::from_ref(interpreter), name)
-                .is_some()
-        {
-            return self.place_interpreter(None);
-        }
-        let found = match self.search.find(&self.objects, from, name) {
+        let found = match self.loader.search.find(&self.objects, from, name) {
             Ok(found) => found,
             Err(missing) => return Outcome::Missing(missing),
         };
-        let names = self.search.known_as(name, found.path.as_bstr());
-        if let Some(interpreter) = &self.interpreter
-            && interpreter.file == found.file
-        {
-            return self.place_interpreter(Some(names));
+        let is_found = |(object, _): &(Object, Vec<BString>)| object.file == found.file;
+        if self.interpreter.as_ref().is_some_and(is_found) {
+            self.place_interpreter();
         }
+        let names = self
+            .loader
+            .search
+            .known_as(name, found.path.as_bstr(), &found.image);
         let same = |object: &Object| object.file == found.file;
-        if let Some(place) = self.objects.iter().position(same) {
-            self.objects[place].names.extend(names);
-            return Outcome::AlreadyLoaded(ObjectId(place));
-        }
-        self.push(from, found, names, reason)
+        let (id, outcome) = match self.objects.iter().position(same).map(ObjectId) {
+            Some(id) => (id, Outcome::AlreadyLoaded(id)),
+            None => {
+                let id = self.push(from, found, reason);
+                (id, Outcome::Loaded(id))
+            }
+        };
+        self.know(names, id);
+        outcome
     }
 
-    fn place_interpreter(&mut self, names: Option<Vec<BString>>) -> Outcome {
-        let id = ObjectId(self.objects.len());
-        if let Some(mut interpreter) = self.interpreter.take() {
-            interpreter.names.extend(names.unwrap_or_default());
-            self.objects.push(interpreter);
+    /// Where two objects have a name, it stands for the one that was there first.
+    fn know(&mut self, names: Vec<BString>, id: ObjectId) {
+        for name in names {
+            self.known.entry(name).or_insert(id);
         }
-        Outcome::AlreadyLoaded(id)
     }
 
-    fn push(
-        &mut self,
-        from: ObjectId,
-        found: Found,
-        names: Vec<BString>,
-        reason: Reason,
-    ) -> Outcome {
+    fn place_interpreter(&mut self) -> Option<ObjectId> {
+        let (object, names) = self.interpreter.take()?;
         let id = ObjectId(self.objects.len());
-        let origin = self.search.origin(found.path.as_bstr());
+        self.objects.push(object);
+        self.know(names, id);
+        Some(id)
+    }
+
+    fn push(&mut self, from: ObjectId, found: Found, reason: Reason) -> ObjectId {
+        let id = ObjectId(self.objects.len());
+        let origin = self.loader.search.origin(found.path.as_bstr());
         self.objects.push(Object {
-            directories: self.search.directories(&found.image, origin.as_bstr()),
+            directories: self
+                .loader
+                .search
+                .directories(&found.image, origin.as_bstr()),
             origin,
             path: found.path,
             file: found.file,
@@ -431,8 +491,7 @@ impl Walk<'_> {
             reason,
             loader: Some(from),
             passed_over: found.passed_over,
-            names,
         });
-        Outcome::Loaded(id)
+        id
     }
 }

@@ -3,11 +3,11 @@
 //! The search asks [`FileSystem`]; [`Disk`] answers from this machine or from a directory that is
 //! laid out like the root of another one. A test hands in a map.
 
-use super::{Error, Image, NotElf};
+use super::{Error, Image};
 use bstr::{BStr, BString, ByteSlice};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -47,6 +47,13 @@ pub enum Opened {
 /// One file, whatever its names: device and inode (stat(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u64, pub u64);
+
+impl FileId {
+    /// The file that stat(2) spoke of.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+}
 
 /// ELF images by absolute path.
 pub trait Images {
@@ -119,21 +126,13 @@ impl Disk {
         let name = as_path(path);
         let error = |source| Error::io(name, source);
         let file = self.open_file(path).map_err(error)?;
-        let metadata = file.metadata().map_err(error)?;
-        if !metadata.is_file() {
-            return Err(Error::not_elf(name, NotElf::NotRegular));
-        }
-        let image = Image::from_file(&file, name)?;
-        Ok((FileId(metadata.dev(), metadata.ino()), Arc::new(image)))
+        let (id, image) = Image::from_file(&file, name)?;
+        Ok((id, Arc::new(image)))
     }
 
     fn open_file(&self, path: &BStr) -> io::Result<File> {
-        // O_NONBLOCK: a named pipe must not make us wait for its writer.
         match &self.root {
-            None => OpenOptions::new()
-                .read(true)
-                .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-                .open(as_path(path)),
+            None => open_without_waiting(as_path(path)),
             Some(root) => {
                 let how = OpenHow::new()
                     .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
@@ -152,17 +151,12 @@ impl Disk {
         let Ok(metadata) = file.metadata() else {
             return Opened::Absent;
         };
-        let id = FileId(metadata.dev(), metadata.ino());
+        let id = FileId::of(&metadata);
         if let Some(opened) = opens.by_id.get(&id) {
             return opened.clone();
         }
-        let image = if metadata.is_file() {
-            Image::from_file(&file, name)
-        } else {
-            Err(Error::not_elf(name, NotElf::NotRegular))
-        };
-        let opened = match image {
-            Ok(image) => Opened::Image(id, Arc::new(image)),
+        let opened = match Image::from_file(&file, name) {
+            Ok((id, image)) => Opened::Image(id, Arc::new(image)),
             Err(error) => Opened::Unusable(Arc::new(error)),
         };
         opens.by_id.insert(id, opened.clone());
@@ -208,6 +202,15 @@ impl FileSystem for Disk {
         file.take(MAX_READ).read_to_end(&mut content)?;
         Ok(content)
     }
+}
+
+/// Opens a file for reading. A named pipe must not make us wait for its writer, nor a terminal
+/// become ours.
+pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
 }
 
 fn as_path(path: &BStr) -> &Path {

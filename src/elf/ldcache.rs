@@ -29,6 +29,11 @@ const HWCAPS_TAG: u32 = 1;
 const HWCAP_EXTENSION: u32 = 1 << 30;
 const ISA_LEVEL: u32 = (1 << 10) - 1;
 
+/// The loader could open no longer path.
+const PATH_MAX: usize = 4096;
+/// No architecture has more than a few subdirectories.
+const MAX_HWCAPS: usize = 1024;
+
 /// A cache of libraries.
 #[derive(Clone, Debug)]
 pub struct LdCache {
@@ -236,6 +241,7 @@ fn hwcap_names(
         .and_then(|end| data.get(offset..end))
         .ok_or(EXTENSION)?
         .chunks_exact(4)
+        .take(MAX_HWCAPS)
         .map(|name| string(data, strings, field(name, 0, order)))
         .collect()
 }
@@ -263,7 +269,9 @@ fn string(data: &[u8], base: usize, offset: u32) -> Result<Range<usize>, BadCach
     const STRING: BadCache = BadCache::Truncated("string table");
     let start = base.checked_add(offset as usize).ok_or(STRING)?;
     let rest = data.get(start..).ok_or(STRING)?;
-    let length = rest.find_byte(0).ok_or(STRING)?;
+    let length = rest[..rest.len().min(PATH_MAX)]
+        .find_byte(0)
+        .ok_or(STRING)?;
     Ok(start..start + length)
 }
 

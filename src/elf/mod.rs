@@ -6,7 +6,7 @@
 //! - [`files`]: the file system as the loader sees it, so that a test can hand in a map.
 //! - [`ldcache`]: the cache of libraries, `/etc/ld.so.cache`.
 //! - [`search`]: where glibc and musl look for a library, and by which rule.
-//! - [`closure`]: everything that is loaded with a program, in load order.
+//! - [`mod@closure`]: everything that is loaded with a program, in load order.
 //!
 //! Nothing here runs a program, and nothing here knows of packages.
 
@@ -22,11 +22,11 @@ mod target;
 
 pub use closure::{Closure, Loader, closure};
 pub use error::{Error, Malformed, NotElf};
-pub use files::{Disk, FileSystem, Images};
+pub use files::{Disk, FileId, FileSystem, Images};
 pub use note::{DlopenNote, Priority};
 pub use target::{Endianness, Target};
 
-use bstr::{BStr, BString};
+use bstr::BString;
 use std::fs::File;
 use std::path::Path;
 
@@ -68,6 +68,8 @@ pub struct Image {
     pub pie: bool,
     /// Whether there is a dynamic section at all.
     pub dynamic: bool,
+    /// Whether other objects can find symbols in it (`DT_GNU_HASH`, `DT_HASH`).
+    pub exports: bool,
     /// The symbol versions it wants from other objects (`DT_VERNEED`), in order.
     pub version_needs: Vec<VersionNeed>,
     /// Optional libraries that it says it may dlopen (`.note.dlopen`).
@@ -147,22 +149,22 @@ impl Image {
     /// # Errors
     /// When the file cannot be read, is no regular file, or [`parse`](Self::parse) would fail.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        // Opening a named pipe or a device blocks or has effects, so the type is asked first.
-        let metadata = std::fs::metadata(path).map_err(|source| Error::io(path, source))?;
-        if !metadata.is_file() {
-            return Err(Error::not_elf(path, NotElf::NotRegular));
-        }
-        let file = File::open(path).map_err(|source| Error::io(path, source))?;
-        Self::from_file(&file, path)
+        let file = files::open_without_waiting(path).map_err(|source| Error::io(path, source))?;
+        Self::from_file(&file, path).map(|(_, image)| image)
     }
 
-    /// Reads the image of an open file; `path` is for the error only.
+    /// Reads the image of an open file, and says which file it is; `path` is for the error only.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn from_file(file: &File, path: &Path) -> Result<Self, Error> {
-        let source = source::OpenFile::new(file).map_err(|source| Error::io(path, source))?;
-        parse::image(&source).map_err(|failure| failure.at(path))
+    pub fn from_file(file: &File, path: &Path) -> Result<(FileId, Self), Error> {
+        let metadata = file.metadata().map_err(|source| Error::io(path, source))?;
+        if !metadata.is_file() {
+            return Err(Error::not_elf(path, NotElf::NotRegular));
+        }
+        let source = source::OpenFile::new(file, metadata.len());
+        let image = parse::image(&source).map_err(|failure| failure.at(path))?;
+        Ok((FileId::of(&metadata), image))
     }
 
     /// What the loader compares before it takes a file: class, byte order and machine.
@@ -177,8 +179,9 @@ impl Image {
     /// What the file is to the loader.
     ///
     /// `ET_DYN` does not tell programs from libraries, so what else distinguishes them is asked:
-    /// the interpreter, `DF_1_PIE`, and for a self-relocating program, whose linker may have been
-    /// too old to set that flag, an entry point without a soname.
+    /// the interpreter; `DF_1_PIE`; and for a self-relocating program, whose linker or packer may
+    /// not have set that flag, an entry point where there is neither a soname nor a symbol for
+    /// others. musl's loader has an entry point and no soname, but it has the C library's symbols.
     pub fn form(&self) -> Form {
         match (self.file_type, &self.interpreter) {
             (FileType::Executable, None) => Form::StaticProgram,
@@ -187,7 +190,7 @@ impl Image {
             (FileType::SharedObject, Some(_)) if self.pie || self.soname.is_none() => Form::Program,
             (FileType::SharedObject, None)
                 if self.needed.is_empty()
-                    && (self.pie || (self.entry && self.soname.is_none())) =>
+                    && (self.pie || (self.entry && self.soname.is_none() && !self.exports)) =>
             {
                 Form::StaticPie
             }
@@ -209,10 +212,5 @@ impl Image {
             Some(_) => None,
             None => self.rpath.as_deref(),
         }
-    }
-
-    /// Whether the loader may know this object under `name` because it is its `DT_SONAME`.
-    pub fn is_named(&self, name: &BStr) -> bool {
-        self.soname.as_ref().is_some_and(|soname| soname == name)
     }
 }

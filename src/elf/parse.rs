@@ -13,8 +13,8 @@ use super::{
 use bstr::{BString, ByteSlice};
 use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::dynamic::{
-    DF_1_NODEFLIB, DF_1_PIE, DT_AUDIT, DT_DEPAUDIT, DT_FLAGS_1, DT_NEEDED, DT_RPATH, DT_RUNPATH,
-    DT_SONAME, DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM, Dynamic,
+    DF_1_NODEFLIB, DF_1_PIE, DT_AUDIT, DT_DEPAUDIT, DT_FLAGS_1, DT_GNU_HASH, DT_HASH, DT_NEEDED,
+    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM, Dynamic,
 };
 use goblin::elf::header::{self, Header};
 use goblin::elf::note::NoteDataIterator;
@@ -41,6 +41,8 @@ const PATH_LIST: usize = 256 << 10;
 const NOTES: u64 = 256 << 10;
 /// 65,536 sections of 64 bytes.
 const SECTION_HEADERS: u64 = 4 << 20;
+/// Where none of the first buckets of a hash table is in use, hardly any is.
+const BUCKETS: usize = 1024;
 /// What all strings and version records of one image may take together.
 const BUDGET: usize = 4 << 20;
 
@@ -127,6 +129,7 @@ pub(super) fn image(source: &dyn Source) -> Result<Image, Failure> {
         no_default_directories: false,
         pie: false,
         dynamic: false,
+        exports: false,
         version_needs: Vec::new(),
         dlopen_notes: dlopen_notes(&reader, &segments, ctx)?,
         section_headers,
@@ -283,6 +286,12 @@ fn dynamic_section(
         let matching = entries.iter().rev().find(|entry| entry.d_tag == tag);
         matching.map(|entry| entry.d_val)
     };
+    // The loader prefers the GNU table where there are both.
+    image.exports = match (last(DT_GNU_HASH), last(DT_HASH)) {
+        (Some(address), _) => exports(reader, file_offset(segments, address), true, ctx)?,
+        (None, Some(address)) => exports(reader, file_offset(segments, address), false, ctx)?,
+        (None, None) => false,
+    };
     let strings = match last(DT_STRTAB) {
         Some(address) => Strings {
             reader,
@@ -335,6 +344,47 @@ fn file_offset(segments: &[ProgramHeader], address: u64) -> Option<u64> {
         })
 }
 
+/// Whether a hash table of symbols has any. It is advice for telling what a file is, so a table
+/// outside the file has none.
+///
+/// Both kinds begin with the number of buckets. Behind its header of four words, the GNU one has a
+/// Bloom filter, whose length in addresses is the third; `DT_HASH` has a header of two words.
+fn exports(reader: &Reader<'_>, at: Option<u64>, is_gnu: bool, ctx: Ctx) -> Result<bool, Failure> {
+    let Some(at) = at else { return Ok(false) };
+    let mut bytes = Vec::new();
+    reader.source.read(at, 16, &mut bytes)?;
+    let Ok(header) = <[u8; 16]>::try_from(bytes) else {
+        return Ok(false);
+    };
+    let header_size = if is_gnu {
+        16 + u64::from(word(&header, 8, ctx.le)) * ctx.size() as u64
+    } else {
+        8
+    };
+    let length = (word(&header, 0, ctx.le) as usize).min(BUCKETS) * 4;
+    let mut buckets = Vec::new();
+    reader
+        .source
+        .read(at.saturating_add(header_size), length, &mut buckets)?;
+    Ok(buckets.iter().any(|byte| *byte != 0))
+}
+
+fn half(record: &[u8; 16], at: usize, order: Endian) -> u16 {
+    let raw = [record[at], record[at + 1]];
+    match order {
+        Endian::Little => u16::from_le_bytes(raw),
+        Endian::Big => u16::from_be_bytes(raw),
+    }
+}
+
+fn word(record: &[u8; 16], at: usize, order: Endian) -> u32 {
+    let raw = [record[at], record[at + 1], record[at + 2], record[at + 3]];
+    match order {
+        Endian::Little => u32::from_le_bytes(raw),
+        Endian::Big => u32::from_be_bytes(raw),
+    }
+}
+
 const VERSIONS: &str = "table of needed symbol versions";
 
 /// Walks the linked records of `DT_VERNEED` ("Symbol Versioning" in the LSB Core specification).
@@ -345,20 +395,8 @@ fn version_needs(
     count: u64,
     order: Endian,
 ) -> Result<Vec<VersionNeed>, Failure> {
-    let half = |bytes: &[u8; 16], at: usize| {
-        let raw = [bytes[at], bytes[at + 1]];
-        match order {
-            Endian::Little => u16::from_le_bytes(raw),
-            Endian::Big => u16::from_be_bytes(raw),
-        }
-    };
-    let word = |bytes: &[u8; 16], at: usize| {
-        let raw = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-        match order {
-            Endian::Little => u32::from_le_bytes(raw),
-            Endian::Big => u32::from_be_bytes(raw),
-        }
-    };
+    let half = |record: &[u8; 16], at| half(record, at, order);
+    let word = |record: &[u8; 16], at| word(record, at, order);
     let mut needs = Vec::new();
     let mut at = offset;
     for _ in 0..count {

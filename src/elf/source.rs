@@ -45,12 +45,13 @@ const BLOCK: u64 = 8 << 10;
 const KEPT: usize = 2 * BLOCK as usize;
 
 impl<'f> OpenFile<'f> {
-    pub(super) fn new(file: &'f File) -> io::Result<Self> {
-        Ok(Self {
+    /// The file whose size fstat(2) says.
+    pub(super) fn new(file: &'f File, size: u64) -> Self {
+        Self {
             file,
-            size: file.metadata()?.len(),
+            size,
             blocks: RefCell::default(),
-        })
+        }
     }
 
     fn read_uncached(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

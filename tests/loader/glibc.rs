@@ -3,10 +3,11 @@
 use crate::support::{
     Start, Workshop, agree, as_listed, is_missing, ours, real, rule_of, with_loader,
 };
+use bstr::ByteSlice;
 use nixtrace::elf::closure::{Interpreter, Need, Opening, Outcome};
-use nixtrace::elf::search::{ObjectId, Rule};
-use nixtrace::elf::{Form, Image};
-use std::os::unix::fs::symlink;
+use nixtrace::elf::search::{ObjectId, Reason, Rule};
+use nixtrace::elf::{Disk, Form, Image, Priority};
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 const MAIN: ObjectId = ObjectId::MAIN;
 const RPATH: &str = "-Wl,--disable-new-dtags";
@@ -237,7 +238,7 @@ fn a_static_program_that_relocates_itself_is_told_from_a_library() {
     for program in [pie, fixed] {
         let closure = ours(&program, &Start::default());
         assert_eq!(closure.objects.len(), 1);
-        assert_eq!(closure.interpreter, Interpreter::None);
+        assert!(matches!(closure.interpreter, Interpreter::None));
     }
 }
 
@@ -382,14 +383,25 @@ fn a_missing_interpreter_is_named() {
     let error = std::process::Command::new(&app).status().unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     let closure = ours(&app, &Start::default());
-    assert_eq!(
-        closure.interpreter,
-        Interpreter::Missing("/nonexistent/ld.so".into())
+    assert!(
+        matches!(&closure.interpreter, Interpreter::Missing(path) if *path == "/nonexistent/ld.so".into())
     );
     assert!(
         !is_missing(&closure, "libc.so.6"),
         "the usual places are searched all the same"
     );
+}
+
+#[test]
+fn an_interpreter_that_is_no_elf_file_is_told_from_a_missing_one() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let app = workshop.program("app", &[], &["-Wl,--dynamic-linker=@/ld.so"]);
+    std::fs::write(workshop.at("ld.so"), "not a loader ".repeat(9)).unwrap();
+    assert!(std::process::Command::new(&app).status().is_err());
+    let closure = ours(&app, &Start::default());
+    assert!(matches!(closure.interpreter, Interpreter::Unusable { .. }));
 }
 
 #[test]
@@ -461,4 +473,186 @@ fn objects_are_loaded_breadth_first() {
             .iter()
             .all(|path| !path.contains("deep"))
     );
+}
+
+#[test]
+fn rpath_is_ignored_in_an_object_that_has_a_runpath() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    workshop.library("a", "foo", &[], &[]);
+    workshop.library("b", "foo", &[], &[]);
+    // No linker writes both, so an entry of another kind, with a string too, becomes DT_RPATH.
+    let flags = ["-La", "-lfoo", RUNPATH, "-Wl,-rpath,@/a", "-Wl,--audit,@/b"];
+    let app = workshop.program("app", &["foo"], &flags);
+    let mut bytes = std::fs::read(&app).unwrap();
+    let audit = 0x6fff_fefc_u64.to_le_bytes();
+    let at = bytes.windows(8).position(|window| window == audit).unwrap();
+    bytes[at..at + 8].copy_from_slice(&15_u64.to_le_bytes());
+    std::fs::write(&app, bytes).unwrap();
+    let image = Image::read(&app).unwrap();
+    assert!(image.rpath.is_some() && image.runpath.is_some());
+    let closure = agree(&app, &Start::default());
+    assert_eq!(
+        rule_of(&closure, "/a/libfoo.so"),
+        Rule::Runpath { of: MAIN }
+    );
+}
+
+#[test]
+fn what_is_filtered_is_loaded_too_and_an_auxiliary_one_may_be_missing() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    workshop.library("a", "real", &[], &[]);
+    let list = ["-La", RPATH, "-Wl,-rpath,@/a"];
+    for (option, target) in [
+        ("--filter", "libreal.so"),
+        ("--auxiliary", "libreal.so"),
+        ("--auxiliary", "libnone.so"),
+    ] {
+        let filter = format!("-Wl,{option},{target}");
+        workshop.library("a", "front", &[], &[filter.as_str()]);
+        workshop.library("a", "last", &[], &[]);
+        let mut flags = list.to_vec();
+        flags.extend(["-lfront", "-llast"]);
+        let app = workshop.program("app", &["front", "last"], &flags);
+        let start = Start::default();
+        let (mut ours, mut real) = (as_listed(&ours(&app, &start)), real(&app, &start));
+        // The real list is that of the symbol look-up, where the filtered one stands in front.
+        ours.paths.sort();
+        real.paths.sort();
+        assert_eq!(ours.paths, real.paths, "{option}");
+        // In trace mode the loader lists all that is missing; it starts the program all the same.
+        assert!(ours.missing.is_empty());
+        assert!(start.command(&app).status().unwrap().success());
+    }
+}
+
+#[test]
+fn auditors_are_loaded_for_a_reason_of_their_own() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let code = "unsigned la_version(unsigned version) { return version; }";
+    let auditor = workshop.compile("audit.so", code, &["-shared", "-fPIC"]);
+    let app = workshop.program("app", &[], &["-Wl,--audit,@/audit.so"]);
+    let closure = ours(&app, &Start::default());
+    let auditor = nixtrace::trace::Bytes::from(auditor);
+    let object = closure.objects.iter().find(|object| object.path == auditor);
+    assert_eq!(object.unwrap().reason, Reason::Audit);
+}
+
+#[test]
+fn a_program_with_more_rights_than_its_caller_ignores_the_variables() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    // Only root can make a program set-user-ID for someone else.
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    for directory in ["a", "b"] {
+        let code = format!("int foo(void) {{ return {}; }}", u8::from(directory == "b"));
+        let flags = ["-shared", "-fPIC", "-Wl,-soname,libfoo.so"];
+        workshop.compile(&format!("{directory}/libfoo.so"), &code, &flags);
+    }
+    let flags = ["-La", "-lfoo", RUNPATH, "-Wl,-rpath,@/a"];
+    let app = workshop.program("app", &["foo"], &flags);
+    let nobody = nix::unistd::Uid::from_raw(65534);
+    nix::unistd::chown(&app, Some(nobody), None).unwrap();
+    for directory in [workshop.path(), workshop.at("a"), workshop.at("b")] {
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let start = Start::library_path(workshop.at("b"));
+    for (mode, is_secure) in [(0o755, false), (0o4755, true)] {
+        std::fs::set_permissions(&app, std::fs::Permissions::from_mode(mode)).unwrap();
+        let status = start.command(&app).status().unwrap().code();
+        assert_eq!(status, Some(i32::from(!is_secure)));
+
+        let disk = Disk::new();
+        let mut conditions = start.conditions();
+        conditions.secure = is_secure;
+        let path = nixtrace::trace::Bytes::from(app.as_path());
+        let (file, image) = disk.read_image(path.as_ref()).unwrap();
+        let closure = nixtrace::elf::closure(&disk, &conditions, path.as_ref(), file, image);
+        let taken = if is_secure {
+            "/a/libfoo.so"
+        } else {
+            "/b/libfoo.so"
+        };
+        rule_of(&closure, taken);
+    }
+}
+
+#[test]
+fn a_file_without_section_headers_is_read_by_its_program_headers() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    workshop.library("a", "foo", &[], &[]);
+    let app = workshop.program("app", &["foo"], &["-La", "-lfoo", "-Wl,-rpath,@/a"]);
+    let with = Image::read(&app).unwrap();
+    let mut bytes = std::fs::read(&app).unwrap();
+    // e_shoff, then e_shentsize, e_shnum and e_shstrndx (64 bits).
+    bytes[0x28..0x30].fill(0);
+    bytes[0x3a..0x40].fill(0);
+    std::fs::write(&app, bytes).unwrap();
+    let without = Image::read(&app).unwrap();
+    assert!(with.section_headers && !without.section_headers);
+    assert_eq!(with.needed, without.needed);
+    agree(&app, &Start::default());
+}
+
+#[test]
+fn bytes_behind_the_end_of_the_elf_file_are_counted() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let app = workshop.program("app", &[], &[]);
+    assert_eq!(Image::read(&app).unwrap().appended(), 0);
+    let mut bytes = std::fs::read(&app).unwrap();
+    bytes.extend_from_slice(b"PK and so on");
+    std::fs::write(&app, bytes).unwrap();
+    assert_eq!(Image::read(&app).unwrap().appended(), 12);
+}
+
+#[test]
+fn a_thousand_needs_are_followed_in_order() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let model = workshop.library("a", "x0000", &[], &["-nostdlib"]);
+    let bytes = std::fs::read(model).unwrap();
+    let mut flags = vec!["-La".to_owned(), "-Wl,-rpath,@/a".to_owned()];
+    for number in 0..1000 {
+        let name = format!("x{number:04}");
+        let renamed = bytes.replace("x0000", &name);
+        std::fs::write(workshop.at(&format!("a/lib{name}.so")), renamed).unwrap();
+        flags.push(format!("-l{name}"));
+    }
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let app = workshop.program("app", &[], &flags);
+    assert_eq!(Image::read(&app).unwrap().needed.len(), 1001);
+    agree(&app, &Start::default());
+}
+
+#[test]
+fn a_note_of_what_may_be_opened_is_read() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let code = r#"
+        const struct { unsigned name_size, size, type; char owner[4]; char content[64]; }
+        note __attribute__((section(".note.dlopen"), aligned(4), used)) = {
+            4, 64, 0x407c0c0a, "FDO",
+            "[{\"feature\":\"f\",\"priority\":\"suggested\",\"soname\":[\"libx.so.1\"]}]"
+        };
+        int main(void) { return 0; }
+    "#;
+    let app = workshop.compile("app", code, &[]);
+    let notes = Image::read(&app).unwrap().dlopen_notes;
+    assert_eq!(notes.len(), 1);
+    assert_eq!(notes[0].soname, ["libx.so.1"]);
+    assert_eq!(notes[0].priority, Priority::Suggested);
 }

@@ -1,28 +1,46 @@
 //! The programs of this machine, whose closures must be what its loader says.
 
-use crate::support::{Loaded, Start, as_listed, have, listed};
-use nixtrace::elf::closure::Interpreter;
+use crate::support::{Loaded, Start, as_listed, listed};
+use nixtrace::elf::closure::{Flavour, Interpreter};
 use nixtrace::elf::{Disk, Form, Image, closure};
 use nixtrace::trace::Bytes;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Programs of /usr/bin with an interpreter of glibc, in the order of their names.
-fn programs() -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir("/usr/bin")
-        .unwrap()
+/// The files of a directory whose images are such, in the order of their names.
+fn files(directory: &Path, is_wanted: impl Fn(&Image) -> bool) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     paths.sort();
-    paths.retain(|path| {
-        Image::read(path).is_ok_and(|image| {
-            image.form() == Form::Program
-                && image
-                    .interpreter
-                    .is_some_and(|name| name.starts_with(b"/lib64/ld-linux"))
-        })
-    });
+    paths.retain(|path| Image::read(path).is_ok_and(|image| is_wanted(&image)));
     paths
+}
+
+/// Programs of glibc.
+fn programs() -> Vec<PathBuf> {
+    files(Path::new("/usr/bin"), |image| {
+        image.form() == Form::Program
+            && Flavour::of(image) == Flavour::Glibc
+            && image.target().is_native()
+    })
+}
+
+/// Libraries that the loader can be given as if they were programs: those of its own directories.
+fn libraries() -> Vec<PathBuf> {
+    let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
+    files(&Path::new("/usr/lib").join(triplet), |image| {
+        image.form() == Form::Library && image.target().is_native() && image.interpreter.is_none()
+    })
+}
+
+/// Every so manieth, about `count` in all.
+fn sample(all: Vec<PathBuf>, count: usize) -> Vec<PathBuf> {
+    let step = all.len().div_ceil(count).max(1);
+    all.into_iter().step_by(step).collect()
 }
 
 fn compare(paths: &[PathBuf]) {
@@ -33,11 +51,10 @@ fn compare(paths: &[PathBuf]) {
         let name = Bytes::from(path.as_path());
         let (file, image) = disk.read_image(name.as_ref()).unwrap();
         let closure = closure(&disk, &start.conditions(), name.as_ref(), file, image);
-        let Interpreter::Loaded(interpreter) = &closure.interpreter else {
-            differences.push(format!("{}: no interpreter", path.display()));
-            continue;
+        let interpreter = match &closure.interpreter {
+            Interpreter::Loaded(id) => closure.object(*id).path.as_path(),
+            _ => Path::new(closure.main().image.target().glibc_loader().unwrap()),
         };
-        let interpreter = closure.object(*interpreter).path.as_path();
         // The list is asked of the loader, and not of the program: some are set-user-ID. The
         // real path, for a program that the loader is given has its $ORIGIN where it was named.
         let output = Command::new(interpreter)
@@ -57,19 +74,19 @@ fn compare(paths: &[PathBuf]) {
 
 #[test]
 fn closures_of_programs_of_this_machine_are_what_its_loader_says() {
-    if !have(&["sh"]) {
-        return;
-    }
-    let all = programs();
-    let step = all.len().div_ceil(150).max(1);
-    let sample: Vec<PathBuf> = all.into_iter().step_by(step).collect();
-    assert!(!sample.is_empty());
-    compare(&sample);
+    let programs = sample(programs(), 150);
+    assert!(!programs.is_empty());
+    compare(&programs);
 }
 
-/// Takes longer; run it by name.
 #[test]
-#[ignore = "every program of the machine, by hand"]
-fn closures_of_all_programs_of_this_machine_are_what_its_loader_says() {
+fn closures_of_libraries_of_this_machine_are_what_its_loader_says() {
+    compare(&sample(libraries(), 50));
+}
+
+#[test]
+#[ignore = "every program and library of the machine takes a while; run it by name"]
+fn closures_of_all_files_of_this_machine_are_what_its_loader_says() {
     compare(&programs());
+    compare(&libraries());
 }

@@ -8,7 +8,10 @@
     reason = "a fixture that cannot be built fails its test"
 )]
 
+mod cache;
 mod glibc;
 mod host;
 mod musl;
+mod root;
 mod support;
+mod verb;

@@ -3,9 +3,9 @@
 //! musl's trace mode is `ldd`: the loader under that name, or with `--list`.
 
 use crate::support::{Start, Workshop, as_listed, ours, rule_of};
-use nixtrace::elf::Image;
 use nixtrace::elf::closure::{Closure, Flavour};
 use nixtrace::elf::search::{ObjectId, Rule};
+use nixtrace::elf::{Form, Image};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -138,4 +138,14 @@ fn libraries_are_loaded_in_the_order_of_need() {
         &workshop.program("app", &["left", "right"], &flags),
         &Start::default(),
     );
+}
+
+#[test]
+fn the_loader_is_a_library_and_a_static_program_is_not() {
+    let Some(workshop) = workshop() else { return };
+    let form = |path: &Path| Image::read(path).unwrap().form();
+    let interpreter = format!("/lib/ld-musl-{}.so.1", std::env::consts::ARCH);
+    assert_eq!(form(Path::new(&interpreter)), Form::Library);
+    let fixed = workshop.program("fixed", &[], &["-static"]);
+    assert_eq!(form(&fixed), Form::StaticProgram);
 }

@@ -219,15 +219,15 @@ pub(crate) fn with_loader<T>(
     let disk = Disk::new();
     let conditions = start.conditions();
     let path = nixtrace::trace::Bytes::from(program);
-    let (_, image) = disk.read_image(path.as_ref()).unwrap();
-    ask(&Loader::of(&disk, &conditions, path.as_ref(), &image))
+    let (file, image) = disk.read_image(path.as_ref()).unwrap();
+    ask(&Loader::of(&disk, &conditions, path.as_ref(), file, image))
 }
 
 /// Our closure in the words of the real loader, which does not list itself when nothing needs it.
 pub(crate) fn as_listed(closure: &Closure) -> Loaded {
     let is_listed = |id| {
         let mut needs = closure.needs.iter();
-        closure.interpreter != Interpreter::Loaded(id)
+        !matches!(closure.interpreter, Interpreter::Loaded(loader) if loader == id)
             || needs.any(|need| need.outcome.object() == Some(id))
     };
     Loaded {

@@ -26,7 +26,7 @@ struct Line<'c> {
 #[derive(Serialize)]
 struct Program<'c> {
     path: &'c Bytes,
-    exists: bool,
+    is_usable: bool,
 }
 
 #[derive(Serialize)]
@@ -75,11 +75,11 @@ pub(super) fn line(answer: &Answer) -> String {
             Interpreter::None => None,
             Interpreter::Loaded(id) => Some(Program {
                 path: &closure.object(*id).path,
-                exists: true,
+                is_usable: true,
             }),
-            Interpreter::Missing(path) => Some(Program {
+            Interpreter::Missing(path) | Interpreter::Unusable { path, .. } => Some(Program {
                 path,
-                exists: false,
+                is_usable: false,
             }),
         },
         appended_bytes: main.image.appended(),

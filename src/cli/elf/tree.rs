@@ -58,7 +58,7 @@ pub(super) fn text(answer: &Answer) -> String {
                     "see above".to_owned()
                 });
                 if answer.lucky.contains(&place) {
-                    words.push("not found by its own rules".to_owned());
+                    words.push("by luck".to_owned());
                 }
                 let _ = writeln!(text, "  ({})", words.join(", "));
                 if is_first {
@@ -68,7 +68,7 @@ pub(super) fn text(answer: &Answer) -> String {
         }
     }
     for remark in remarks(answer) {
-        let _ = writeln!(text, "{remark}");
+        let _ = writeln!(text, "note: {remark}");
     }
     text
 }
@@ -85,6 +85,7 @@ fn headline(closure: &Closure) -> String {
     let interpreter = match &closure.interpreter {
         Interpreter::Loaded(id) => format!(", interpreter {}", name(&closure.object(*id).path)),
         Interpreter::Missing(path) => format!(", interpreter {} => NOT FOUND", name(path)),
+        Interpreter::Unusable { path, .. } => format!(", interpreter {} => UNUSABLE", name(path)),
         Interpreter::None => String::new(),
     };
     format!(
@@ -105,18 +106,23 @@ fn missing_words(missing: &Missing, reason: Reason) -> String {
             format!("NOT FOUND  ({})", others.join(", "))
         }
         Missing::Unusable { path, source } => {
-            let what = match source.as_ref() {
-                Error::Read { source, .. } => source.to_string(),
-                Error::NotElf { what, .. } => what.to_string(),
-                Error::Malformed { source, .. } => source.to_string(),
-            };
-            format!("UNUSABLE {}  ({})", name(path), printable(what.as_bytes()))
+            format!("UNUSABLE {}  ({})", name(path), what_is_wrong(source))
         }
     };
     if let Some(reason) = reason_words(reason) {
         let _ = write!(words, "  ({reason})");
     }
     words
+}
+
+/// The error without the path, which was just said.
+fn what_is_wrong(error: &Error) -> String {
+    let what = match error {
+        Error::Read { source, .. } => source.to_string(),
+        Error::NotElf { what, .. } => what.to_string(),
+        Error::Malformed { source, .. } => source.to_string(),
+    };
+    printable(what.as_bytes())
 }
 
 fn rule_words(closure: &Closure, rule: &Rule) -> String {
@@ -154,16 +160,28 @@ fn remarks(answer: &Answer) -> Vec<String> {
     if matches!(image.form(), Form::StaticProgram | Form::StaticPie) {
         remarks.push("static: the kernel starts it without a loader or libraries".to_owned());
     }
-    if let Interpreter::Missing(path) = &closure.interpreter {
-        remarks.push(format!(
+    match &closure.interpreter {
+        Interpreter::Missing(path) => remarks.push(format!(
             "the interpreter {} does not exist: the program cannot be started here (\"No such file or directory\")",
             name(path)
-        ));
+        )),
+        Interpreter::Unusable { path, source } => remarks.push(format!(
+            "the kernel cannot start this program with the interpreter {}: {}",
+            name(path),
+            what_is_wrong(source)
+        )),
+        Interpreter::Loaded(_) | Interpreter::None => {}
+    }
+    if answer.is_privileged {
+        remarks.push(
+            "it runs with other rights than yours (set-user-ID or set-group-ID): LD_* variables do not count"
+                .to_owned(),
+        );
     }
     for place in &answer.lucky {
         let need = &closure.needs[*place];
         remarks.push(format!(
-            "{} would not find {} by itself: it is there only because another object had loaded it",
+            "{} would not find {} by itself: another object had loaded it before",
             name(&closure.object(need.from).path),
             name(&need.name)
         ));

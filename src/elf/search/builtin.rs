@@ -14,9 +14,14 @@ pub struct BuiltIn {
     pub directories: Vec<BString>,
     /// Its cache (`LD_SO_CACHE`).
     pub cache: BString,
+    /// Its list of what is loaded into every program (`/etc/ld.so.preload`).
+    pub preload: BString,
     /// What `$LIB` stands for in paths that it reads.
     pub lib: BString,
 }
+
+const CACHE: &str = "/etc/ld.so.cache";
+const PRELOAD: &str = "/etc/ld.so.preload";
 
 /// No path is longer.
 const PATH_MAX: usize = 4096;
@@ -37,6 +42,7 @@ impl BuiltIn {
     fn found_in(content: &[u8]) -> Option<Self> {
         let mut directories: Vec<BString> = Vec::new();
         let mut cache = None;
+        let mut preload = None;
         for text in content.split(|byte| *byte == 0) {
             let is_path = text.len() > 1
                 && text.len() < PATH_MAX
@@ -50,17 +56,22 @@ impl BuiltIn {
                     directories.push(BString::default());
                 }
             }
-            if is_path && cache.is_none() && text.ends_with(b"/etc/ld.so.cache") {
+            if is_path && cache.is_none() && text.ends_with(CACHE.as_bytes()) {
                 cache = Some(BString::from(text));
+            }
+            // nixpkgs calls it /etc/ld-nix.so.preload.
+            if is_path && preload.is_none() && text.ends_with(b".so.preload") {
+                preload = Some(BString::from(text));
             }
         }
         directories.retain(|directory| !directory.is_empty());
         let cache = cache?;
-        let prefix = cache.strip_suffix(b"/etc/ld.so.cache").unwrap_or_default();
+        let prefix = cache.strip_suffix(CACHE.as_bytes()).unwrap_or_default();
         let lib = lib_name(directories.first()?, prefix);
         Some(Self {
             directories,
             cache,
+            preload: preload.unwrap_or_else(|| PRELOAD.into()),
             lib,
         })
     }
@@ -84,7 +95,8 @@ impl BuiltIn {
             .collect();
         Self {
             directories,
-            cache: "/etc/ld.so.cache".into(),
+            cache: CACHE.into(),
+            preload: PRELOAD.into(),
             lib: own.into(),
         }
     }

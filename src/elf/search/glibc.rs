@@ -23,6 +23,7 @@ pub struct Glibc<'f> {
     built_in: BuiltIn,
     cache: Option<LdCache>,
     library_path: Vec<BString>,
+    hwcaps: &'f [&'static str],
 }
 
 impl<'f> Glibc<'f> {
@@ -49,6 +50,11 @@ impl<'f> Glibc<'f> {
             built_in,
             cache,
             library_path: Vec::new(),
+            // The levels are those of 64-bit code; i386 has no such directories.
+            hwcaps: match target.name() {
+                Some("x86_64" | "x32") => &conditions.hwcaps,
+                _ => &[],
+            },
         };
         let list = conditions.library_path.as_ref();
         if let Some(list) = list.filter(|list| !list.is_empty() && !conditions.secure) {
@@ -119,8 +125,8 @@ impl<'f> Glibc<'f> {
         rule: &Rule,
     ) -> Option<Result<Found, Missing>> {
         directories.into_iter().find_map(|directory| {
-            let hwcaps = self.conditions.hwcaps.iter();
-            hwcaps
+            self.hwcaps
+                .iter()
                 .map(|hwcap| {
                     let subdirectory = join(directory, b"glibc-hwcaps/");
                     join(&join(&subdirectory, hwcap.as_bytes()), name)
@@ -137,7 +143,7 @@ impl<'f> Glibc<'f> {
         name: &BStr,
     ) -> Option<Result<Found, Missing>> {
         let cache = self.cache.as_ref()?;
-        let hwcaps: Vec<&BStr> = self.conditions.hwcaps.iter().map(|s| (*s).into()).collect();
+        let hwcaps: Vec<&BStr> = self.hwcaps.iter().map(|name| (*name).into()).collect();
         let path = cache.find(name, self.target.cache_flags()?, &hwcaps)?;
         // DF_1_NODEFLIB keeps entries of the default directories out, but no others.
         let in_default = self
@@ -153,15 +159,6 @@ impl<'f> Glibc<'f> {
 }
 
 impl Search for Glibc<'_> {
-    fn loaded(&self, objects: &[Object], name: &BStr) -> Option<ObjectId> {
-        objects
-            .iter()
-            .position(|object| {
-                object.names.iter().any(|known| known == name) || object.image.is_named(name)
-            })
-            .map(ObjectId)
-    }
-
     fn find(&self, objects: &[Object], from: ObjectId, name: &BStr) -> Result<Found, Missing> {
         let mut attempt = Attempt {
             files: self.files,
@@ -248,7 +245,7 @@ impl Search for Glibc<'_> {
             list.split(|byte| matches!(byte, b':' | b' '))
                 .map(|name| (name, Reason::Preload))
         });
-        let file = self.files.read("/etc/ld.so.preload".into());
+        let file = self.files.read(self.built_in.preload.as_bstr());
         let file = file.unwrap_or_default();
         let listed = file.lines().flat_map(|line| {
             let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
@@ -265,8 +262,14 @@ impl Search for Glibc<'_> {
             .collect()
     }
 
-    fn known_as(&self, name: &BStr, path: &BStr) -> Vec<BString> {
-        vec![name.to_owned(), path.to_owned()]
+    fn known_as(&self, name: &BStr, path: &BStr, image: &Image) -> Vec<BString> {
+        let mut names = vec![name.to_owned(), path.to_owned()];
+        names.extend(image.soname.clone());
+        names
+    }
+
+    fn known_name<'n>(&self, name: &'n BStr) -> &'n BStr {
+        name
     }
 }
 

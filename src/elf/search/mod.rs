@@ -1,11 +1,13 @@
 //! Where a dynamic loader looks for a library, and by which rule it finds it.
 //!
 //! [`glibc`](Glibc) and [`musl`](Musl) have rules of their own. Both touch no disk: what exists
-//! comes in through [`FileSystem`]. Walking from need to need is the work of [`super::closure`].
+//! comes in through [`FileSystem`]. Walking from need to need is the work of [`mod@super::closure`].
 
 mod builtin;
 mod glibc;
 mod musl;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use builtin::BuiltIn;
@@ -90,8 +92,6 @@ pub struct Object {
     /// Files that the loader opened on its way to this one and passed over, being for another
     /// machine.
     pub passed_over: Vec<PassedOver>,
-    /// The names under which the loader knows it, besides its soname.
-    pub(super) names: Vec<BString>,
     /// What `$ORIGIN` stands for in it.
     pub(super) origin: BString,
     /// Its `DT_RUNPATH`, or without one its `DT_RPATH`, tokens replaced.
@@ -193,9 +193,6 @@ pub enum Missing {
 
 /// The rules of one C library's loader.
 pub trait Search {
-    /// The loaded object that the loader takes for `name` without looking at the disk.
-    fn loaded(&self, objects: &[Object], name: &BStr) -> Option<ObjectId>;
-
     /// The file that the loader would open for `name`, which `from` needs.
     ///
     /// # Errors
@@ -211,9 +208,12 @@ pub trait Search {
     /// What is loaded before anything that is needed: names, and where they come from.
     fn preloads(&self) -> Vec<(BString, Reason)>;
 
-    /// The names under which an object that was asked for as `name` and opened as `path` is known
-    /// from then on, besides its soname.
-    fn known_as(&self, name: &BStr, path: &BStr) -> Vec<BString>;
+    /// The names that the object answers to from then on, when it was asked for as `name` and
+    /// opened as `path`: what is needed under one of them is not looked for on the disk.
+    fn known_as(&self, name: &BStr, path: &BStr, image: &Image) -> Vec<BString>;
+
+    /// The name that stands for `name` among those that objects answer to.
+    fn known_name<'n>(&self, name: &'n BStr) -> &'n BStr;
 }
 
 /// One attempt to find a file: what was passed over so far.

@@ -14,6 +14,9 @@ use bstr::{BStr, BString, ByteSlice};
 /// Names that are the C library itself, whatever is on the disk.
 const OWN: [&[u8]; 7] = [b"c", b"pthread", b"rt", b"m", b"dl", b"util", b"xnet"];
 
+/// The name that all of them stand for here.
+const LIBC: &str = "libc.so";
+
 const DEFAULT: &str = "/lib:/usr/local/lib:/usr/lib";
 
 /// The loader of musl.
@@ -21,6 +24,7 @@ pub struct Musl<'f> {
     files: &'f dyn FileSystem,
     conditions: &'f Conditions,
     target: Target,
+    loader: BString,
     library_path: Vec<BString>,
     system: Vec<BString>,
 }
@@ -55,41 +59,14 @@ impl<'f> Musl<'f> {
             files,
             conditions,
             target,
+            loader: loader.to_owned(),
             library_path,
             system,
         }
     }
-
-    /// Whether the name is the C library's own.
-    pub(crate) fn is_own(name: &BStr) -> bool {
-        name.strip_prefix(b"lib").is_some_and(|rest| {
-            OWN.iter().any(|own| {
-                rest.strip_prefix(*own)
-                    .is_some_and(|rest| rest.starts_with(b"."))
-            })
-        })
-    }
 }
 
 impl Search for Musl<'_> {
-    fn loaded(&self, objects: &[Object], name: &BStr) -> Option<ObjectId> {
-        let by_name = || {
-            let known = |object: &Object| object.names.iter().any(|known| known == name);
-            objects.iter().position(known)
-        };
-        let interpreter = || {
-            objects
-                .iter()
-                .position(|object| object.reason == Reason::Interpreter)
-        };
-        let place = if Self::is_own(name) {
-            interpreter()
-        } else {
-            by_name()
-        };
-        place.map(ObjectId)
-    }
-
     fn find(&self, objects: &[Object], from: ObjectId, name: &BStr) -> Result<Found, Missing> {
         let mut attempt = Attempt {
             files: self.files,
@@ -154,14 +131,31 @@ impl Search for Musl<'_> {
             .collect()
     }
 
-    /// Only what was searched for has a short name: that of its file.
-    fn known_as(&self, name: &BStr, path: &BStr) -> Vec<BString> {
-        if name.contains(&b'/') {
+    /// Only what was searched for has a short name: that of its file. The loader has the C
+    /// library's.
+    fn known_as(&self, name: &BStr, path: &BStr, _: &Image) -> Vec<BString> {
+        if name == self.loader {
+            vec![name.to_owned(), LIBC.into()]
+        } else if name.contains(&b'/') {
             Vec::new()
         } else {
             vec![file_name(path).into()]
         }
     }
+
+    fn known_name<'n>(&self, name: &'n BStr) -> &'n BStr {
+        if is_own(name) { LIBC.into() } else { name }
+    }
+}
+
+/// Whether the name is the C library's own.
+fn is_own(name: &BStr) -> bool {
+    name.strip_prefix(b"lib").is_some_and(|rest| {
+        OWN.iter().any(|own| {
+            rest.strip_prefix(*own)
+                .is_some_and(|rest| rest.starts_with(b"."))
+        })
+    })
 }
 
 /// The elements of a list of directories; empty ones count for nothing.
