@@ -18,7 +18,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let Verb::Index(args) = Cli::parse().verb;
-    match index::run(args, &mut |_, _| ()) {
+    match index::run(args) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             eprintln!("{failure}");
