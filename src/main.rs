@@ -1,7 +1,7 @@
 //! The `nixtrace` command.
 
 use clap::{Parser, Subcommand};
-use nixtrace::cli::{Exit, index};
+use nixtrace::cli::{Exit, index, resolve};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -14,11 +14,16 @@ struct Cli {
 enum Verb {
     /// Make an index, or tell what it holds
     Index(index::Args),
+    /// Say which attributes provide a library, command, header, module or file
+    Resolve(resolve::Args),
 }
 
 fn main() -> ExitCode {
-    let Verb::Index(args) = Cli::parse().verb;
-    match index::run(args, &mut |_, _| ()) {
+    let result = match Cli::parse().verb {
+        Verb::Index(args) => index::run(args, &mut |_, _| ()),
+        Verb::Resolve(args) => resolve::run(args),
+    };
+    match result {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             eprintln!("{failure}");

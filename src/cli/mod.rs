@@ -7,6 +7,7 @@
 pub mod exit;
 mod failure;
 pub mod index;
+pub mod resolve;
 
 pub use exit::Exit;
 pub use failure::Failure;

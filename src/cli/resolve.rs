@@ -74,31 +74,43 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             write_words(&mut out, text, &resolution)
         }
     };
-    let written = args.queries.iter().try_for_each(|query| answer(query.as_bytes())).and_then(|()| {
-        if !args.stdin {
-            return Ok(());
-        }
-        io::stdin().lock().for_byte_line(|line| {
-            if !line.is_empty() {
-                answer(line)?;
+    let written = args
+        .queries
+        .iter()
+        .try_for_each(|query| answer(query.as_bytes()))
+        .and_then(|()| {
+            if !args.stdin {
+                return Ok(());
             }
-            Ok(true)
-        })
-    });
+            io::stdin().lock().for_byte_line(|line| {
+                if !line.is_empty() {
+                    answer(line)?;
+                }
+                Ok(true)
+            })
+        });
     match written.and_then(|()| out.flush()) {
         Ok(()) => {}
         // Whoever reads has seen enough (`| head`).
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => return Err(Failure::new("cannot pass on the answers").because(&error)),
     }
-    Ok(if all_answered { Exit::Success } else { Exit::Negative } as u8)
+    Ok(if all_answered {
+        Exit::Success
+    } else {
+        Exit::Negative
+    } as u8)
 }
 
 /// The sources that a person's options and files give.
 ///
 /// # Errors
 /// When a file that was named, or one that is there by default, cannot be used.
-pub fn resolver(index: Option<&Path>, pins: Option<&Path>, host: bool) -> Result<Resolver, Failure> {
+pub fn resolver(
+    index: Option<&Path>,
+    pins: Option<&Path>,
+    host: bool,
+) -> Result<Resolver, Failure> {
     let mut resolver = Resolver::new();
     let default_pins = Path::new("nixtrace.yaml");
     if let Some(path) = pins.or_else(|| default_pins.exists().then_some(default_pins)) {
@@ -165,21 +177,37 @@ fn write_words(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io
     let mut others = &resolution.candidates[..];
     match &resolution.verdict {
         Verdict::Package => {}
-        Verdict::Open if others.is_empty() => writeln!(out, "{query} ({kind}): nothing known provides it")?,
+        Verdict::Open if others.is_empty() => {
+            writeln!(out, "{query} ({kind}): nothing known provides it")?
+        }
         Verdict::Open => writeln!(out, "{query} ({kind}): no certain answer")?,
         Verdict::Host(why) => writeln!(out, "{query} ({kind}): the host's, no package\n    {why}")?,
         Verdict::Ignored(pattern) => writeln!(out, "{query} ({kind}): ignored by `{pattern}`")?,
     }
     if let Some(best) = &resolution.best {
-        writeln!(out, "{query} ({kind}): {} {:.2}", attribute(best), best.score)?;
+        writeln!(
+            out,
+            "{query} ({kind}): {} {:.2}",
+            attribute(best),
+            best.score
+        )?;
         for reason in &best.because {
             writeln!(out, "    {}", printable(reason.as_bytes()))?;
         }
         others = &others[1..];
     }
     for other in others.iter().take(OTHERS) {
-        let reason = other.because.first().map(|reason| format!(": {}", printable(reason.as_bytes())));
-        writeln!(out, "  ? {} {:.2}{}", attribute(other), other.score, reason.unwrap_or_default())?;
+        let reason = other
+            .because
+            .first()
+            .map(|reason| format!(": {}", printable(reason.as_bytes())));
+        writeln!(
+            out,
+            "  ? {} {:.2}{}",
+            attribute(other),
+            other.score,
+            reason.unwrap_or_default()
+        )?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::trace::Bytes;
 use bstr::ByteSlice;
 
 /// Attributes that are called as the thing is.
-pub fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
+pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
     let Ok(name) = query.name.to_str() else {
         return Vec::new();
     };

@@ -21,7 +21,7 @@ pub(super) fn host_only(query: &Query) -> Option<&'static str> {
     }
 }
 
-const DRIVER: &str = "a graphics driver: it must fit the host's kernel and comes from there (/run/opengl-driver on NixOS)";
+pub(super) const DRIVER: &str = "a graphics driver: it must fit the host's kernel and comes from there (/run/opengl-driver on NixOS)";
 const NSS: &str = "a name service module: the host's nsswitch.conf decides which are used";
 const KERNEL: &str = "the kernel's";
 const CONFIGURATION: &str = "the host's own configuration";

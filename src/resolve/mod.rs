@@ -9,6 +9,7 @@ pub mod distro;
 mod heuristic;
 mod host_only;
 pub mod index;
+mod lexicon;
 pub mod pins;
 pub mod query;
 pub mod rank;
@@ -20,6 +21,7 @@ pub mod versions;
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
+pub use lexicon::Lexicon;
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
 
@@ -27,32 +29,6 @@ pub use resolver::Resolver;
 pub trait Source {
     /// All attributes that this source can name for the query, in no particular order.
     fn candidates(&self, query: &Query) -> Vec<Candidate>;
-}
-
-/// A source that also knows the attributes themselves: an index.
-pub trait Lexicon: Source {
-    /// Other versions of a library whose own version no attribute has: for `libfoo.so.2` what has
-    /// `libfoo.so.1`, with that name as [`Facts::sibling`].
-    fn siblings(&self, query: &Query) -> Vec<Candidate>;
-    /// What is known of an attribute; none when there is none of that name today.
-    fn attribute(&self, attr: &AttrPath) -> Option<Attribute>;
-    /// The attributes whose derivation has a name (`pname`).
-    fn named(&self, pname: &str) -> Vec<AttrPath>;
-}
-
-/// What a [`Lexicon`] knows of an attribute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribute {
-    /// Today's name, when an old one was asked for.
-    pub attr: AttrPath,
-    /// The derivation's name without its version.
-    pub pname: Option<String>,
-    /// The outputs; empty when not known.
-    pub outputs: Vec<Output>,
-    /// As [`Candidate::popularity`].
-    pub popularity: u8,
-    /// Whether its licence is unfree.
-    pub unfree: bool,
 }
 
 /// What became of a query.

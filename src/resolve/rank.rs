@@ -248,7 +248,10 @@ impl Judged<'_> {
         let score = if pinned {
             1.0
         } else {
-            (self.strength.exp() / total).min(HIGHEST)
+            self.marks
+                .iter()
+                .map(|mark| ceiling(mark.feature))
+                .fold(self.strength.exp() / total, f64::min)
         };
         self.marks.sort_by(|a, b| {
             b.value()
@@ -300,8 +303,14 @@ fn judge<'a>(
         .filter_map(|(row, _)| row.note.clone())
         .collect();
     notes.dedup();
+    // A listing knows the output; rules only know the custom.
+    let listed = |(row, _): &&(&Candidate, Vec<Mark>)| {
+        matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
+    };
     let output = marked
         .iter()
+        .filter(listed)
+        .chain(&marked)
         .find_map(|(row, _)| row.output.clone())
         .unwrap_or_default();
     let popularity = rows
@@ -310,6 +319,12 @@ fn judge<'a>(
         .max()
         .unwrap_or_default();
     let (row, mut marks) = marked.swap_remove(0);
+    if !matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
+        && let Some((listing, _)) = marked.iter().find(listed)
+    {
+        // What the index saw is worth telling, though it only counts as agreement.
+        notes.push(where_it_is(query, listing));
+    }
     marks.extend(name_marks(query, row, rows, attrs, stems));
     marks.extend(version_mark(row, wanted));
     if preferred.contains(&row.attr) {
@@ -383,7 +398,7 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
         FileForm::Link => marks.push(Mark::silent(Feature::Link)),
         FileForm::ReExport => marks.push(Mark::of(
             Feature::ReExport,
-            format!("but there it is a link to another package's file"),
+            "but there it is a link to another package's file",
         )),
     }
     if is_private(query.kind, row.place.as_bytes()) {

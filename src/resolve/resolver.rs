@@ -4,15 +4,16 @@
 //! packages, rules of thumb; a later one only where the earlier ones leave doubt.
 
 use super::distro::translate::{HostSource, output_of};
-use super::host_only::host_only;
+use super::host_only::{DRIVER, host_only};
+use super::index::AttributeFacts;
 use super::pins::Pins;
 use super::rank::{THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
 use super::store::StorePath;
 use super::versions::VersionRules;
 use super::{
-    AttrPath, Attribute, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query,
-    Resolution, Scored, Source, SourceKind, Verdict, heuristic,
+    AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, Resolution, Scored,
+    Source, SourceKind, Verdict, heuristic,
 };
 use crate::trace::Bytes;
 use std::collections::HashMap;
@@ -94,8 +95,11 @@ impl Resolver {
         if let Some(why) = host_only(&sharp) {
             return resolution(Verdict::Host(why), None, Vec::new());
         }
-        let mut candidates = self.ranked(&sharp);
+        let (mut candidates, of_the_host) = self.ranked(&sharp);
         candidates.truncate(SHOWN);
+        if of_the_host {
+            return resolution(Verdict::Host(DRIVER), None, candidates);
+        }
         let best = candidates
             .first()
             .filter(|first| first.score >= THRESHOLD)
@@ -108,10 +112,12 @@ impl Resolver {
         resolution(verdict, best, candidates)
     }
 
-    fn ranked(&self, query: &Query) -> Vec<Scored> {
-        let (query, mut candidates) = self.from_indexes(query);
+    /// The candidates in their order, and whether the first is one that an index knows to be the
+    /// host's.
+    fn ranked(&self, query: &Query) -> (Vec<Scored>, bool) {
+        let (query, mut candidates) = self.listed(query);
         candidates.extend(VersionRules.candidates(&query));
-        candidates.extend(self.from_store(&query, &candidates));
+        candidates.extend(self.stored(&query, &candidates));
         let mut scored = rank(&query, &candidates, &self.preferred);
         let best = |scored: &[Scored]| scored.first().map_or(0.0, |first| first.score);
         if best(&scored) < SURE
@@ -130,12 +136,17 @@ impl Resolver {
                 scored = rank(&query, &candidates, &self.preferred);
             }
         }
-        scored
+        let of_the_host = scored.first().is_some_and(|first| {
+            candidates
+                .iter()
+                .any(|candidate| candidate.facts.of_the_host && candidate.attr == first.attr)
+        });
+        (scored, of_the_host)
     }
 
     /// What the indexes have, for the query itself or for the nearest spelling that they know; and
     /// that spelling, where it means the same.
-    fn from_indexes(&self, query: &Query) -> (Query, Vec<Candidate>) {
+    fn listed(&self, query: &Query) -> (Query, Vec<Candidate>) {
         let candidates = self.indexes.candidates(query);
         if !candidates.is_empty() {
             return (query.clone(), candidates);
@@ -165,7 +176,7 @@ impl Resolver {
     }
 
     /// For a file in the Nix store: the attributes of the package whose name the store path has.
-    fn from_store(&self, query: &Query, listed: &[Candidate]) -> Vec<Candidate> {
+    fn stored(&self, query: &Query, listed: &[Candidate]) -> Vec<Candidate> {
         let Some((store_path, _)) = query
             .path
             .as_ref()
@@ -258,7 +269,7 @@ impl Lexicon for Indexes {
             .collect()
     }
 
-    fn attribute(&self, attr: &AttrPath) -> Option<Attribute> {
+    fn attribute(&self, attr: &AttrPath) -> Option<AttributeFacts> {
         self.0.iter().find_map(|index| index.attribute(attr))
     }
 
