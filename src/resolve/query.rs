@@ -343,7 +343,6 @@ fn python_part(part: &[u8]) -> &[u8] {
 fn is_multiarch_triplet(part: &[u8]) -> bool {
     [
         &b"-linux-gnu"[..],
-        b"-linux-musl",
         b"-linux-gnueabihf",
         b"-linux-gnueabi",
         b"-linux-gnux32",
@@ -389,6 +388,13 @@ fn classify(below: &[u8]) -> Option<Query> {
     let (file, directories) = parts.split_last()?;
     let first = *directories.first()?;
     if below.ends_with(b"/") && !matches!(first, b"share" | b"etc") {
+        return None;
+    }
+    // The headers and libraries of a second C library are never those that their names suggest.
+    if directories
+        .iter()
+        .any(|directory| directory.ends_with(b"-linux-musl"))
+    {
         return None;
     }
     if let Some(query) = well_known_data(&parts).or_else(|| of_a_language(&parts)) {
@@ -734,6 +740,10 @@ mod tests {
             (
                 "/usr/libexec/gcc/x86_64-linux-gnu/12/cc1",
                 "path /usr/libexec/gcc/x86_64-linux-gnu/12/cc1",
+            ),
+            (
+                "/usr/include/x86_64-linux-musl/stdio.h",
+                "path /usr/include/x86_64-linux-musl/stdio.h",
             ),
             ("/home/me/x", "path /home/me/x"),
             ("/run/current-system/sw/bin/git", "command git"),

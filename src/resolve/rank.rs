@@ -407,11 +407,8 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
             format!("but only in {}, for its own use", row.place),
         ));
     }
-    if let Some(below) = &facts.below {
-        marks.push(Mark::of(
-            Feature::DirectoryAbove,
-            format!("the directory {below} is from {attr}"),
-        ));
+    if facts.below.is_some() {
+        marks.push(Mark::silent(Feature::DirectoryAbove));
     }
     if let Some(sibling) = &facts.sibling {
         marks.push(Mark::of(
@@ -442,6 +439,9 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
 
 /// `its output dev has include/zlib.h`.
 fn where_it_is(query: &Query, row: &Candidate) -> String {
+    if let Some(below) = &row.facts.below {
+        return format!("{below} is from {}", row.attr);
+    }
     let known = row.facts.sibling.as_ref().unwrap_or(&query.name);
     let output = row.output.clone().unwrap_or_default();
     let place = row.place.as_bytes();
@@ -787,6 +787,26 @@ enum Likeness {
     None,
 }
 
+/// Directories of data that many packages fill.
+const SHARED_DIRECTORIES: [&str; 16] = [
+    "applications",
+    "bash-completion",
+    "bug",
+    "doc",
+    "doc-base",
+    "icons",
+    "info",
+    "java",
+    "licenses",
+    "lintian",
+    "locale",
+    "man",
+    "metainfo",
+    "mime",
+    "pixmaps",
+    "zsh",
+];
+
 /// The names that a package of the thing would have.
 struct Stems {
     /// As they are: `ssl`, `libssl` for `libssl.so.3`.
@@ -815,8 +835,14 @@ impl Stems {
             }
             Kind::Data => {
                 let mut parts = name.split('/').skip(1);
-                plain.extend(parts.next().map(str::to_owned));
-                plain.extend(parts.next().map(str::to_owned));
+                // Below these every package has a directory, called as the *distribution* calls it.
+                let first = parts
+                    .next()
+                    .filter(|first| !SHARED_DIRECTORIES.contains(first));
+                if let Some(first) = first {
+                    plain.push(first.to_owned());
+                    plain.extend(parts.next().map(str::to_owned));
+                }
             }
             Kind::Perl => plain.push(name.replace("::", "")),
             Kind::Python => {

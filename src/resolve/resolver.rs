@@ -97,6 +97,18 @@ impl Resolver {
         }
         let (mut candidates, of_the_host) = self.ranked(&sharp);
         candidates.truncate(SHOWN);
+        if sharp.kind == Kind::Command
+            && let Some(first) = candidates.first_mut()
+            && sharp
+                .path
+                .as_ref()
+                .is_some_and(|path| !path.ends_with(sharp.name.as_bytes()))
+        {
+            // `lib/python3.11/ssl.py` was asked for as the interpreter that it comes with.
+            first
+                .because
+                .insert(0, format!("it belongs to {} itself", sharp.name));
+        }
         if of_the_host {
             return resolution(Verdict::Host(DRIVER), None, candidates);
         }

@@ -40,10 +40,8 @@ pub fn wanted(query: &Query) -> Option<Wanted> {
         Kind::Soname => by_soname(name),
         Kind::Command => by_command(name),
         Kind::PkgConfig => by_module(name),
-        Kind::Header => name
-            .strip_prefix("python3.")
-            .and_then(|rest| rest.split_once('/'))
-            .and_then(|(minor, _)| python(minor)),
+        // Which Python's headers a system has is no wish of the program that reads them.
+        Kind::Header if name.starts_with("python3.") => found("python", "python3", "out"),
         _ => None,
     }
 }

@@ -216,7 +216,10 @@ impl Poll {
         let mut votes: BTreeMap<AttrPath, usize> = BTreeMap::new();
         let mut cast = 0;
         for query in &self.ballots {
-            let candidates = index.candidates(query);
+            let mut candidates = index.candidates(query);
+            if candidates.is_empty() {
+                candidates = index.siblings(query);
+            }
             if candidates.is_empty() {
                 continue;
             }
