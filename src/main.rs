@@ -20,7 +20,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().verb {
-        Verb::Index(args) => index::run(args, &mut |_, _| ()),
+        Verb::Index(args) => index::run(args),
         Verb::Resolve(args) => resolve::run(args),
     };
     match result {

@@ -58,7 +58,15 @@ struct Info {
 /// # Errors
 /// When an input cannot be read or the index cannot be written; the index that was there before is
 /// kept.
-pub fn run(args: Args, progress: &mut dyn FnMut(&Path, Progress)) -> Result<u8, Failure> {
+pub fn run(args: Args) -> Result<u8, Failure> {
+    run_with(args, &mut |_, _| ())
+}
+
+/// Runs the verb and tells, for each database, how far it was read.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(args: Args, progress: &mut dyn FnMut(&Path, Progress)) -> Result<u8, Failure> {
     match args.verb {
         Verb::Build(args) => build(args, progress)?,
         Verb::Info(args) => info(args)?,

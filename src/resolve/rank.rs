@@ -90,6 +90,9 @@ pub enum Feature {
     Bundle,
     /// An attribute for one major version, where another candidate is the plain one.
     MajorOfAnother,
+    /// An attribute for one major version that only a release of years ago is known to have had;
+    /// nixpkgs drops old majors.
+    OldMajor,
     /// The version in the name asks for this variant.
     RightVersion,
     /// The version in the name asks for another variant.
@@ -133,6 +136,7 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::Variant, -4.0),
     (Feature::Bundle, -4.0),
     (Feature::MajorOfAnother, -2.5),
+    (Feature::OldMajor, -2.5),
     (Feature::RightVersion, 6.0),
     (Feature::WrongVersion, -5.0),
     (Feature::Popular, 3.5),
@@ -525,6 +529,12 @@ fn name_marks(
             format!("but {attr} is one version of {plain}"),
         ));
     }
+    let only_long_ago = rows
+        .iter()
+        .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
+    if only_long_ago && stems.compare(member) != Likeness::Same && plain_of(attr).next().is_some() {
+        marks.push(Mark::silent(Feature::OldMajor));
+    }
     marks
 }
 
@@ -593,7 +603,7 @@ fn is_release_of(name: &str, plain: &str) -> bool {
 /// Sets that hold copies: of another platform or toolchain, for one language's implementation, or a
 /// program's own choice of versions.
 fn is_copy_set(first: &str) -> bool {
-    const SETS: [&str; 27] = [
+    const SETS: [&str; 28] = [
         "androidenv",
         "beamPackages",
         "buildPackages",
@@ -621,6 +631,7 @@ fn is_copy_set(first: &str) -> bool {
         "python2Packages",
         "rocmPackages",
         "sourcehut",
+        "unixtools",
     ];
     SETS.iter().any(|set| is_release_of(first, set))
         || first.starts_with("wine")

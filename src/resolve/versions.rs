@@ -129,6 +129,7 @@ const SONAMES: &[SonameRule] = &[
     ("libfuse", "2", "fuse", "fuse", "out"),
     ("libfuse3", "3", "fuse", "fuse3", "out"),
     ("libfuse3", "4", "fuse", "fuse3", "out"),
+    ("libmariadb", "3", "mariadb", "libmysqlclient", "out"),
     ("libsoup-2.4", "1", "libsoup", "libsoup_2_4", "out"),
     ("libsoup-3.0", "0", "libsoup", "libsoup_3", "out"),
 ];
@@ -469,6 +470,17 @@ fn by_command(command: &str) -> Option<Wanted> {
 /// pkg-config modules named after a release.
 fn by_module(module: &str) -> Option<Wanted> {
     let module = module.strip_suffix("-embed").unwrap_or(module);
+    for (gtk, attr) in [("2.0", "gtk2"), ("3.0", "gtk3")] {
+        let is = |name: &str| {
+            module
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('-'))
+                == Some(gtk)
+        };
+        if ["gtk+", "gtk+-x11", "gdk", "gdk-x11"].into_iter().any(is) {
+            return found("gtk", attr, "dev");
+        }
+    }
     if let Some(minor) = module.strip_prefix("python-3.") {
         return python(minor);
     }

@@ -206,7 +206,17 @@ impl Builder {
     pub(super) fn add(&mut self, kind: KeyKind, key: &[u8], row: &Row) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(24);
         row.put(&mut bytes);
-        self.push(kind, key, &bytes)
+        self.push(kind, key, &bytes)?;
+        if kind == KeyKind::Header
+            && let Some((directory, below)) = searched_directory(key)
+        {
+            let mut row = row.clone();
+            row.place = self.texts.number(&format!("include/{directory}"));
+            bytes.clear();
+            row.put(&mut bytes);
+            self.push(KeyKind::HeaderBelow, below, &bytes)?;
+        }
+        Ok(())
     }
 
     fn push(&mut self, kind: KeyKind, key: &[u8], payload: &[u8]) -> io::Result<()> {
@@ -263,19 +273,20 @@ impl Builder {
     fn add_package(&mut self, package: &Package<'_>, known: &Index) -> Result<(), BuildError> {
         let store_path = &package.store_path;
         let origin = &store_path.origin;
-        let (pname, _) = split_name(&store_path.name);
-        let (attr, basis) = if origin.toplevel {
+        let (pname, version) = split_name(&store_path.name);
+        let (attr, basis, output) = if origin.toplevel {
             let Some(attr) = today_of(&origin.attr, known) else {
                 return Ok(());
             };
-            (attr, Basis::Listed)
+            (attr, Basis::Listed, origin.output.as_ref())
         } else {
+            // The origin is another package that refers to this path: its name is all there is.
             let Some(attr) = attribute_named(pname, known) else {
                 return Ok(());
             };
-            (attr, Basis::ListedUnderOtherName)
+            (attr, Basis::ListedUnderOtherName, output_named(version))
         };
-        let output = self.texts.number(&origin.output);
+        let output = self.texts.number(output);
         let number = self.describe(&attr, pname, known);
         let mut row = Row::new(number, basis);
         row.output = Some(output);
@@ -608,6 +619,15 @@ pub(super) fn join_outputs<'a>(outputs: impl Iterator<Item = &'a str>) -> String
     outputs.collect::<Vec<_>>().join(",")
 }
 
+/// The directory of `include/` that a build is told to search (`-I`), and the header below it. Such
+/// directories carry a version: `gtk-3.0`, `freetype2`, `python3.11`.
+fn searched_directory(header: &[u8]) -> Option<(&str, &[u8])> {
+    let (directory, below) = header.split_once_str(b"/")?;
+    let versioned = directory.iter().any(u8::is_ascii_digit);
+    let file = !below.is_empty() && !below.ends_with(b"/");
+    (versioned && file).then_some((directory.to_str().ok()?, below))
+}
+
 fn link_form(target: &[u8], own_hash: &str) -> FileForm {
     match target.strip_prefix(b"/nix/store/") {
         Some(elsewhere) if !elsewhere.starts_with(own_hash.as_bytes()) => FileForm::ReExport,
@@ -645,16 +665,36 @@ fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
 /// The same member of the set that nixpkgs keeps current: `python311Packages.numpy` is
 /// `python3Packages.numpy`.
 fn without_set_version(attr: &str) -> String {
-    for (language, set) in [("python3", "python3Packages"), ("perl5", "perlPackages")] {
+    const SETS: [(&str, &str); 4] = [
+        ("python3", "Packages"),
+        ("perl", "Packages"),
+        ("php", "Extensions"),
+        ("php", "Packages"),
+    ];
+    if let Some(member) = attr.strip_prefix("libsForQt5.qt5.") {
+        return format!("qt5.{member}");
+    }
+    for (language, kind) in SETS {
         if let Some((versioned, member)) = attr.split_once('.')
             && let Some(rest) = versioned.strip_prefix(language)
-            && let Some(version) = rest.strip_suffix("Packages")
+            && let Some(version) = rest.strip_suffix(kind)
             && version.bytes().all(|b| b.is_ascii_digit())
         {
-            return format!("{set}.{member}");
+            return format!("{language}{kind}.{member}");
         }
     }
     attr.to_owned()
+}
+
+/// The output that ends a store path's name after the version: `dev` of `1.5.6-dev`.
+fn output_named(version: &str) -> &str {
+    const OUTPUTS: [&str; 10] = [
+        "bin", "debug", "dev", "devdoc", "doc", "info", "lib", "man", "static", "terminfo",
+    ];
+    match version.rsplit_once('-') {
+        Some((_, output)) if OUTPUTS.contains(&output) => output,
+        _ => "out",
+    }
 }
 
 /// The attribute that a derivation's name stands for, if that is clear: the one of the same name, or

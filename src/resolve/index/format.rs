@@ -70,6 +70,9 @@ pub(super) enum KeyKind {
     Command = b'c',
     Data = b'd',
     Header = b'h',
+    /// A header by its path below a directory of `include/` that a build is told to search:
+    /// `gtk/gtk.h` for `gtk-3.0/gtk/gtk.h`.
+    HeaderBelow = b'H',
     Perl = b'l',
     CMake = b'm',
     PkgConfig = b'p',
@@ -80,10 +83,11 @@ pub(super) enum KeyKind {
 
 impl KeyKind {
     /// The kinds that things are looked up by, with the word for each.
-    pub(super) const ALL: [(Self, &'static str); 13] = [
+    pub(super) const ALL: [(Self, &'static str); 14] = [
         (Self::Soname, "soname"),
         (Self::Command, "command"),
         (Self::Header, "header"),
+        (Self::HeaderBelow, "header-below"),
         (Self::PkgConfig, "pkg-config"),
         (Self::CMake, "cmake"),
         (Self::Python, "python"),

@@ -376,24 +376,23 @@ impl Index {
         })
     }
 
-    /// The candidates for the name, or for the nearest part of it that is known: the parts end at
-    /// `separator`. `suffix` is what the keys of parts end with.
-    fn nearest(
-        &self,
-        kind: KeyKind,
-        name: &[u8],
-        separator: &[u8],
-        suffix: &[u8],
-    ) -> Vec<Candidate> {
+    /// The candidates for the name, or for the nearest part of it that is known.
+    fn nearest(&self, kind: KeyKind, name: &[u8], separator: &[u8]) -> Vec<Candidate> {
         let found = self.exact(kind, name);
-        if !found.is_empty() {
-            return found;
+        if found.is_empty() {
+            self.above(kind, name, separator, b"")
+        } else {
+            found
         }
+    }
+
+    /// The candidates for the longest part of the name that is known, if any. Parts end at
+    /// `separator`; `suffix` is what the keys of parts end with.
+    fn above(&self, kind: KeyKind, name: &[u8], separator: &[u8], suffix: &[u8]) -> Vec<Candidate> {
         let mut part = name;
         while let Some(at) = part.rfind(separator) {
             part = &part[..at];
-            let key = [part, suffix].concat();
-            let mut found = self.exact(kind, &key);
+            let mut found = self.exact(kind, &[part, suffix].concat());
             if !found.is_empty() {
                 for candidate in &mut found {
                     candidate.facts.below = Some(Bytes::from(part));
@@ -405,7 +404,7 @@ impl Index {
     }
 
     fn python(&self, name: &[u8]) -> Vec<Candidate> {
-        let modules = self.nearest(KeyKind::Python, name, b".", b"");
+        let modules = self.nearest(KeyKind::Python, name, b".");
         if modules
             .iter()
             .any(|candidate| candidate.facts.below.is_none())
@@ -420,6 +419,17 @@ impl Index {
         } else {
             distributions
         }
+    }
+
+    fn header(&self, name: &[u8]) -> Vec<Candidate> {
+        let mut found = self.exact(KeyKind::Header, name);
+        if found.is_empty() {
+            found = self.exact(KeyKind::HeaderBelow, name);
+        }
+        if found.is_empty() {
+            found = self.above(KeyKind::Header, name, b"/", b"/");
+        }
+        found
     }
 
     fn link_name(&self, name: &[u8]) -> Vec<Candidate> {
@@ -442,15 +452,15 @@ impl Index {
         place::known_by(&relative, Form::File, |kind, key, _| {
             if found.is_empty() {
                 found = match kind {
-                    KeyKind::Header => self.nearest(kind, key, b"/", b"/"),
+                    KeyKind::Header => self.header(key),
                     KeyKind::Python => self.python(key),
-                    KeyKind::Data => self.nearest(kind, key, b"/", b""),
+                    KeyKind::Data => self.nearest(kind, key, b"/"),
                     _ => self.exact(kind, key),
                 };
             }
         });
         if found.is_empty() {
-            found = self.nearest(KeyKind::Data, &relative, b"/", b"");
+            found = self.nearest(KeyKind::Data, &relative, b"/");
         }
         found
     }
@@ -463,13 +473,13 @@ impl Source for Index {
             Kind::Soname => self.exact(KeyKind::Soname, name),
             Kind::LinkName => self.link_name(name),
             Kind::Command => self.exact(KeyKind::Command, name),
-            Kind::Header => self.nearest(KeyKind::Header, name, b"/", b"/"),
+            Kind::Header => self.header(name),
             Kind::PkgConfig => self.exact(KeyKind::PkgConfig, name),
             Kind::CMake => self.exact(KeyKind::CMake, name),
             Kind::Python => self.python(name),
             Kind::Perl => self.exact(KeyKind::Perl, name),
             Kind::Typelib => self.exact(KeyKind::Typelib, name),
-            Kind::Data => self.nearest(KeyKind::Data, name.trim_end_with(|c| c == '/'), b"/", b""),
+            Kind::Data => self.nearest(KeyKind::Data, name.trim_end_with(|c| c == '/'), b"/"),
             Kind::Path => self.path(name),
         }
     }
@@ -477,7 +487,11 @@ impl Source for Index {
 
 #[cfg(test)]
 mod tests {
+    use super::nix_index::write::{self, Listing, Owned, database};
+    use super::nix_index::{Origin, StorePath};
     use super::*;
+    use crate::resolve::{Basis, FileForm};
+    use proptest::prelude::*;
 
     /// Asks the embedded index and compares the attributes, the one that is meant first.
     #[track_caller]
@@ -520,6 +534,9 @@ mod tests {
         check(Kind::Header, "openssl/ssl.h", "openssl");
         check(Kind::Header, "zlib.h", "zlib");
         check(Kind::Header, "netinet/in.h", "glibc");
+        check(Kind::Header, "gtk/gtk.h", "gtk3");
+        check(Kind::Header, "gtk-3.0/gtk/gtk.h", "gtk3");
+        check(Kind::Header, "Python.h", "python3");
         check(Kind::PkgConfig, "zlib", "zlib");
         check(Kind::Python, "numpy", "python3Packages.numpy");
         check(Kind::Python, "PyYAML", "python3Packages.pyyaml");
@@ -528,5 +545,259 @@ mod tests {
         check(Kind::Data, "share/zoneinfo/Europe/Berlin", "tzdata");
         check(Kind::Data, "etc/ssl/certs/ca-bundle.crt", "cacert");
         check(Kind::Path, "/usr/lib/x86_64-linux-gnu/libz.so.1", "zlib");
+    }
+
+    /// A small index made from one listing.
+    fn small() -> Vec<u8> {
+        let listing =
+            |name: &str, attr: &str, output: &str, toplevel, files: &[(&str, Owned)]| Listing {
+                store_path: StorePath {
+                    store_dir: "/nix/store".into(),
+                    hash: "f14451jmpw39crs5mvfp3adky084pcsx".into(),
+                    name: name.to_owned().into(),
+                    origin: Origin {
+                        attr: attr.to_owned().into(),
+                        output: output.to_owned().into(),
+                        toplevel,
+                        system: Some("x86_64-linux".into()),
+                    },
+                },
+                entries: files
+                    .iter()
+                    .map(|(path, node)| (path.as_bytes().to_vec(), node.clone()))
+                    .collect(),
+            };
+        let file = || Owned::Regular {
+            size: 1,
+            executable: true,
+        };
+        let link = |target: &str| Owned::Symlink {
+            target: target.as_bytes().to_vec(),
+        };
+        let listings = [
+            listing(
+                "foo-1.2-lib",
+                "foo",
+                "lib",
+                true,
+                &[
+                    ("", Owned::Directory { entries: 1 }),
+                    ("/lib/libfoo.so.2", link("libfoo.so.2.1")),
+                    ("/lib/libfoo.so.2.1", file()),
+                    (
+                        "/lib/libz.so.1",
+                        link("/nix/store/0000000000000000000000000000000a-zlib-1.3/lib/libz.so.1"),
+                    ),
+                ],
+            ),
+            listing(
+                "python3.11-numpy-1.26.4",
+                "python311Packages.numpy",
+                "out",
+                true,
+                &[
+                    ("/lib/python3.11/site-packages/numpy/__init__.py", file()),
+                    (
+                        "/lib/python3.11/site-packages/numpy-1.26.4.dist-info",
+                        Owned::Directory { entries: 3 },
+                    ),
+                ],
+            ),
+            listing(
+                "jq-1.7.1-bin",
+                "somethingThatUsesJq",
+                "out",
+                false,
+                &[("/bin/jq", file()), ("/bin/.jq-wrapped", file())],
+            ),
+        ];
+        let database = database(&write::listing(&listings));
+        let mut builder = build::Builder::new();
+        builder
+            .add_database(
+                Input::default(),
+                Path::new("files"),
+                &database[..],
+                Index::embedded(),
+                &mut |_| (),
+            )
+            .unwrap();
+        let mut bytes = Vec::new();
+        builder.finish(&mut bytes).unwrap();
+        bytes
+    }
+
+    fn ask(index: &Index, kind: Kind, name: &str) -> Candidate {
+        let mut found = index.candidates(&Query::new(kind, name));
+        assert_eq!(found.len(), 1, "{kind} {name}: {found:#?}");
+        found.remove(0)
+    }
+
+    #[test]
+    fn an_index_of_a_listing_says_where_each_file_is() {
+        let index = Index::from_bytes(small(), SourceKind::Index).unwrap();
+        let library = ask(&index, Kind::Soname, "libfoo.so.2");
+        assert_eq!(library.attr.as_str(), "foo");
+        assert_eq!(library.output, Some(Output("lib".to_owned())));
+        assert_eq!(library.place, Bytes::from("lib"));
+        assert_eq!(library.form, FileForm::Link);
+        assert_eq!(library.basis, Basis::Listed);
+        assert_eq!(library.source, SourceKind::Index);
+        assert_eq!(library.facts.linux_listings, 1);
+    }
+
+    #[test]
+    fn a_link_to_another_package_is_no_file_of_its_own() {
+        let index = Index::from_bytes(small(), SourceKind::Index).unwrap();
+        let library = ask(&index, Kind::Soname, "libz.so.1");
+        assert_eq!(library.form, FileForm::ReExport);
+    }
+
+    #[test]
+    fn a_versioned_set_s_member_has_its_current_name() {
+        let index = Index::from_bytes(small(), SourceKind::Index).unwrap();
+        for name in ["numpy", "numpy.linalg", "Numpy"] {
+            let module = ask(&index, Kind::Python, name);
+            assert_eq!(module.attr.as_str(), "python3Packages.numpy");
+        }
+    }
+
+    #[test]
+    fn a_path_that_another_package_refers_to_is_told_from_its_name() {
+        let index = Index::from_bytes(small(), SourceKind::Index).unwrap();
+        let command = ask(&index, Kind::Command, "jq");
+        assert_eq!(command.attr.as_str(), "jq");
+        assert_eq!(command.output, Some(Output("bin".to_owned())));
+        assert_eq!(command.basis, Basis::ListedUnderOtherName);
+        assert!(command.facts.is_main_program);
+        assert!(command.popularity > 0, "the embedded index knows it");
+    }
+
+    #[test]
+    fn another_version_of_a_library_is_a_sibling() {
+        let index = Index::from_bytes(small(), SourceKind::Index).unwrap();
+        let names: Vec<_> = index
+            .siblings(b"libfoo.so.7")
+            .into_iter()
+            .map(|(name, candidates)| (name.to_string(), candidates.len()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("libfoo.so.2".to_owned(), 1),
+                ("libfoo.so.2.1".to_owned(), 1)
+            ]
+        );
+        let found = index.candidates(&Query::new(Kind::LinkName, "libfoo.so"));
+        assert_eq!(found[0].facts.sibling, Some(Bytes::from("libfoo.so.2")));
+    }
+
+    #[test]
+    fn an_old_attribute_name_leads_to_today_s() {
+        let old = AttrPath::new("xorg.libX11").unwrap();
+        let facts = Index::embedded().attribute(&old).unwrap();
+        assert_eq!(facts.attr.as_str(), "libx11");
+        assert_eq!(facts.alias.unwrap().state, AliasState::Alias);
+        assert!(
+            Index::embedded()
+                .by_pname("gtk+3")
+                .iter()
+                .any(|attr| attr.as_str() == "gtk3")
+        );
+    }
+
+    #[test]
+    fn a_directory_that_is_known_answers_for_what_lies_below() {
+        let found =
+            Index::embedded().candidates(&Query::new(Kind::Data, "share/zoneinfo/Europe/Berlin"));
+        assert_eq!(found[0].facts.below, Some(Bytes::from("share/zoneinfo")));
+    }
+
+    #[test]
+    fn every_shortened_index_is_refused_by_name() {
+        let whole = small();
+        for length in 0..whole.len() {
+            let error = Index::from_bytes(whole[..length].to_vec(), SourceKind::Index).unwrap_err();
+            assert!(
+                matches!(error, FormatError::NotAnIndex | FormatError::Length { .. }),
+                "cut to {length} bytes: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_index_of_another_version_is_refused_by_name() {
+        let mut bytes = small();
+        bytes[8] = 77;
+        assert_eq!(
+            Index::from_bytes(bytes, SourceKind::Index)
+                .unwrap_err()
+                .to_string(),
+            "its format has version 77, this program reads version 1"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_index_is_refused_with_its_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "NIXI\u{1}").unwrap();
+        let IndexError::Format { path, source } = Index::open(file.path()).unwrap_err() else {
+            panic!("it was read");
+        };
+        assert_eq!(path, file.path());
+        assert_eq!(source, FormatError::NotAnIndex);
+    }
+
+    #[test]
+    fn a_directory_or_device_is_no_index() {
+        assert!(matches!(
+            Index::open(Path::new("/dev/zero")),
+            Err(IndexError::Read { .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn every_changed_byte_is_noticed(at in any::<prop::sample::Index>(), flip in 1_u8..) {
+            let mut bytes = small();
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            prop_assert!(Index::from_bytes(bytes, SourceKind::Index).is_err());
+        }
+
+        #[test]
+        fn sections_that_lie_give_no_answer_and_no_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+        ) {
+            let mut bytes = small();
+            let ranges = format::sections(&bytes).unwrap();
+            // All sections but the FST, whose crate trusts bytes that its checksum vouches for.
+            let end = ranges[6].start;
+            for (at, byte) in changes {
+                let at = format::HEADER + at.index(end - format::HEADER);
+                bytes[at] = byte;
+            }
+            let checksum = crc32fast::hash(&bytes[format::UNCHECKED..]);
+            bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+            let index = Index::from_bytes(bytes, SourceKind::Index).unwrap();
+            let _ = index.about();
+            for (kind, name) in [(Kind::Soname, "libfoo.so.2"), (Kind::Command, "jq"), (Kind::Python, "numpy")] {
+                let _ = index.candidates(&Query::new(kind, name));
+            }
+            let _ = index.siblings(b"libfoo.so.7");
+            let _ = index.by_pname("jq");
+            let _ = index.attribute(&AttrPath::new("jq").unwrap());
+        }
+
+        #[test]
+        fn no_name_makes_a_look_up_panic(name in prop::collection::vec(any::<u8>(), 0..40)) {
+            for kind in [
+                Kind::Soname, Kind::LinkName, Kind::Command, Kind::Header, Kind::PkgConfig,
+                Kind::CMake, Kind::Python, Kind::Perl, Kind::Typelib, Kind::Data, Kind::Path,
+            ] {
+                let _ = Index::embedded().candidates(&Query::new(kind, &name[..]));
+            }
+            let _ = Index::embedded().siblings(&name);
+        }
     }
 }

@@ -48,7 +48,10 @@ pub(super) fn known_by(path: &[u8], form: Form, mut known: impl FnMut(KeyKind, &
                 developer_file(parent, name, &mut known);
                 if let Some((kind, key, place)) = module(path) {
                     known(kind, &key, place);
-                } else if is_library(name) && !matches!(top, b"share" | b"etc") {
+                } else if is_library(name)
+                    && !matches!(top, b"share" | b"etc")
+                    && !is_private_to_a_language(parent)
+                {
                     known(KeyKind::Soname, name, parent);
                 }
             }
@@ -211,6 +214,23 @@ fn is_library(name: &[u8]) -> bool {
     stem(name).is_some()
 }
 
+/// Directories whose shared objects no loader is asked for by name: extension modules, Wine's DLLs,
+/// separate debug information.
+fn is_private_to_a_language(directory: &[u8]) -> bool {
+    const DIRECTORIES: [&[u8]; 7] = [
+        b"perl5",
+        b"ruby",
+        b"ocaml",
+        b"node_modules",
+        b"wine",
+        b"debug",
+        b"erlang",
+    ];
+    directory.split_str(b"/").any(|part| {
+        DIRECTORIES.contains(&part) || part.starts_with(b"python") || part.starts_with(b"ghc-")
+    })
+}
+
 /// A library's file name up to and with `.so`; none when it has no such part.
 pub(super) fn stem(name: &[u8]) -> Option<&[u8]> {
     let mut from = 0;
@@ -233,8 +253,19 @@ pub(super) fn stem(name: &[u8]) -> Option<&[u8]> {
 /// Directories of the first levels, and files that programs look for by name.
 fn is_data(path: &[u8], form: Form) -> bool {
     let depth = path.find_iter(b"/").count();
+    const SAYS_NOTHING: [&[u8]; 9] = [
+        b"share/doc",
+        b"share/man",
+        b"share/info",
+        b"share/locale",
+        b"share/gtk-doc",
+        b"share/licenses",
+        b"lib/cmake",
+        b"lib/debug",
+        b"lib/python",
+    ];
     if form == Form::Directory {
-        return depth == 1 || depth == 2 && !path.starts_with(b"lib/python");
+        return depth <= 2 && !SAYS_NOTHING.iter().any(|start| path.starts_with(start));
     }
     if path.starts_with(b"etc/") {
         return depth <= 3;
@@ -323,6 +354,8 @@ mod tests {
             "soname libdconf.so in lib/gio/modules",
         );
         check("lib/libz.so.txt", "");
+        check("lib/wine/i386-unix/shell32.dll.so", "");
+        check("lib/debug/libc.so.6", "");
         check("include/openssl/ssl.h", "header openssl/ssl.h in include");
         check("include/openssl/", "header openssl/ in include");
         check("lib/pkgconfig/zlib.pc", "pkg-config zlib in lib/pkgconfig");
@@ -339,6 +372,7 @@ mod tests {
             "typelib Gtk-3.0 in lib/girepository-1.0",
         );
         check("share/zoneinfo/", "data share/zoneinfo in share");
+        check("share/doc/zlib/", "");
         check(
             "etc/ssl/certs/ca-bundle.crt",
             "data etc/ssl/certs/ca-bundle.crt in etc/ssl/certs",
