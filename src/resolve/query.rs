@@ -204,14 +204,20 @@ fn library(name: &[u8]) -> Option<Library> {
     if name.len() > 3 && name.ends_with(b".so") {
         return Some(Library::Plain);
     }
-    let at = name.find(".so.")?;
+    let at = before_version(name)?;
     let version = &name[at + 4..];
     (at > 0 && version.first().is_some_and(u8::is_ascii_alphanumeric)).then_some(Library::Versioned)
 }
 
 /// The name of a library without its version: `libssl.so.3` is `libssl.so`.
 pub(crate) fn without_version(soname: &[u8]) -> &[u8] {
-    soname.find(".so.").map_or(soname, |at| &soname[..at + 3])
+    before_version(soname).map_or(soname, |at| &soname[..at + 3])
+}
+
+/// Where the `.so.` of a versioned library begins. File names are too short for a prepared search to
+/// pay.
+fn before_version(name: &[u8]) -> Option<usize> {
+    name.windows(4).position(|four| four == b".so.")
 }
 
 /// `-lssl`, `libssl.a` and `libssl.so` are all `libssl.so`.
@@ -252,10 +258,11 @@ fn has_header_suffix(name: &[u8]) -> bool {
 fn header_name(text: &[u8]) -> Vec<u8> {
     let text = text.strip_prefix(b"<").unwrap_or(text);
     let text = text.strip_suffix(b">").unwrap_or(text);
-    let text = match text.find("include/") {
-        Some(0) => &text[b"include/".len()..],
-        Some(at) if text[at - 1] == b'/' => &text[at + b"include/".len()..],
-        _ => text,
+    let text = match text.strip_prefix(b"include/") {
+        Some(below) => below,
+        None => text
+            .split_once_str("/include/")
+            .map_or(text, |(_, below)| below),
     };
     let text = match text.split_once_str("/") {
         Some((first, rest)) if is_multiarch_triplet(first) => rest,
@@ -336,7 +343,6 @@ fn python_part(part: &[u8]) -> &[u8] {
 fn is_multiarch_triplet(part: &[u8]) -> bool {
     [
         &b"-linux-gnu"[..],
-        b"-linux-musl",
         b"-linux-gnueabihf",
         b"-linux-gnueabi",
         b"-linux-gnux32",
@@ -360,10 +366,10 @@ fn below_a_root(path: &[u8]) -> Option<&[u8]> {
             return Some(below);
         }
     }
-    for profile in ["/.nix-profile/", "/.local/state/nix/profile/"] {
-        if let Some(at) = path.find(profile) {
-            return Some(&path[at + profile.len()..]);
-        }
+    if path.starts_with(b"/home/") || path.starts_with(b"/root/") {
+        return ["/.nix-profile/", "/.local/state/nix/profile/"]
+            .iter()
+            .find_map(|profile| path.find(profile).map(|at| &path[at + profile.len()..]));
     }
     if let Some(user) = path.strip_prefix(b"/etc/profiles/per-user/") {
         return user.split_once_str("/").map(|(_, below)| below);
@@ -382,6 +388,13 @@ fn classify(below: &[u8]) -> Option<Query> {
     let (file, directories) = parts.split_last()?;
     let first = *directories.first()?;
     if below.ends_with(b"/") && !matches!(first, b"share" | b"etc") {
+        return None;
+    }
+    // The headers and libraries of a second C library are never those that their names suggest.
+    if directories
+        .iter()
+        .any(|directory| directory.ends_with(b"-linux-musl"))
+    {
         return None;
     }
     if let Some(query) = well_known_data(&parts).or_else(|| of_a_language(&parts)) {
@@ -727,6 +740,10 @@ mod tests {
             (
                 "/usr/libexec/gcc/x86_64-linux-gnu/12/cc1",
                 "path /usr/libexec/gcc/x86_64-linux-gnu/12/cc1",
+            ),
+            (
+                "/usr/include/x86_64-linux-musl/stdio.h",
+                "path /usr/include/x86_64-linux-musl/stdio.h",
             ),
             ("/home/me/x", "path /home/me/x"),
             ("/run/current-system/sw/bin/git", "command git"),

@@ -90,6 +90,9 @@ pub enum Feature {
     Bundle,
     /// An attribute for one major version, where another candidate is the plain one.
     MajorOfAnother,
+    /// An attribute for one major version that only a release of years ago is known to have had;
+    /// nixpkgs drops old majors.
+    OldMajor,
     /// The version in the name asks for this variant.
     RightVersion,
     /// The version in the name asks for another variant.
@@ -133,6 +136,7 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::Variant, -4.0),
     (Feature::Bundle, -4.0),
     (Feature::MajorOfAnother, -2.5),
+    (Feature::OldMajor, -2.5),
     (Feature::RightVersion, 6.0),
     (Feature::WrongVersion, -5.0),
     (Feature::Popular, 3.5),
@@ -407,11 +411,8 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
             format!("but only in {}, for its own use", row.place),
         ));
     }
-    if let Some(below) = &facts.below {
-        marks.push(Mark::of(
-            Feature::DirectoryAbove,
-            format!("the directory {below} is from {attr}"),
-        ));
+    if facts.below.is_some() {
+        marks.push(Mark::silent(Feature::DirectoryAbove));
     }
     if let Some(sibling) = &facts.sibling {
         marks.push(Mark::of(
@@ -442,6 +443,9 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
 
 /// `its output dev has include/zlib.h`.
 fn where_it_is(query: &Query, row: &Candidate) -> String {
+    if let Some(below) = &row.facts.below {
+        return format!("{below} is from {}", row.attr);
+    }
     let known = row.facts.sibling.as_ref().unwrap_or(&query.name);
     let output = row.output.clone().unwrap_or_default();
     let place = row.place.as_bytes();
@@ -525,6 +529,12 @@ fn name_marks(
             format!("but {attr} is one version of {plain}"),
         ));
     }
+    let only_long_ago = rows
+        .iter()
+        .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
+    if only_long_ago && stems.compare(member) != Likeness::Same && plain_of(attr).next().is_some() {
+        marks.push(Mark::silent(Feature::OldMajor));
+    }
     marks
 }
 
@@ -593,7 +603,7 @@ fn is_release_of(name: &str, plain: &str) -> bool {
 /// Sets that hold copies: of another platform or toolchain, for one language's implementation, or a
 /// program's own choice of versions.
 fn is_copy_set(first: &str) -> bool {
-    const SETS: [&str; 27] = [
+    const SETS: [&str; 28] = [
         "androidenv",
         "beamPackages",
         "buildPackages",
@@ -621,6 +631,7 @@ fn is_copy_set(first: &str) -> bool {
         "python2Packages",
         "rocmPackages",
         "sourcehut",
+        "unixtools",
     ];
     SETS.iter().any(|set| is_release_of(first, set))
         || first.starts_with("wine")
@@ -787,6 +798,26 @@ enum Likeness {
     None,
 }
 
+/// Directories of data that many packages fill.
+const SHARED_DIRECTORIES: [&str; 16] = [
+    "applications",
+    "bash-completion",
+    "bug",
+    "doc",
+    "doc-base",
+    "icons",
+    "info",
+    "java",
+    "licenses",
+    "lintian",
+    "locale",
+    "man",
+    "metainfo",
+    "mime",
+    "pixmaps",
+    "zsh",
+];
+
 /// The names that a package of the thing would have.
 struct Stems {
     /// As they are: `ssl`, `libssl` for `libssl.so.3`.
@@ -815,8 +846,14 @@ impl Stems {
             }
             Kind::Data => {
                 let mut parts = name.split('/').skip(1);
-                plain.extend(parts.next().map(str::to_owned));
-                plain.extend(parts.next().map(str::to_owned));
+                // Below these every package has a directory, called as the *distribution* calls it.
+                let first = parts
+                    .next()
+                    .filter(|first| !SHARED_DIRECTORIES.contains(first));
+                if let Some(first) = first {
+                    plain.push(first.to_owned());
+                    plain.extend(parts.next().map(str::to_owned));
+                }
             }
             Kind::Perl => plain.push(name.replace("::", "")),
             Kind::Python => {

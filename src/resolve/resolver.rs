@@ -97,6 +97,18 @@ impl Resolver {
         }
         let (mut candidates, of_the_host) = self.ranked(&sharp);
         candidates.truncate(SHOWN);
+        if sharp.kind == Kind::Command
+            && let Some(first) = candidates.first_mut()
+            && sharp
+                .path
+                .as_ref()
+                .is_some_and(|path| !path.ends_with(sharp.name.as_bytes()))
+        {
+            // `lib/python3.11/ssl.py` was asked for as the interpreter that it comes with.
+            first
+                .because
+                .insert(0, format!("it belongs to {} itself", sharp.name));
+        }
         if of_the_host {
             return resolution(Verdict::Host(DRIVER), None, candidates);
         }
@@ -252,12 +264,34 @@ fn attributes_of_name(pname: &str) -> Vec<AttrPath> {
 #[derive(Default)]
 struct Indexes(Vec<Box<dyn Lexicon + Send + Sync>>);
 
+/// Sets whose members nixpkgs has moved to the top level under their own names.
+const DISSOLVED_SETS: [&str; 4] = ["gnome", "gnome2", "gnome3", "xorg"];
+
+impl Indexes {
+    /// Today's name for a member of a set that nixpkgs has dissolved.
+    fn of_a_dissolved_set(&self, attr: &AttrPath) -> Option<AttrPath> {
+        let (set, member) = attr.set_member()?;
+        if !DISSOLVED_SETS.contains(&set) {
+            return None;
+        }
+        let today = AttrPath::new(member).ok()?;
+        self.attribute(&today).map(|facts| facts.attr)
+    }
+}
+
 impl Source for Indexes {
     fn candidates(&self, query: &Query) -> Vec<Candidate> {
-        self.0
+        let mut candidates: Vec<Candidate> = self
+            .0
             .iter()
             .flat_map(|index| index.candidates(query))
-            .collect()
+            .collect();
+        for candidate in &mut candidates {
+            if let Some(today) = self.of_a_dissolved_set(&candidate.attr) {
+                candidate.attr = today;
+            }
+        }
+        candidates
     }
 }
 

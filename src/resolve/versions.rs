@@ -40,10 +40,8 @@ pub fn wanted(query: &Query) -> Option<Wanted> {
         Kind::Soname => by_soname(name),
         Kind::Command => by_command(name),
         Kind::PkgConfig => by_module(name),
-        Kind::Header => name
-            .strip_prefix("python3.")
-            .and_then(|rest| rest.split_once('/'))
-            .and_then(|(minor, _)| python(minor)),
+        // Which Python's headers a system has is no wish of the program that reads them.
+        Kind::Header if name.starts_with("python3.") => found("python", "python3", "out"),
         _ => None,
     }
 }
@@ -131,6 +129,7 @@ const SONAMES: &[SonameRule] = &[
     ("libfuse", "2", "fuse", "fuse", "out"),
     ("libfuse3", "3", "fuse", "fuse3", "out"),
     ("libfuse3", "4", "fuse", "fuse3", "out"),
+    ("libmariadb", "3", "mariadb", "libmysqlclient", "out"),
     ("libsoup-2.4", "1", "libsoup", "libsoup_2_4", "out"),
     ("libsoup-3.0", "0", "libsoup", "libsoup_3", "out"),
 ];
@@ -471,6 +470,17 @@ fn by_command(command: &str) -> Option<Wanted> {
 /// pkg-config modules named after a release.
 fn by_module(module: &str) -> Option<Wanted> {
     let module = module.strip_suffix("-embed").unwrap_or(module);
+    for (gtk, attr) in [("2.0", "gtk2"), ("3.0", "gtk3")] {
+        let is = |name: &str| {
+            module
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('-'))
+                == Some(gtk)
+        };
+        if ["gtk+", "gtk+-x11", "gdk", "gdk-x11"].into_iter().any(is) {
+            return found("gtk", attr, "dev");
+        }
+    }
     if let Some(minor) = module.strip_prefix("python-3.") {
         return python(minor);
     }

@@ -157,6 +157,18 @@ impl HostPackages for DpkgDatabase {
         self.status().of(name).cloned()
     }
 
+    fn built_from(&self, source: &str) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .status()
+            .packages
+            .values()
+            .filter(|package| package.source == source)
+            .map(|package| package.name.clone())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
     fn files(&self, package: &str) -> Vec<Bytes> {
         // One package of several architectures has a list per architecture, of like content.
         let owners = self.owners();

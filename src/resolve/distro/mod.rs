@@ -56,6 +56,8 @@ pub trait HostPackages {
     fn owner(&self, path: &[u8]) -> Option<Ownership>;
     /// An installed package by its name.
     fn package(&self, name: &str) -> Option<HostPackage>;
+    /// The installed packages that were built from a source package, sorted.
+    fn built_from(&self, source: &str) -> Vec<String>;
     /// The paths of an installed package, directories included.
     fn files(&self, package: &str) -> Vec<Bytes>;
 }

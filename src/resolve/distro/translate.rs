@@ -32,6 +32,8 @@ struct Translation {
 /// How many files of one package are asked about: enough to decide, and bounded for packages with
 /// thousands of headers.
 const BALLOTS: usize = 64;
+/// How many packages of the same source are asked about.
+const SIBLINGS: usize = 12;
 /// Of one kind.
 const BALLOTS_OF_A_KIND: usize = 24;
 
@@ -97,8 +99,21 @@ impl HostSource {
         if let Some(known) = lock().get(&package.name) {
             return Arc::clone(known);
         }
-        let files = self.packages.files(&package.name);
-        let translations = Arc::new(translate(package, &files, index));
+        let mut poll = Poll::default();
+        poll.add(&self.packages.files(&package.name));
+        if poll.is_empty() {
+            // Data and documentation are packages of their own; those that were built with it have
+            // the commands and libraries that tell.
+            for sibling in self
+                .packages
+                .built_from(&package.source)
+                .iter()
+                .take(SIBLINGS)
+            {
+                poll.add(&self.packages.files(sibling));
+            }
+        }
+        let translations = Arc::new(translate(package, &poll, index));
         lock().insert(package.name.clone(), Arc::clone(&translations));
         translations
     }
@@ -119,8 +134,8 @@ pub(in crate::resolve) fn output_of(kind: Kind, outputs: Option<&[Output]>) -> O
     Some(Output((*output).to_owned()))
 }
 
-fn translate(package: &HostPackage, files: &[Bytes], index: &dyn Lexicon) -> Vec<Translation> {
-    let (votes, ballots) = vote(files, index);
+fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Translation> {
+    let (votes, ballots) = poll.votes(index);
     let mut signs: BTreeMap<AttrPath, u8> = BTreeMap::new();
     for (attr, votes) in &votes {
         // Half of the files is as good as two agreements of names.
@@ -156,47 +171,84 @@ fn translate(package: &HostPackage, files: &[Bytes], index: &dyn Lexicon) -> Vec
     translations
 }
 
-/// To which attributes the index gives the files of a package, and how many it was asked about.
-fn vote(files: &[Bytes], index: &dyn Lexicon) -> (BTreeMap<AttrPath, usize>, usize) {
-    let mut ballots: BTreeSet<Query> = BTreeSet::new();
-    let mut of_kind: HashMap<Kind, usize> = HashMap::new();
-    for file in files {
-        let mut query = Query::for_path(file.as_bytes());
-        query.path = None;
-        let telling = matches!(
-            query.kind,
-            Kind::Soname
-                | Kind::Command
-                | Kind::PkgConfig
-                | Kind::Header
-                | Kind::CMake
-                | Kind::Typelib
-                | Kind::Python
-                | Kind::Perl
-        );
-        if !telling || ballots.len() == BALLOTS {
-            continue;
-        }
-        let count = of_kind.entry(query.kind).or_default();
-        if *count < BALLOTS_OF_A_KIND && ballots.insert(query) {
-            *count += 1;
-        }
-    }
-    let mut votes: BTreeMap<AttrPath, usize> = BTreeMap::new();
-    let mut cast = 0;
-    for query in &ballots {
-        let candidates = index.candidates(query);
-        if candidates.is_empty() {
-            continue;
-        }
-        cast += 1;
-        if let Some(first) = rank::rank(query, &candidates, &[]).into_iter().next()
-            && first.score >= rank::THRESHOLD
-        {
-            *votes.entry(first.attr).or_default() += 1;
+/// The files of a package that tell what it is.
+#[derive(Default)]
+struct Poll {
+    ballots: BTreeSet<Query>,
+    of_kind: HashMap<Kind, usize>,
+}
+
+impl Poll {
+    fn add(&mut self, files: &[Bytes]) {
+        for file in files.iter().filter(|file| may_tell(file.as_bytes())) {
+            if self.ballots.len() == BALLOTS {
+                return;
+            }
+            let mut query = Query::for_path(file.as_bytes());
+            query.path = None;
+            let telling = matches!(
+                query.kind,
+                Kind::Soname
+                    | Kind::Command
+                    | Kind::PkgConfig
+                    | Kind::Header
+                    | Kind::CMake
+                    | Kind::Typelib
+                    | Kind::Python
+                    | Kind::Perl
+            );
+            if !telling {
+                continue;
+            }
+            let count = self.of_kind.entry(query.kind).or_default();
+            if *count < BALLOTS_OF_A_KIND && self.ballots.insert(query) {
+                *count += 1;
+            }
         }
     }
-    (votes, cast)
+
+    fn is_empty(&self) -> bool {
+        self.ballots.is_empty()
+    }
+
+    /// To which attributes the index gives the files, and of how many it knows any.
+    fn votes(&self, index: &dyn Lexicon) -> (BTreeMap<AttrPath, usize>, usize) {
+        let mut votes: BTreeMap<AttrPath, usize> = BTreeMap::new();
+        let mut cast = 0;
+        for query in &self.ballots {
+            let mut candidates = index.candidates(query);
+            if candidates.is_empty() {
+                candidates = index.siblings(query);
+            }
+            if candidates.is_empty() {
+                continue;
+            }
+            cast += 1;
+            if let Some(first) = rank::rank(query, &candidates, &[]).into_iter().next()
+                && first.score >= rank::THRESHOLD
+            {
+                *votes.entry(first.attr).or_default() += 1;
+            }
+        }
+        (votes, cast)
+    }
+}
+
+/// Whether a path can be more than data and documentation, which most files are.
+fn may_tell(path: &[u8]) -> bool {
+    let path = path.strip_prefix(b"/usr").unwrap_or(path);
+    [
+        &b"/bin/"[..],
+        b"/sbin/",
+        b"/lib",
+        b"/include/",
+        b"/games/",
+        b"/share/pkgconfig/",
+        b"/share/perl5/",
+        b"/share/cmake/",
+    ]
+    .iter()
+    .any(|prefix| path.starts_with(prefix))
 }
 
 /// The attributes that a Debian package's name suggests: `libssl-dev` is `libssl` or `ssl`,
