@@ -7,4 +7,5 @@ mod launch;
 mod life;
 mod outcomes;
 mod paths;
+mod signals;
 mod support;
