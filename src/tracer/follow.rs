@@ -10,7 +10,7 @@ use super::launch::{Launched, Outcome};
 use super::stop::Stop;
 use super::sys::{self, Phase};
 use super::task::Pending;
-use super::{Command, filter};
+use super::{Command, filter, ignored};
 use crate::trace::{ExitStatus, GapKind, Micros, ProcessId};
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
@@ -210,7 +210,13 @@ impl Follower {
             }
             Stop::Signal(signal) => {
                 let next = self.next(tid);
-                self.resume(tid, next, signal);
+                let deliver =
+                    if ignored::is_only_our_doing(tid, signal) && sys::restart_call(tid).is_ok() {
+                        0
+                    } else {
+                        signal
+                    };
+                self.resume(tid, next, deliver);
             }
             Stop::Other => {
                 let next = self.next(tid);
@@ -227,16 +233,20 @@ impl Follower {
         let Phase::Seccomp(call, data) = info.phase else {
             return Next::Run;
         };
-        let Engine::Seccomp { cookie } = self.engine else {
-            return Next::Run;
-        };
-        if data == cookie {
-            self.observer.call_begins(tid, &info, &call)
-        } else if data == filter::foreign_cookie(cookie) {
-            self.observer.foreign(tid);
-            Next::Run
-        } else {
-            Next::Run
+        match self.engine {
+            Engine::Seccomp { cookie } if data == cookie => {
+                self.observer.call_begins(tid, &info, &call)
+            }
+            Engine::Seccomp { cookie } if data == filter::foreign_cookie(cookie) => {
+                self.observer.foreign(tid);
+                Next::Run
+            }
+            // A filter of the program's own wants to ask its tracer, which it does not have: without
+            // us the kernel would answer this (seccomp(2), SECCOMP_RET_TRACE).
+            _ => {
+                let _ = sys::refuse_call(tid);
+                Next::Run
+            }
         }
     }
 

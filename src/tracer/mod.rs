@@ -18,6 +18,7 @@ mod facts;
 mod filter;
 mod follow;
 mod header;
+mod ignored;
 mod image;
 mod launch;
 mod memory;

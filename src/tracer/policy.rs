@@ -23,6 +23,17 @@ const PLAIN_READ: c_int = libc::O_CLOEXEC
     | libc::O_NONBLOCK
     | LARGE_FILE;
 
+/// Flags that make no difference to `/dev/null`.
+const NULL_FLAGS: c_int = libc::O_ACCMODE
+    | libc::O_CLOEXEC
+    | libc::O_NOFOLLOW
+    | libc::O_NOCTTY
+    | libc::O_NONBLOCK
+    | libc::O_CREAT
+    | libc::O_TRUNC
+    | libc::O_APPEND
+    | LARGE_FILE;
+
 /// The kernel's `O_LARGEFILE`: the C library's is 0 on 64-bit machines.
 const LARGE_FILE: c_int = 0o100_000;
 
@@ -110,7 +121,7 @@ impl Policy {
                 Found::Unsure => None,
             };
         }
-        if name.asked() == b"/dev/null" && flags & (libc::O_EXCL | libc::O_DIRECTORY) == 0 {
+        if name.asked() == b"/dev/null" && flags & !NULL_FLAGS == 0 {
             return self.open_null(name, flags);
         }
         if flags & !PLAIN_READ != 0 {

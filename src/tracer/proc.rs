@@ -52,7 +52,8 @@ impl Link {
             if target.ends_with(b" (deleted)") && !Self::is_linked(path, target) {
                 to.truncate(to.len() - b" (deleted)".len());
             }
-            if to[start..].starts_with(b"/") {
+            // A memfd's link looks like a path.
+            if to[start..].starts_with(b"/") && !to[start..].starts_with(b"/memfd:") {
                 Ok(())
             } else {
                 to.truncate(start);

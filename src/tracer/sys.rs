@@ -214,6 +214,56 @@ pub(super) fn set_first_argument(tid: pid_t, arch: u32, value: u64) -> Result<()
     set_registers(tid, &registers)
 }
 
+/// Makes the call that a tracee is about to make fail with ENOSYS, without it being made.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn refuse_call(tid: pid_t) -> Result<()> {
+    let mut registers = registers(tid)?;
+    registers.orig_rax = u64::MAX;
+    registers.rax = (-i64::from(libc::ENOSYS)).cast_unsigned();
+    set_registers(tid, &registers)
+}
+
+/// Makes the call that a tracee is about to make fail with ENOSYS: not written for this
+/// architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn refuse_call(_: pid_t) -> Result<()> {
+    Err(Errno::ENOSYS)
+}
+
+/// The number of the call that a tracee, about to get a signal, leaves with EINTR.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn interrupted_call(tid: pid_t) -> Option<u64> {
+    let registers = registers(tid).ok()?;
+    let is_call = registers.orig_rax.cast_signed() >= 0;
+    // The code segment of 64-bit programs; the other table has other numbers.
+    let is_wide = registers.cs == 0x33;
+    (is_call && is_wide && registers.rax.cast_signed() == -i64::from(libc::EINTR))
+        .then_some(registers.orig_rax)
+}
+
+/// The number of the call that a tracee, about to get a signal, leaves with EINTR: not written for
+/// this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn interrupted_call(_: pid_t) -> Option<u64> {
+    None
+}
+
+/// Makes a call that was interrupted begin again, unless a signal handler runs first
+/// (`ERESTARTNOHAND` of linux/errno.h).
+#[cfg(target_arch = "x86_64")]
+pub(super) fn restart_call(tid: pid_t) -> Result<()> {
+    const ERESTARTNOHAND: i64 = 514;
+    let mut registers = registers(tid)?;
+    registers.rax = (-ERESTARTNOHAND).cast_unsigned();
+    set_registers(tid, &registers)
+}
+
+/// Makes a call that was interrupted begin again: not written for this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn restart_call(_: pid_t) -> Result<()> {
+    Err(Errno::ENOSYS)
+}
+
 /// Replaces the first argument of the call that a tracee is about to make: not written for this
 /// architecture.
 #[cfg(not(target_arch = "x86_64"))]

@@ -1,0 +1,174 @@
+//! Every process and thread is followed, however it is made, and ends as it would untraced.
+
+use crate::support::{Trace, WAYS, tracee, watch};
+use nixtrace::trace::{Errno, ExitStatus, GapKind, Operation, Outcome, Record};
+use nixtrace::tracer::Options;
+use std::ffi::OsString;
+
+/// Runs `life WAY` in every way of observing, and checks its status and the marks it leaves.
+fn check(way: &str, status: i32, marks: &[&str]) {
+    for options in WAYS {
+        let trace = watch_life(options, &[way]);
+        assert_eq!(
+            trace.status(),
+            ExitStatus::Code(status),
+            "{way}, {options:?}"
+        );
+        for mark in marks {
+            assert!(
+                trace.has(
+                    Operation::Stat,
+                    format!("/life/{mark}"),
+                    Outcome::Failure(Errno::ENOENT)
+                ),
+                "{way}, {options:?}: {mark} is missing"
+            );
+        }
+        let (started, exited) = trace.processes();
+        assert_eq!(started, exited, "{way}, {options:?}");
+        assert!(matches!(trace.records.last(), Some(Record::Footer(_))));
+    }
+}
+
+fn watch_life(options: Options, args: &[&str]) -> Trace {
+    watch(options, tracee("life"), args)
+}
+
+#[test]
+fn a_forked_child_is_followed() {
+    check("fork", 0, &["forked"]);
+}
+
+#[test]
+fn a_vforked_child_is_followed_and_does_not_block_its_parent() {
+    check("vfork", 0, &["vforked"]);
+}
+
+#[test]
+fn a_child_of_clone3_is_followed() {
+    check("clone3", 0, &["cloned"]);
+}
+
+#[test]
+fn a_child_without_an_exit_signal_is_a_process_of_its_own() {
+    check("clone-without-signal", 0, &["no-signal"]);
+    let trace = watch_life(Options::default(), &["clone-without-signal"]);
+    assert_eq!(trace.processes(), (2, 2));
+}
+
+#[test]
+fn a_child_that_asks_not_to_be_traced_is_traced_and_told_of() {
+    check("untraced", 0, &["untraced", "untraced-3"]);
+    let trace = watch_life(Options::default(), &["untraced"]);
+    assert_eq!(trace.gap_kinds(), [GapKind::Untraced]);
+}
+
+#[test]
+fn threads_are_followed_as_parts_of_their_process() {
+    check("threads", 0, &["thread-0", "thread-19"]);
+    assert_eq!(
+        watch_life(Options::default(), &["threads"]).processes(),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_thousand_threads_at_once_are_followed() {
+    check("thousand-threads", 0, &["all-joined"]);
+}
+
+#[test]
+fn an_exec_by_a_second_thread_keeps_the_process_and_its_arguments() {
+    check("thread-exec", 0, &["executed-by-thread"]);
+    for options in WAYS {
+        let trace = watch_life(options, &["thread-exec"]);
+        assert_eq!(trace.processes(), (1, 1));
+        let [_, second] = trace.executed()[..] else {
+            panic!("two programs ran");
+        };
+        let argv = second.argv.as_ref().unwrap();
+        assert_eq!(argv[1..].len(), 2);
+        assert_eq!(argv[2].to_string(), "executed-by-thread");
+        assert_eq!(
+            second.path.as_ref().unwrap().as_path(),
+            tracee("life").as_path()
+        );
+    }
+}
+
+#[test]
+fn a_process_lives_on_when_its_leader_ends_first() {
+    check("leader-ends", 6, &["outlived"]);
+    check("leader-ends-exec", 0, &["outlived", "executed-by-thread"]);
+}
+
+#[test]
+fn a_background_process_is_observed_to_its_end_and_does_not_change_the_status() {
+    check("daemon", 7, &["daemon"]);
+}
+
+#[test]
+fn two_thousand_short_processes_are_all_seen() {
+    let trace = watch_life(Options::default(), &["many"]);
+    trace.assert_success();
+    assert_eq!(trace.processes(), (2001, 2001));
+}
+
+#[test]
+fn a_hundred_and_fifty_generations_are_followed() {
+    check("deep", 0, &["deepest"]);
+}
+
+#[test]
+fn a_working_directory_that_another_process_changes_is_known() {
+    for options in WAYS {
+        let trace = watch_life(options, &["shared-directory"]);
+        trace.assert_success();
+        assert!(trace.has(
+            Operation::Stat,
+            "/usr/share-is-below-usr",
+            Outcome::Failure(Errno::ENOENT)
+        ));
+    }
+}
+
+#[test]
+fn an_exit_code_is_passed_on() {
+    for code in ["0", "1", "126", "255"] {
+        let trace = watch_life(Options::default(), &["exit", code]);
+        assert_eq!(trace.status(), ExitStatus::Code(code.parse().unwrap()));
+    }
+}
+
+#[test]
+fn a_death_by_signal_is_passed_on() {
+    for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGSEGV, libc::SIGTRAP] {
+        for options in WAYS {
+            let trace = watch_life(options, &["kill", &signal.to_string()]);
+            assert_eq!(trace.status(), ExitStatus::Signal(signal));
+        }
+    }
+}
+
+#[test]
+fn a_failing_sink_does_not_disturb_the_program() {
+    let command = nixtrace::tracer::Command {
+        program: tracee("life").into(),
+        args: vec![OsString::from("many")],
+    };
+    let mut given = 0;
+    let observation = nixtrace::tracer::observe(&command, &Options::default(), |_| {
+        given += 1;
+        if given == 10 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(observation.status, ExitStatus::Code(0));
+    assert_eq!(
+        observation.sink_error.unwrap().kind(),
+        std::io::ErrorKind::StorageFull
+    );
+    assert_eq!(given, 10);
+}

@@ -1,0 +1,11 @@
+//! What the tracer promises, each promise with a small program that keeps or breaks it.
+//!
+//! The programs (`tracees/`) are C, are compiled in a temporary directory, and check or report for
+//! themselves what the kernel told them.
+
+mod launch;
+mod life;
+mod outcomes;
+mod paths;
+mod signals;
+mod support;

@@ -1,0 +1,176 @@
+//! Paths are named truly, whatever way a program takes to a file.
+
+use crate::support::{WAYS, compiled, directory, tracee, watch};
+use nixtrace::trace::{Errno, GapKind, Operation, Outcome};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+#[test]
+fn hostile_arguments_are_read_or_left() {
+    for options in WAYS {
+        let place = directory();
+        let top = place.path();
+        let trace = watch(options, tracee("hostile"), [top]);
+        trace.assert_success();
+        let missing = Outcome::Failure(Errno::ENOENT);
+        // A string that ends with its mapping, and one that crosses into the next page.
+        assert!(trace.has(Operation::Stat, "/hostile/ends-with-its-page", missing));
+        assert!(trace.has(Operation::Stat, "/hostile/crosses-a-page", missing));
+        // Not UTF-8, and with a newline.
+        let raw = trace
+            .accesses()
+            .find(|access| access.path.as_bytes() == b"/hostile/\xff\n\x01");
+        assert!(raw.is_some());
+        // A path that is longer than the kernel takes is a failure all the same.
+        assert!(trace.accesses().any(|access| {
+            access.path.len() >= 4096 - 1
+                && access.outcome == Outcome::Failure(Errno(libc::ENAMETOOLONG))
+        }));
+        assert!(!trace.gap_kinds().contains(&GapKind::LostProcess));
+    }
+}
+
+#[test]
+fn a_script_is_named_with_its_interpreters_and_their_loader() {
+    let place = directory();
+    let inner = place.path().join("inner");
+    let outer = place.path().join("outer");
+    fs::write(&inner, "#!/bin/sh -e\nexit 3\n").unwrap();
+    fs::write(&outer, format!("#!{} x\n", inner.display())).unwrap();
+    for script in [&inner, &outer] {
+        fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for options in WAYS {
+        let trace = watch(options, &outer, ["a"]);
+        assert_eq!(trace.observation.status.shell_code(), 3);
+        let executed = trace.executed()[0];
+        assert_eq!(executed.path.as_ref().unwrap().as_path(), outer);
+        let interpreters: Vec<_> = executed.interpreters.iter().map(|i| i.as_path()).collect();
+        assert_eq!(interpreters, [inner.as_path(), "/bin/sh".as_ref()]);
+        assert!(executed.loader.is_some());
+        assert_eq!(executed.argv.as_ref().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn symbolic_links_are_resolved_beside_the_path_as_asked() {
+    let place = directory();
+    let top = place.path().canonicalize().unwrap();
+    fs::create_dir(top.join("real")).unwrap();
+    fs::write(top.join("real/file"), "x").unwrap();
+    symlink("real", top.join("alias")).unwrap();
+    for options in WAYS {
+        let trace = watch(options, "/bin/cat", [top.join("alias/file")]);
+        trace.assert_success();
+        let access = trace
+            .accesses()
+            .find(|access| {
+                access.operation == Operation::Read
+                    && access.path.as_path() == top.join("alias/file")
+            })
+            .unwrap();
+        assert_eq!(
+            access.real.as_ref().unwrap().as_path(),
+            top.join("real/file")
+        );
+    }
+}
+
+#[test]
+fn failing_execs_along_path_are_only_failures() {
+    for options in WAYS {
+        let place = directory();
+        let trace = watch(
+            options,
+            "/usr/bin/env",
+            [
+                format!("PATH={}:/usr/bin", place.path().display()),
+                "true".to_owned(),
+            ],
+        );
+        trace.assert_success();
+        assert!(trace.has(
+            Operation::Execute,
+            place.path().join("true"),
+            Outcome::Failure(Errno::ENOENT)
+        ));
+        let programs: Vec<_> = trace
+            .executed()
+            .iter()
+            .map(|executed| executed.path.as_ref().unwrap().to_string())
+            .collect();
+        assert_eq!(programs, ["/usr/bin/env", "/usr/bin/true"]);
+    }
+}
+
+#[test]
+fn a_program_in_memory_has_no_path() {
+    for options in WAYS {
+        let trace = watch(options, tracee("descriptors"), ["memory"]);
+        trace.assert_success();
+        let [_, second] = trace.executed()[..] else {
+            panic!("two programs ran");
+        };
+        assert_eq!(second.path, None);
+        assert_eq!(second.argv.as_ref().unwrap()[0].to_string(), "in-memory");
+    }
+}
+
+#[test]
+fn a_program_behind_a_descriptor_is_named() {
+    for options in WAYS {
+        let trace = watch(options, tracee("descriptors"), ["behind"]);
+        trace.assert_success();
+        let [_, second] = trace.executed()[..] else {
+            panic!("two programs ran");
+        };
+        let real = second.real.as_ref().or(second.path.as_ref()).unwrap();
+        assert_eq!(real.as_path(), fs::canonicalize("/bin/true").unwrap());
+    }
+}
+
+#[test]
+fn a_received_descriptor_leads_to_the_right_file() {
+    for options in WAYS {
+        let place = directory();
+        let top = place.path().canonicalize().unwrap();
+        let trace = watch(
+            options,
+            tracee("descriptors"),
+            ["received".into(), top.clone().into_os_string()],
+        );
+        trace.assert_success();
+        assert!(trace.has(
+            Operation::Stat,
+            top.join("below-received"),
+            Outcome::Failure(Errno::ENOENT)
+        ));
+    }
+}
+
+#[test]
+fn a_mapped_library_is_named_by_its_file() {
+    for options in WAYS {
+        let trace = watch(options, "/bin/true", [""; 0]);
+        trace.assert_success();
+        assert!(trace.accesses().any(|access| {
+            access.operation == Operation::Map && access.path.ends_with(b"/libc.so.6")
+        }));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_32_bit_table_is_used_for_32_bit_calls() {
+    let missing = Outcome::Failure(Errno::ENOENT);
+    let narrow = compiled("hostile", "hostile-32", &["-m32"]);
+    for options in WAYS {
+        let place = directory();
+        let trace = watch(options, &narrow, [place.path()]);
+        trace.assert_success();
+        assert!(trace.has(Operation::Stat, "/hostile/crosses-a-page", missing));
+        let trace = watch(options, tracee("int80"), [""; 0]);
+        trace.assert_success();
+        assert!(trace.has(Operation::Read, "/int80/missing", missing));
+    }
+}

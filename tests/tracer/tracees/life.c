@@ -1,0 +1,284 @@
+/* Processes and threads made and ended in every way; `life WAY` exits with 0 when all went as it
+ * would without a tracer. Each process that matters stats "/life/NAME", so that the trace tells
+ * whether it was followed. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void mark(const char *name)
+{
+	char path[100];
+	struct stat st;
+	snprintf(path, sizeof path, "/life/%s", name);
+	stat(path, &st);
+}
+
+static int ended(pid_t pid, int expected)
+{
+	int status;
+	if (waitpid(pid, &status, __WALL) != pid)
+		return 90;
+	return status == expected ? 0 : 91;
+}
+
+static int by_fork(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		mark("forked");
+		_exit(3);
+	}
+	return ended(pid, 3 << 8);
+}
+
+static int by_vfork(void)
+{
+	pid_t pid = vfork();
+	if (pid == 0) {
+		mark("vforked");
+		_exit(4);
+	}
+	return ended(pid, 4 << 8);
+}
+
+static int by_clone3(void)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD};
+	pid_t pid = syscall(SYS_clone3, &args, sizeof args);
+	if (pid == 0) {
+		mark("cloned");
+		_exit(5);
+	}
+	return pid < 0 ? 92 : ended(pid, 5 << 8);
+}
+
+static int by_untraced(void)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD, .flags = CLONE_UNTRACED};
+	pid_t pid = syscall(SYS_clone3, &args, sizeof args);
+	if (pid == 0) {
+		mark("untraced-3");
+		_exit(0);
+	}
+	int result = pid < 0 ? 92 : ended(pid, 0);
+	pid = syscall(SYS_clone, CLONE_UNTRACED | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		mark("untraced");
+		_exit(0);
+	}
+	return result ? result : ended(pid, 0);
+}
+
+static void *in_thread(void *argument)
+{
+	char name[40];
+	snprintf(name, sizeof name, "thread-%d", (int)(intptr_t)argument);
+	mark(name);
+	return NULL;
+}
+
+static int by_threads(int count)
+{
+	static pthread_t threads[1000];
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 64 * 1024);
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&threads[i], &attributes, in_thread, (void *)(intptr_t)i) != 0)
+			return 93;
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
+static int barrier_pipe[2];
+
+static void *waits_at_once(void *unused)
+{
+	char byte;
+	(void)unused;
+	return read(barrier_pipe[0], &byte, 1) == 0 ? NULL : NULL;
+}
+
+static int by_threads_at_once(int count)
+{
+	static pthread_t threads[1000];
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 64 * 1024);
+	if (pipe(barrier_pipe) != 0)
+		return 94;
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&threads[i], &attributes, waits_at_once, NULL) != 0)
+			return 93;
+	close(barrier_pipe[1]);
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	mark("all-joined");
+	return 0;
+}
+
+static void *executes(void *program)
+{
+	char *argv[] = {program, "mark", "executed-by-thread", NULL};
+	execv(program, argv);
+	_exit(95);
+}
+
+static int by_thread_exec(char *program)
+{
+	pthread_t thread, other;
+	if (pipe(barrier_pipe) != 0)
+		return 94;
+	pthread_create(&other, NULL, waits_at_once, NULL);
+	pthread_create(&thread, NULL, executes, program);
+	pthread_join(thread, NULL);
+	return 96;
+}
+
+static void *outlives(void *program)
+{
+	usleep(50 * 1000);
+	mark("outlived");
+	if (program)
+		executes(program);
+	_exit(6);
+}
+
+static int leader_ends(char *program)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, outlives, program);
+	pthread_exit(NULL);
+}
+
+static int by_many(int count)
+{
+	for (int i = 0; i < count; i++) {
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(i & 0x7f);
+		int result = ended(pid, (i & 0x7f) << 8);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+static int by_daemon(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		setsid();
+		if (fork() != 0)
+			_exit(0);
+		usleep(200 * 1000);
+		mark("daemon");
+		_exit(9);
+	}
+	return ended(pid, 0) ? 91 : 7;
+}
+
+static int by_deep(int depth)
+{
+	if (depth == 0) {
+		mark("deepest");
+		return 0;
+	}
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(by_deep(depth - 1));
+	return ended(pid, 0);
+}
+
+static int child_of_clone(void *unused)
+{
+	(void)unused;
+	mark("no-signal");
+	return 8;
+}
+
+/* A child without an exit signal is reported as a clone, like a thread, but is a process. */
+static int by_clone_without_signal(void)
+{
+	static char stack[64 * 1024];
+	pid_t pid = clone(child_of_clone, stack + sizeof stack, 0, NULL);
+	return pid < 0 ? 92 : ended(pid, 8 << 8);
+}
+
+static int shares_directory(void *unused)
+{
+	(void)unused;
+	return chdir("/usr") == 0 ? 0 : 1;
+}
+
+/* A child with CLONE_FS changes the directory of its parent. */
+static int by_shared_directory(void)
+{
+	static char stack[64 * 1024];
+	struct stat st;
+	if (chdir("/") != 0 || stat("share", &st) == 0)
+		return 97;
+	pid_t pid = clone(shares_directory, stack + sizeof stack, CLONE_FS | SIGCHLD, NULL);
+	int result = pid < 0 ? 92 : ended(pid, 0);
+	stat("share-is-below-usr", &st);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	const char *way = argc > 1 ? argv[1] : "";
+	if (!strcmp(way, "mark")) {
+		mark(argv[2]);
+		return 0;
+	}
+	if (!strcmp(way, "fork"))
+		return by_fork();
+	if (!strcmp(way, "vfork"))
+		return by_vfork();
+	if (!strcmp(way, "clone3"))
+		return by_clone3();
+	if (!strcmp(way, "untraced"))
+		return by_untraced();
+	if (!strcmp(way, "threads"))
+		return by_threads(20);
+	if (!strcmp(way, "thousand-threads"))
+		return by_threads_at_once(1000);
+	if (!strcmp(way, "thread-exec"))
+		return by_thread_exec(argv[0]);
+	if (!strcmp(way, "leader-ends"))
+		return leader_ends(NULL);
+	if (!strcmp(way, "leader-ends-exec"))
+		return leader_ends(argv[0]);
+	if (!strcmp(way, "many"))
+		return by_many(2000);
+	if (!strcmp(way, "daemon"))
+		return by_daemon();
+	if (!strcmp(way, "deep"))
+		return by_deep(150);
+	if (!strcmp(way, "clone-without-signal"))
+		return by_clone_without_signal();
+	if (!strcmp(way, "shared-directory"))
+		return by_shared_directory();
+	if (!strcmp(way, "exit"))
+		return atoi(argv[2]);
+	if (!strcmp(way, "kill")) {
+		signal(atoi(argv[2]), SIG_DFL);
+		raise(atoi(argv[2]));
+		return 98;
+	}
+	return 99;
+}
