@@ -13,7 +13,7 @@ fn make_of_a_project_needs_its_library_and_pkg_config() {
     };
     Traced::after(&home, &home.command(["make"]), clean)
         .exits(0)
-        .is_a("build")
+        .has_kind("build")
         .lists(&["command pkg-config", "library zlib"])
         .implies("stdenv", &["gnumake", "gcc", "binutils", "glibc"])
         .shell_has("buildInputs = [ pkgs.zlib ];")
@@ -37,7 +37,7 @@ fn a_program_that_a_build_made_and_ran_is_its_own() {
     };
     Traced::after(&home, &home.command(["make"]), clean)
         .exits(0)
-        .is_a("build")
+        .has_kind("build")
         .lists(&[]);
 }
 
@@ -56,7 +56,7 @@ fn configure_makes_no_dependency_of_what_it_looks_for() {
     // pkg-config is run, if only to be told that the module is not there.
     Traced::after(&home, &home.command(["./configure"]), || forget(&home))
         .exits(0)
-        .is_a("build")
+        .has_kind("build")
         .lists(&["command pkg-config"]);
 }
 
@@ -73,7 +73,7 @@ fn configure_of_gnu_hello_needs_nothing_that_stdenv_lacks() {
         .succeeds();
     Traced::after(&home, &home.command(["./configure"]), || forget(&home))
         .exits(0)
-        .is_a("build")
+        .has_kind("build")
         .lists(&[])
         .implies(
             "stdenv",

@@ -12,7 +12,7 @@ fn traced(home: &Home, command: &[&str]) -> Traced {
 fn jq_needs_jq() {
     needs!("jq");
     traced(&Home::new(), &["jq", "-n", "1 + 1"])
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&["command jq"])
         .implies("jq", &["oniguruma"])
         .implies("stdenv", &["glibc"]);
@@ -27,7 +27,7 @@ fn curl_of_a_file_needs_curl_and_none_of_its_libraries() {
         &home,
         &["curl", "-s", &format!("file://{}", page.display())],
     )
-    .is_a("binary")
+    .has_kind("binary")
     .lists(&["command curl"])
     .implies("curl", &["openssl", "zlib", "nghttp2"])
     .implies("stdenv", &["glibc"]);
@@ -51,7 +51,7 @@ fn git_log_needs_git() {
     git(&["init", "-q", "."]);
     git(&["commit", "-q", "--allow-empty", "-m", "Begin"]);
     traced(&home, &["git", "log"])
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&["command git"])
         .implies("stdenv", &["glibc"]);
 }
@@ -60,7 +60,7 @@ fn git_log_needs_git() {
 fn sqlite3_needs_sqlite() {
     needs!("sqlite3");
     traced(&Home::new(), &["sqlite3", ":memory:", "select 6 * 7"])
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&["command sqlite"]);
 }
 
@@ -82,7 +82,7 @@ fn a_database_that_sqlite3_writes_in_the_project_is_no_dependency() {
 fn ffmpeg_needs_ffmpeg_and_none_of_its_two_hundred_libraries() {
     needs!("ffmpeg");
     traced(&Home::new(), &["ffmpeg", "-version"])
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&["command ffmpeg"]);
 }
 
@@ -90,7 +90,7 @@ fn ffmpeg_needs_ffmpeg_and_none_of_its_two_hundred_libraries() {
 fn gpg_needs_gnupg() {
     needs!("gpg");
     traced(&Home::new(), &["gpg", "--version"])
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&["command gnupg"])
         .implies("gnupg", &["libgcrypt"]);
 }
@@ -100,7 +100,7 @@ fn a_pipeline_of_the_usual_tools_needs_nothing_that_stdenv_lacks() {
     let home = Home::new();
     home.write("project/fruit", "apple\npear\napple\nplum\n");
     traced(&home, &["bash", "-c", "grep p fruit | sort | uniq -c"])
-        .is_a("script")
+        .has_kind("script")
         .lists(&[])
         .implies("stdenv", &["bash", "gnugrep", "coreutils", "glibc"]);
 }
@@ -112,7 +112,7 @@ fn python_with_modules_of_its_own_needs_only_python() {
         &Home::new(),
         &["/usr/bin/python3", "-c", "import ssl, sqlite3"],
     )
-    .is_a("script")
+    .has_kind("script")
     .lists(&["interpreter python3"])
     .never_lists(&["openssl", "sqlite"]);
 }
@@ -127,7 +127,7 @@ fn a_python_script_of_the_project_needs_python() {
         "#!/usr/bin/env python3\nimport json, helper\nprint(json.dumps(helper.ANSWER))\n",
     );
     traced(&home, &["./main.py"])
-        .is_a("script")
+        .has_kind("script")
         .lists(&["interpreter python3"]);
 }
 
@@ -135,7 +135,7 @@ fn a_python_script_of_the_project_needs_python() {
 fn numpy_is_a_module_of_python_and_its_blas_is_implied() {
     needs!("/usr/lib/python3/dist-packages/numpy/__init__.py");
     traced(&Home::new(), &["/usr/bin/python3", "-c", "import numpy"])
-        .is_a("script")
+        .has_kind("script")
         .lists(&["interpreter python3", "module python3Packages.numpy"])
         .never_lists(&["blas", "lapack", "openblas", "gfortran", "gfortran.cc"])
         .shell_has("(pkgs.python3.withPackages (ps: [ ps.numpy ]))");
@@ -145,7 +145,7 @@ fn numpy_is_a_module_of_python_and_its_blas_is_implied() {
 fn a_perl_module_is_listed_and_those_it_uses_are_implied() {
     needs!("/usr/lib/x86_64-linux-gnu/perl5/5.36/JSON/XS.pm");
     traced(&Home::new(), &["perl", "-MJSON::XS", "-e1"])
-        .is_a("script")
+        .has_kind("script")
         .lists(&["interpreter perl", "module perlPackages.JSONXS"])
         .never_lists(&["perlPackages.commonsense", "perlPackages.TypesSerialiser"]);
 }
@@ -175,7 +175,7 @@ fn a_program_linked_to_three_libraries_needs_those_three() {
     let program = example_program(&home, "linked", "versions.c", &libraries);
     Traced::new(&home, &program)
         .exits(0)
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&["library curl", "library openssl", "library zlib"])
         .implies("curl", &["nghttp2"])
         .implies("stdenv", &["glibc"])
@@ -189,7 +189,7 @@ fn a_program_that_opens_sqlite_by_name_needs_it() {
     let program = example_program(&home, "dlopen", "notes.c", &["-ldl"]);
     Traced::new(&home, &program)
         .exits(0)
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&["dlopen sqlite"])
         .implies("stdenv", &["glibc"])
         .shell_is_that_of_example("dlopen");
@@ -235,7 +235,7 @@ fn a_static_go_program_needs_nothing() {
         .succeeds();
     Traced::new(&home, &home.command([program]))
         .exits(0)
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&[]);
 }
 
@@ -247,7 +247,7 @@ fn a_static_c_program_needs_nothing() {
     let program = compile(&home, "apps/hello", source, &["-static"]);
     Traced::new(&home, &home.command([program]))
         .exits(0)
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&[]);
 }
 
@@ -266,7 +266,7 @@ fn a_rust_program_needs_nothing_that_stdenv_lacks() {
         .succeeds();
     Traced::new(&home, &home.command([program]))
         .exits(0)
-        .is_a("binary")
+        .has_kind("binary")
         .lists(&[])
         .implies("stdenv", &["glibc", "stdenv.cc.cc"]);
 }
@@ -277,7 +277,7 @@ fn a_shell_script_needs_the_commands_it_runs() {
     let home = Home::new();
     home.take_example("script");
     traced(&home, &["./report.sh"])
-        .is_a("script")
+        .has_kind("script")
         .lists(&["command jq", "command sqlite"])
         .implies("stdenv", &["bash", "coreutils"])
         .shell_is_that_of_example("script");

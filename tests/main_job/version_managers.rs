@@ -65,7 +65,7 @@ fn a_shim_of_a_version_manager_needs_only_python() {
     );
     Traced::new(&home, &command)
         .exits(0)
-        .is_a("script")
+        .has_kind("script")
         .lists(&["interpreter python3"])
         .never_lists(&["openssl", "sqlite", "bash", "coreutils", "gnused"]);
 }
@@ -79,7 +79,7 @@ fn a_python_in_the_home_directory_needs_only_python() {
     let command = home.command([python]).args(["-c", "import ssl, sqlite3"]);
     Traced::new(&home, &command)
         .exits(0)
-        .is_a("script")
+        .has_kind("script")
         .lists(&["interpreter python3"]);
 }
 
@@ -106,6 +106,6 @@ fn the_shim_of_a_real_pyenv_needs_only_python() {
     }
     Traced::new(&home, &command)
         .exits(0)
-        .is_a("script")
+        .has_kind("script")
         .lists(&["interpreter python3"]);
 }

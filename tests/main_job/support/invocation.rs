@@ -148,7 +148,20 @@ impl Running {
 
     /// Sends a signal to the whole process group, as the terminal does for Ctrl-C.
     pub(crate) fn signal_group(&self, signal: Signal) {
-        killpg(self.pid(), signal).unwrap();
+        // A group that is gone already needs no signal.
+        let _ = killpg(self.pid(), signal);
+    }
+
+    /// Waits for the condition; `false` when the command ended without it coming true.
+    pub(crate) fn wait_until(&mut self, mut condition: impl FnMut() -> bool) -> bool {
+        let mut fulfilled = false;
+        let _ = until(|| {
+            // In this order: what the command did before it ended counts.
+            let ended = self.child.try_wait().unwrap().is_some();
+            fulfilled = condition();
+            fulfilled || ended
+        });
+        fulfilled
     }
 
     /// Waits until no process of the group is left.

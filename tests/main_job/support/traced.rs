@@ -75,7 +75,7 @@ impl Traced {
 
     /// That the run is of this kind: `binary`, `build` or `script`.
     #[track_caller]
-    pub(crate) fn is_a(self, kind: &str) -> Self {
+    pub(crate) fn has_kind(self, kind: &str) -> Self {
         assert_eq!(self.report.kind, kind);
         self
     }
