@@ -1,7 +1,7 @@
 //! Runs that end before their time: nothing stopped, half-written or orphaned is left.
 
 use super::recording::check_lines;
-use super::support::{Home, Invocation, Running, nixtrace, until};
+use super::support::{Home, Invocation, Running, nixtrace};
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 
@@ -41,10 +41,14 @@ impl Waiting {
 
     /// Starts it and waits until the command has come to its waiting.
     fn start(&self, invocation: Invocation) -> Running {
-        let running = invocation.start();
-        let written =
-            until(|| std::fs::read_to_string(&self.started).is_ok_and(|text| text.ends_with('\n')));
-        assert!(written, "the command did not start");
+        let mut running = invocation.start();
+        let written = running.wait_until(|| {
+            std::fs::read_to_string(&self.started).is_ok_and(|text| text.ends_with('\n'))
+        });
+        if !written {
+            running.signal_group(Signal::SIGKILL);
+            panic!("the command did not start: {}", running.wait());
+        }
         running
     }
 }
@@ -130,10 +134,10 @@ fn a_request_to_end_is_passed_on_to_the_command() {
 #[test]
 fn when_nixtrace_is_killed_no_process_is_left_and_the_trace_can_be_read() {
     let waiting = Waiting::new();
-    let running = waiting.start(waiting.recorded());
+    let mut running = waiting.start(waiting.recorded());
     let group = running.id();
     // The shell's own start is on the disk before the kill.
-    let recorded = until(|| {
+    let recorded = running.wait_until(|| {
         std::fs::read_to_string(waiting.trace())
             .is_ok_and(|text| text.lines().any(|line| line.contains("\"executed\"")))
     });
