@@ -1,7 +1,6 @@
 //! Programs of the system and of one's own: which attributes each needs, exactly.
 
 use super::support::{Home, Invocation, Traced, compile, needs};
-use std::path::Path;
 
 #[track_caller]
 fn traced(home: &Home, command: &[&str]) -> Traced {
@@ -150,14 +149,13 @@ fn a_perl_module_is_listed_and_those_it_uses_are_implied() {
         .never_lists(&["perlPackages.commonsense", "perlPackages.TypesSerialiser"]);
 }
 
-/// A program of the examples, in a folder of the home that is not the working directory.
-fn example_program(home: &Home, example: &str, source: &str, flags: &[&str]) -> Invocation {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples")
-        .join(example)
-        .join(source);
-    let text = std::fs::read_to_string(file).unwrap();
-    home.command([compile(home, "apps/program", &text, flags)])
+/// The program of an example, compiled in its folder as the examples' README says.
+fn example_program(home: &Home, example: &str, program: &str, flags: &[&str]) -> Invocation {
+    home.take_example(example);
+    home.command(["cc", "-o", program, &format!("{program}.c")])
+        .args(flags)
+        .succeeds();
+    home.command([format!("./{program}")])
 }
 
 #[test]
@@ -172,7 +170,7 @@ fn a_program_linked_to_three_libraries_needs_those_three() {
     // Debian's linker drops libraries that are named and not used (--as-needed); the example uses
     // libcrypto of OpenSSL, and libssl must be kept all the same.
     let libraries = ["-Wl,--no-as-needed", "-lssl", "-lcrypto", "-lz", "-lcurl"];
-    let program = example_program(&home, "linked", "versions.c", &libraries);
+    let program = example_program(&home, "linked", "versions", &libraries);
     Traced::new(&home, &program)
         .exits(0)
         .has_kind("binary")
@@ -186,13 +184,25 @@ fn a_program_linked_to_three_libraries_needs_those_three() {
 fn a_program_that_opens_sqlite_by_name_needs_it() {
     needs!("cc", "/usr/lib/x86_64-linux-gnu/libsqlite3.so.0");
     let home = Home::new();
-    let program = example_program(&home, "dlopen", "notes.c", &["-ldl"]);
+    let program = example_program(&home, "dlopen", "notes", &[]);
     Traced::new(&home, &program)
         .exits(0)
         .has_kind("binary")
         .lists(&["dlopen sqlite"])
         .implies("stdenv", &["glibc"])
         .shell_is_that_of_example("dlopen");
+}
+
+#[test]
+fn a_program_elsewhere_in_the_home_is_ones_own_too() {
+    needs!("cc", "/usr/include/zlib.h");
+    let home = Home::new();
+    let source = "#include <zlib.h>\nint main(void) { return zlibVersion()[0] != '1'; }\n";
+    let program = compile(&home, "apps/version", source, &["-lz"]);
+    Traced::new(&home, &home.command([program]))
+        .exits(0)
+        .has_kind("binary")
+        .lists(&["library zlib"]);
 }
 
 #[test]

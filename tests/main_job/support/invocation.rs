@@ -278,7 +278,7 @@ impl std::fmt::Display for Finished {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{:?}", self.argv)?;
         writeln!(f, "status: {}", self.status)?;
-        writeln!(f, "stdout: {}", self.text())?;
-        writeln!(f, "stderr: {}", self.words())
+        writeln!(f, "stdout: {:.4000}", self.text())?;
+        writeln!(f, "stderr: {:.4000}", self.words())
     }
 }
