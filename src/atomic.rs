@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -29,32 +29,43 @@ pub enum Audience {
 
 /// A file on its way; dropped without [`commit`](Self::commit), it leaves nothing behind.
 #[derive(Debug)]
-pub struct AtomicFile {
-    file: NamedTempFile,
-    destination: PathBuf,
-    existing: Existing,
+pub struct AtomicFile(Way);
+
+#[derive(Debug)]
+enum Way {
+    /// To be renamed.
+    Renamed {
+        file: NamedTempFile,
+        destination: PathBuf,
+        existing: Existing,
+    },
+    /// A device or pipe, which cannot be replaced: written as it is.
+    Special(File),
 }
 
 impl AtomicFile {
     /// Begins a file that will be `destination`.
     ///
     /// # Errors
-    /// When the destination exists and is to be kept, is a directory, or its directory cannot be
+    /// When the destination is a file and is to be kept, is a directory, or its directory cannot be
     /// written to: all that can be known is known here, before any work is done.
     pub fn create(destination: &Path, existing: Existing, audience: Audience) -> io::Result<Self> {
         if destination.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
+        if let Ok(there) = destination.metadata()
+            && !there.is_file()
+        {
+            return Ok(Self(Way::Special(
+                OpenOptions::new().write(true).open(destination)?,
+            )));
+        }
         if existing == Existing::Refuse && destination.symlink_metadata().is_ok() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists));
         }
-        let directory = match destination.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let file = tempfile::Builder::new()
-            .prefix(".nixtrace-")
-            .make_in(directory, |path| {
+        let file = tempfile::Builder::new().prefix(".nixtrace-").make_in(
+            directory_of(destination),
+            |path| {
                 OpenOptions::new()
                     .write(true)
                     .create_new(true)
@@ -63,13 +74,14 @@ impl AtomicFile {
                         Audience::Umask => 0o666,
                     })
                     .open(path)
-            })?;
+            },
+        )?;
         let (opened, path) = file.into_parts();
-        Ok(Self {
+        Ok(Self(Way::Renamed {
             file: NamedTempFile::from_parts(opened, path),
             destination: destination.to_owned(),
             existing,
-        })
+        }))
     }
 
     /// Syncs what was written and gives it its name.
@@ -77,29 +89,21 @@ impl AtomicFile {
     /// # Errors
     /// When the disk is full or the destination came into being meanwhile.
     pub fn commit(self) -> io::Result<File> {
-        self.file.as_file().sync_all()?;
-        if self.existing == Existing::Replace
-            && let Ok(old) = self.destination.metadata()
-            && old.is_file()
-        {
-            let mode =
-                old.permissions().mode() & self.file.as_file().metadata()?.permissions().mode();
-            self.file
-                .as_file()
-                .set_permissions(PermissionsExt::from_mode(mode | 0o600))?;
-        }
-        let file = match self.existing {
-            Existing::Refuse => self.file.persist_noclobber(&self.destination),
-            Existing::Replace => self.file.persist(&self.destination),
+        let (file, destination, existing) = match self.0 {
+            Way::Special(file) => return Ok(file),
+            Way::Renamed {
+                file,
+                destination,
+                existing,
+            } => (file, destination, existing),
+        };
+        file.as_file().sync_all()?;
+        let file = match existing {
+            Existing::Refuse => file.persist_noclobber(&destination),
+            Existing::Replace => file.persist(&destination),
         }
         .map_err(|failed| failed.error)?;
-        if let Some(parent) = self.destination.parent()
-            && let Ok(directory) = File::open(if parent.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                parent
-            })
-        {
+        if let Ok(directory) = File::open(directory_of(&destination)) {
             // The name is in place; a directory that cannot be synced (some network file systems)
             // is no reason to call the write a failure.
             let _ = directory.sync_all();
@@ -108,13 +112,26 @@ impl AtomicFile {
     }
 }
 
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        match &mut self.0 {
+            Way::Renamed { file, .. } => file.write(bytes),
+            Way::Special(file) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        match &mut self.0 {
+            Way::Renamed { file, .. } => file.flush(),
+            Way::Special(file) => file.flush(),
+        }
     }
 }
 
@@ -122,6 +139,7 @@ impl Write for AtomicFile {
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_dropped_file_leaves_nothing_behind() {

@@ -1,5 +1,5 @@
 //! The `nixtrace` command.
 
 fn main() -> std::process::ExitCode {
-    nixtrace::cli::Exit::Usage.into()
+    nixtrace::cli::main()
 }

@@ -24,6 +24,15 @@ impl Failure {
         }
     }
 
+    /// A failure that an error tells by itself, and all that it came from as the cause.
+    pub fn of(error: &dyn Error) -> Self {
+        let failure = Self::new(error.to_string());
+        match error.source() {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    }
+
     /// The same with an error and all that it came from as the cause.
     pub fn because(mut self, error: &dyn Error) -> Self {
         let mut next = Some(error);

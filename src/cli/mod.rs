@@ -4,8 +4,86 @@
 //! Each verb is a module with `Args` (what was typed) and `run(Args) -> Result<u8, Failure>`, the
 //! exit status.
 
+mod elf;
+mod emit;
 pub mod exit;
+mod expression;
 mod failure;
+mod index;
+mod output;
+mod progress;
+mod record;
+mod resolve;
+mod resolving;
+mod run;
+mod tracing;
 
 pub use exit::Exit;
 pub use failure::Failure;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// See what a program really uses, and write the Nix expression that provides it
+///
+/// Runs the command under a tracer, follows every process it starts, tells what it used from what
+/// it only looked for, finds the packages of nixpkgs that have it, and writes shell.nix.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nixtrace",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    run: run::Args,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Run(run::Args),
+    Record(record::Args),
+    Emit(emit::Args),
+    Elf(elf::Args),
+    Resolve(resolve::Args),
+    Index(index::Args),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nixtrace -- ./app --version         write ./shell.nix for a program
+  nixtrace -f json -- make            print what a build used, for programs
+  nixtrace record -o app.jsonl -- ./app
+  nixtrace emit app.jsonl -o shell.nix
+  nixtrace elf ./app                  what it is linked to; nothing is run
+  nixtrace resolve libssl.so.3 git    which package has it, and why
+
+Exit status: the command's own, 128+n if signal n killed it; 125 if nixtrace
+failed, 126 if the command cannot be executed, 127 if it was not found.";
+
+/// Runs what the process's arguments ask for.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.verb {
+        None => run::run(cli.run),
+        Some(Verb::Run(args)) => run::run(args),
+        Some(Verb::Record(args)) => record::run(args),
+        Some(Verb::Emit(args)) => emit::run(args),
+        Some(Verb::Elf(args)) => elf::run(args),
+        Some(Verb::Resolve(args)) => resolve::run(args),
+        Some(Verb::Index(args)) => index::run(args),
+    };
+    match result {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit().into()
+        }
+    }
+}

@@ -4,7 +4,8 @@
 //! so the same trace gives the same bytes, and holds everything that a format may need: nothing
 //! below `emit` is asked again.
 
-use crate::resolve::{AttrPath, Output, Scored};
+pub use crate::graph::{Role, RunKind};
+pub use crate::resolve::{Missing, Package, Unresolved};
 use crate::trace::{Bytes, Endpoint, GapKind};
 use serde::Serialize;
 
@@ -31,79 +32,21 @@ pub struct Environment {
     pub gaps: Vec<GapNote>,
 }
 
-/// What kind of run a trace shows; it chooses the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunKind {
-    /// A program was run.
-    Binary,
-    /// Something was compiled or configured.
-    Build,
-    /// A script was run by an interpreter.
-    Script,
-}
-
-/// An attribute that the run needs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Package {
-    /// The attribute.
-    pub attr: AttrPath,
-    /// The output that holds what was used.
-    pub output: Output,
-    /// What it is needed as.
-    pub role: Role,
-    /// Why it need not be listed: `stdenv`, or the attribute that brings it; none when it is to be
-    /// listed.
-    pub implied: Option<String>,
-    /// How sure this is, 0 to 1.
-    pub score: f64,
-    /// Why, for a person, most telling first.
-    pub because: Vec<String>,
-}
-
-/// What a package is needed as. The strongest comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Runs scripts: `python3`, `perl`.
-    Interpreter,
-    /// A program that was executed.
-    Command,
-    /// A module of an interpreter: joins its `withPackages`.
-    Module,
-    /// A shared library that an object of the program's own names in `DT_NEEDED`, or linked in a
-    /// build.
-    Library,
-    /// A shared library loaded without a `DT_NEEDED`.
-    Dlopen,
-    /// Headers that a build read.
-    Header,
-    /// A `.pc` file that a build read.
-    PkgConfig,
-    /// Files that were read.
-    Data,
-}
-
-/// Something used whose package is not certain.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Unresolved {
-    /// The file.
-    pub path: Bytes,
-    /// How it was used and why there is no answer, one sentence for a person.
-    pub why: String,
-    /// What it may be, best first; can be empty.
-    pub candidates: Vec<Scored>,
-}
-
-/// Something that a failed run looked for in vain.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Missing {
-    /// What: a soname, command, header or path, as the program named it.
-    pub name: Bytes,
-    /// Who missed it and how that showed.
-    pub why: String,
-    /// What would provide it, best first.
-    pub candidates: Vec<Scored>,
+impl Environment {
+    /// An environment in which nothing is known but the command.
+    pub fn new(kind: RunKind, command: Vec<Bytes>) -> Self {
+        Self {
+            version: 1,
+            command,
+            kind,
+            exit: None,
+            packages: Vec::new(),
+            unresolved: Vec::new(),
+            missing: Vec::new(),
+            network: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
 }
 
 /// An address that the run used.

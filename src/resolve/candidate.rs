@@ -140,13 +140,67 @@ pub struct Candidate {
     /// In what form the file is there.
     pub form: FileForm,
     /// The directory of the output in which it lies (`lib`, `lib/gio/modules`, `bin`); empty when
-    /// not known.
+    /// not known. For Python modules `site` or `stdlib`, for Perl modules `site` or `core`: the
+    /// directory's own name has a version in it.
     pub place: Bytes,
     /// How widely the attribute is used, 0 to 255: a logarithmic measure of the package
     /// expressions that take it as an argument.
     pub popularity: u8,
     /// What the source has to add for a person: `owned by Debian's libssl3 (source openssl)`.
     pub note: Option<String>,
+    /// What else an index knows; all unknown when the source is no index.
+    pub facts: Facts,
+}
+
+/// What an index knows of a candidate beyond where the file lies. Nothing here is a judgement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// In how many of the listings of Linux it was seen (the embedded index read 33).
+    pub linux_listings: u8,
+    /// In how many of the listings of Darwin it was seen (the embedded index read 3).
+    pub darwin_listings: u8,
+    /// When a listing last had it, as a year and a month from 1.
+    pub last_seen: Option<(u16, u8)>,
+    /// Whether the command table of a release names it.
+    pub in_command_table: bool,
+    /// Whether the file's name was told from its name on Darwin (`libz.1.dylib` -> `libz.so.1`).
+    pub name_from_darwin: bool,
+    /// The signs that a guess rests on; empty for everything else.
+    pub signs: Vec<Sign>,
+    /// The derivation's name without its version, if known.
+    pub pname: Option<String>,
+    /// Whether the command asked for is the attribute's main program.
+    pub is_main_program: bool,
+    /// The release by which nixpkgs had removed the attribute (`2024-05`).
+    pub removed_by: Option<String>,
+    /// Whether its licence is unfree.
+    pub unfree: bool,
+    /// Whether the thing belongs to the host (a kernel driver's library): the attribute is named
+    /// for information and must not become a dependency.
+    pub of_the_host: bool,
+    /// The known directory or module that what was asked for lies below, when the index knows only
+    /// that: `share/zoneinfo` for `share/zoneinfo/Europe/Berlin`.
+    pub below: Option<Bytes>,
+    /// The name that the index knows, when it is another version of the one asked for:
+    /// `libfoo.so.1` for `libfoo.so`.
+    pub sibling: Option<Bytes>,
+}
+
+/// What a guess about an attribute rests on: names that agree between Debian and nixpkgs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sign {
+    /// The name of Debian's binary package, less `lib` and version.
+    PackageName,
+    /// The name of Debian's source package.
+    SourceName,
+    /// The name of Debian's source package, less `lib` and version.
+    SourceStem,
+    /// The name of the library.
+    LibraryName,
+    /// The name of the library, less `lib` and version.
+    LibraryStem,
+    /// Both name the same home page; attributes that share one all have this sign.
+    HomePage,
 }
 
 /// A candidate with its place in the order.

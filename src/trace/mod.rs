@@ -8,13 +8,16 @@
 //! This module knows the *form* of a trace. It does not know ptrace, packages or Nix.
 
 pub mod bytes;
+pub mod file;
 
 pub use bytes::Bytes;
+pub use file::{ReadError, Reader, Sink, Writer};
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 /// The newest trace format this version writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -85,6 +88,41 @@ pub struct Header {
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
     /// only look at or open existing files was determined just before the kernel ran them.
     pub exact: bool,
+}
+
+impl Header {
+    /// A header that says nothing, to be filled.
+    fn empty() -> Self {
+        Self {
+            format: FORMAT_VERSION,
+            nixtrace: String::new(),
+            kernel: String::new(),
+            architecture: String::new(),
+            os: BTreeMap::new(),
+            start: 0,
+            argv: Vec::new(),
+            cwd: Bytes::default(),
+            home: None,
+            environment: Vec::new(),
+            engine: String::new(),
+            exact: false,
+        }
+    }
+
+    /// A header with nothing particular in it.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            nixtrace: "0.0.0".to_owned(),
+            kernel: "Linux 6.18".to_owned(),
+            architecture: "x86_64".to_owned(),
+            argv: vec!["./app".into()],
+            cwd: "/home/ada/project".into(),
+            home: Some("/home/ada".into()),
+            engine: "ptrace-seccomp".to_owned(),
+            ..Self::empty()
+        }
+    }
 }
 
 /// A process came into being.
@@ -244,6 +282,19 @@ impl Errno {
     pub const EACCES: Self = Self(libc::EACCES);
 }
 
+impl Errno {
+    /// The error that [`Display`](fmt::Display) writes so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        static NAMES: LazyLock<HashMap<String, Errno>> = LazyLock::new(|| {
+            // Linux's numbers end at 4095 (`MAX_ERRNO`).
+            (1..=4095)
+                .map(|raw| (Errno(raw).to_string(), Errno(raw)))
+                .collect()
+        });
+        NAMES.get(name).copied()
+    }
+}
+
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match nix::errno::Errno::from_raw(self.0) {
@@ -269,10 +320,8 @@ impl<'de> Deserialize<'de> for Outcome {
         if text == "ok" {
             return Ok(Self::Success);
         }
-        text.strip_prefix('E')
-            .and_then(|number| number.parse().ok())
-            .or_else(|| (1..=4095).find(|&raw| Errno(raw).to_string() == text))
-            .map(|raw| Self::Failure(Errno(raw)))
+        Errno::from_name(&text)
+            .map(Self::Failure)
             .ok_or_else(|| serde::de::Error::custom(format!("unknown outcome {text:?}")))
     }
 }

@@ -1,0 +1,100 @@
+//! Where our own data goes: a file that appears whole, or standard output.
+
+use super::{Exit, Failure};
+use crate::atomic::{AtomicFile, Audience, Existing};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Where a text is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It was written.
+    Yes,
+    /// It was only compared, and the file has it already.
+    UpToDate,
+    /// It was only compared, and the file is missing or has something else.
+    WouldChange,
+}
+
+impl Destination {
+    /// The destination that a person names: `-` is standard output.
+    pub(super) fn named(name: &Path) -> Self {
+        if name == Path::new("-") {
+            Self::Stdout
+        } else {
+            Self::File(name.to_owned())
+        }
+    }
+
+    /// Finds out whether the text will find its place, before any work is done for it.
+    ///
+    /// # Errors
+    /// When it will not: the file is there and is to be kept, or cannot be created.
+    pub(super) fn check(&self, existing: Existing) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => Ok(()),
+            Self::File(path) => AtomicFile::create(path, existing, Audience::Umask)
+                .map(drop)
+                .map_err(|error| unwritable(path, &error)),
+        }
+    }
+
+    /// Writes the text, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, text: &str, existing: Existing) -> Result<Written, Failure> {
+        match self {
+            Self::Stdout => match write_to_stdout(text) {
+                // Whoever reads has read enough.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    Err(Failure::new("cannot write to standard output").because(&error))
+                }
+                _ => Ok(Written::Yes),
+            },
+            Self::File(path) => {
+                let mut file = AtomicFile::create(path, existing, Audience::Umask)
+                    .map_err(|error| unwritable(path, &error))?;
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.commit())
+                    .map_err(|error| unwritable(path, &error))?;
+                Ok(Written::Yes)
+            }
+        }
+    }
+
+    /// Compares the text with what is there, and writes nothing.
+    pub(super) fn compare(&self, text: &str) -> Written {
+        match self {
+            Self::File(path) if std::fs::read(path).is_ok_and(|old| old == text.as_bytes()) => {
+                Written::UpToDate
+            }
+            _ => Written::WouldChange,
+        }
+    }
+}
+
+fn write_to_stdout(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// The failure to create a file that a person named.
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return Failure::new(format!("{} exists", path.display()))
+            .hint("give --force to replace it, or another name with -o")
+            .exit_with(Exit::Failure);
+    }
+    Failure::new(format!("cannot write {}", path.display())).because(error)
+}

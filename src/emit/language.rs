@@ -1,0 +1,164 @@
+//! Interpreters whose modules come as one environment: `python3.withPackages`.
+//!
+//! Knows how nixpkgs names a language's package set and what makes an environment of it. Which
+//! modules are needed is decided before.
+
+use super::nix::{Comment, Entry, Expression, Item, NixText};
+use std::collections::BTreeMap;
+
+/// How a language's environment is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recipe {
+    /// `(pkgs.<interpreter>.withPackages (<parameter>: [ … ]))`
+    WithPackages { parameter: &'static str },
+    /// `(pkgs.haskellPackages.ghcWithPackages (ps: [ … ]))`
+    GhcWithPackages,
+    /// `(pkgs.rWrapper.override { packages = [ … ]; })`
+    RWrapper,
+}
+
+/// An interpreter and how it takes modules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Language {
+    /// Interpreters of one family can stand in for each other: `python`.
+    family: &'static str,
+    /// The attribute of the interpreter: `python3`.
+    interpreter: String,
+    /// The attribute set that the modules are in: `python3Packages`.
+    set: String,
+    recipe: Recipe,
+}
+
+const PS: Recipe = Recipe::WithPackages { parameter: "ps" };
+
+impl Language {
+    /// The language whose package set is called `set`; none when it is no such set, or one whose
+    /// members are listed one by one.
+    pub(crate) fn of_set(set: &str) -> Option<Self> {
+        let (family, interpreter, recipe) = match set {
+            "haskellPackages" => ("haskell", "ghc".to_owned(), Recipe::GhcWithPackages),
+            "rPackages" => ("R", "R".to_owned(), Recipe::RWrapper),
+            "octavePackages" => ("octave", "octave".to_owned(), PS),
+            "luajitPackages" => ("lua", "luajit".to_owned(), PS),
+            _ => {
+                if let Some(version) = between(set, "python", "Packages") {
+                    ("python", format!("python{version}"), PS)
+                } else if let Some(version) = between(set, "pypy", "Packages") {
+                    ("python", format!("pypy{version}"), PS)
+                } else if let Some(version) = between(set, "perl", "Packages") {
+                    let recipe = Recipe::WithPackages { parameter: "p" };
+                    ("perl", format!("perl{version}"), recipe)
+                } else if let Some(version) = between(set, "lua", "Packages") {
+                    // The set of `lua5_1` is `lua51Packages`.
+                    let interpreter = match version.split_at_checked(1) {
+                        Some((major, minor)) if !minor.is_empty() => format!("lua{major}_{minor}"),
+                        _ => format!("lua{version}"),
+                    };
+                    ("lua", interpreter, PS)
+                } else if set == "rubyPackages" {
+                    ("ruby", "ruby".to_owned(), PS)
+                } else if let Some(version) = set.strip_prefix("rubyPackages_") {
+                    ("ruby", format!("ruby_{version}"), PS)
+                } else {
+                    return None;
+                }
+            }
+        };
+        Some(Self {
+            family,
+            interpreter,
+            set: set.to_owned(),
+            recipe,
+        })
+    }
+
+    /// The interpreter's attribute.
+    pub(crate) fn interpreter(&self) -> &str {
+        &self.interpreter
+    }
+
+    /// The language with the interpreter that is really there: of those listed, its own, or the
+    /// only one of its family (`python3Packages` is today's name for the modules of whichever
+    /// Python ran).
+    pub(crate) fn with_interpreter_among<'a>(
+        mut self,
+        listed: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let same_family: Vec<&str> = listed.filter(|attr| self.is_interpreter(attr)).collect();
+        if let [only] = same_family.as_slice()
+            && matches!(self.recipe, Recipe::WithPackages { .. })
+        {
+            self.interpreter = (*only).to_owned();
+        }
+        self
+    }
+
+    fn is_interpreter(&self, attr: &str) -> bool {
+        let version = match self.family {
+            "python" => attr
+                .strip_prefix("python")
+                .or_else(|| attr.strip_prefix("pypy")),
+            "lua" => attr
+                .strip_prefix("luajit")
+                .or_else(|| attr.strip_prefix("lua")),
+            family => attr.strip_prefix(family),
+        };
+        attr == self.interpreter
+            || version.is_some_and(|version| {
+                version
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b'_')
+            })
+    }
+
+    /// The interpreter with the modules, each with its comment.
+    pub(crate) fn environment(&self, modules: &BTreeMap<&str, Option<Comment>>) -> Expression {
+        let members = |set: &'static str, prefix: Option<&str>| {
+            let items = modules
+                .iter()
+                .map(|(module, comment)| Item {
+                    value: NixText::select_parts(set, prefix.into_iter().chain(module.split('.')))
+                        .into(),
+                    comment: comment.clone(),
+                })
+                .collect();
+            Expression::List(items)
+        };
+        let with = |function: NixText, parameter: &'static str| {
+            let choice = Expression::Lambda(
+                NixText::constant(parameter),
+                Box::new(members(parameter, None)),
+            );
+            Expression::Apply(function, vec![Expression::Parenthesised(Box::new(choice))])
+        };
+        let made = match self.recipe {
+            Recipe::WithPackages { parameter } => with(
+                NixText::select_parts("pkgs", [self.interpreter.as_str(), "withPackages"]),
+                parameter,
+            ),
+            Recipe::GhcWithPackages => with(
+                NixText::select_parts("pkgs", [self.set.as_str(), "ghcWithPackages"]),
+                "ps",
+            ),
+            Recipe::RWrapper => Expression::Apply(
+                NixText::constant("pkgs.rWrapper.override"),
+                vec![Expression::Set {
+                    entries: vec![Entry::Binding {
+                        comments: Vec::new(),
+                        name: NixText::constant("packages"),
+                        value: members("pkgs", Some(&self.set)),
+                    }],
+                    spaced: false,
+                }],
+            ),
+        };
+        Expression::Parenthesised(Box::new(made))
+    }
+}
+
+/// What is between the two, if the text begins and ends so and only digits stand between.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    text.strip_prefix(start)?
+        .strip_suffix(end)
+        .filter(|version| version.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,102 @@
+//! What a file says in comments besides the reasons of its packages: what it was made for, what
+//! stayed open, what could not be seen.
+
+use super::command_line::command_line;
+use super::home::Home;
+use super::nix::Comment;
+use super::{Environment, RunKind};
+use crate::resolve::Scored;
+use crate::trace::Bytes;
+use std::collections::BTreeSet;
+
+/// Comment lines, each with the columns it is indented by.
+pub(crate) type Lines = Vec<(usize, Comment)>;
+
+/// No more candidates than these are named for one open question.
+const CANDIDATES: usize = 5;
+
+/// The lines above the expression.
+pub(crate) fn header(environment: &Environment, home: &Home) -> Vec<Comment> {
+    let command = command_line(&environment.command, home);
+    let mut lines = vec![format!("Written by nixtrace for: {command}")];
+    if let Some(status) = environment.exit
+        && status != 0
+    {
+        lines.push(format!(
+            "Its exit status was {status}: it may need more than was seen here."
+        ));
+    }
+    for gap in &environment.gaps {
+        let times = match gap.count {
+            0 | 1 => String::new(),
+            count => format!(" ({count} times)"),
+        };
+        lines.push(format!(
+            "Not seen: {}{times}",
+            home.shown(gap.detail.as_bytes())
+        ));
+    }
+    lines.iter().filter_map(|line| Comment::new(line)).collect()
+}
+
+/// Why a file lists nothing.
+pub(crate) fn nothing(environment: &Environment) -> Lines {
+    let standard: BTreeSet<&str> = environment
+        .packages
+        .iter()
+        .filter(|package| package.implied.as_deref() == Some("stdenv"))
+        .map(|package| package.attr.as_str())
+        .collect();
+    let why = if !standard.is_empty() {
+        let names: Vec<&str> = standard.into_iter().collect();
+        format!("All that was used is part of stdenv: {}.", names.join(", "))
+    } else {
+        let what = match environment.kind {
+            RunKind::Binary => "The program",
+            RunKind::Build => "The build",
+            RunKind::Script => "The script",
+        };
+        format!("{what} used nothing that a package would have to provide.")
+    };
+    Comment::new(&why).map(|why| (0, why)).into_iter().collect()
+}
+
+/// A block of lines for everything that a person has to decide.
+pub(crate) fn to_do(environment: &Environment, home: &Home) -> Vec<Lines> {
+    let unresolved = environment.unresolved.iter().map(|open| {
+        block(
+            "no certain package for",
+            &open.path,
+            &open.why,
+            &open.candidates,
+            home,
+        )
+    });
+    let missing = environment
+        .missing
+        .iter()
+        .map(|open| block("not found:", &open.name, &open.why, &open.candidates, home));
+    unresolved.chain(missing).collect()
+}
+
+fn block(what: &str, name: &Bytes, why: &str, candidates: &[Scored], home: &Home) -> Lines {
+    let mut lines = vec![
+        (0, format!("TODO nixtrace: {what} {}", home.shown(name))),
+        (2, home.shown(why.as_bytes())),
+    ];
+    if !candidates.is_empty() {
+        let mut names: Vec<String> = candidates
+            .iter()
+            .take(CANDIDATES)
+            .map(|candidate| format!("pkgs.{}", candidate.attr))
+            .collect();
+        if candidates.len() > CANDIDATES {
+            names.push(format!("{} more", candidates.len() - CANDIDATES));
+        }
+        lines.push((2, format!("perhaps {}", names.join(", "))));
+    }
+    lines
+        .into_iter()
+        .filter_map(|(indent, line)| Some((indent, Comment::new(&line)?)))
+        .collect()
+}

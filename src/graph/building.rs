@@ -1,0 +1,232 @@
+//! What a build took from the system: headers that its sources name, libraries that it linked,
+//! pkg-config modules that it asked for.
+//!
+//! A compiler reads every header that a named one includes, and a linker looks into every library
+//! that a named one needs. Those come with the named ones' packages, so only what the project's own
+//! texts and command lines name is told here.
+
+use super::classify::{Origin, file_name, is_library_name};
+use super::command;
+use super::evidence::Evidence;
+use super::host::Host;
+use super::include::included;
+use super::program::{Program, Run};
+use crate::trace::Bytes;
+use bstr::{BStr, ByteSlice};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// What a build took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Headers by their path below `include/`, with the file.
+    pub headers: BTreeMap<Bytes, Bytes>,
+    /// pkg-config modules, with the `.pc` file.
+    pub modules: BTreeMap<Bytes, Bytes>,
+    /// Libraries by soname (or linker name where there is none).
+    pub libraries: BTreeMap<Bytes, Link>,
+    /// Whether a pkg-config that only probed found a module.
+    pub probed_modules: bool,
+}
+
+/// A library that the build linked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The file that the linker read, or the output that needs it.
+    pub path: Bytes,
+    /// The result that has it in its `DT_NEEDED`, if one was found.
+    pub output: Option<Bytes>,
+}
+
+/// The largest source that is looked through, in bytes.
+const SOURCE_LIMIT: usize = 4 << 20;
+
+/// What the run's compilers, linkers and pkg-configs took.
+pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
+    let mut inputs = Inputs::default();
+    let mut sources: BTreeSet<&Bytes> = BTreeSet::new();
+    let mut headers: BTreeMap<Bytes, Bytes> = BTreeMap::new();
+    let mut linkable: BTreeMap<Bytes, Bytes> = BTreeMap::new();
+    for program in run.programs.iter() {
+        let name = program.name();
+        if command::is_pkg_config(name) {
+            add_modules(program, &mut inputs);
+        }
+        if program.probing {
+            continue;
+        }
+        if command::is_compiler_proper(name) {
+            for (path, usage) in program.used(Evidence::Read) {
+                match run.territory.origin(usage.file(path).as_ref()) {
+                    Origin::Own | Origin::Scratch => {
+                        sources.insert(path);
+                    }
+                    _ => {
+                        if let Some(name) = header_name(path.as_ref()) {
+                            headers.entry(name).or_insert_with(|| path.clone());
+                        }
+                    }
+                }
+            }
+        }
+        if command::is_linker(name) {
+            add_libraries(run, program, host, &mut linkable, &mut inputs);
+        }
+    }
+    let mut named: HashSet<Bytes> = HashSet::new();
+    for source in sources {
+        if let Some(text) = host.text(source.as_ref(), SOURCE_LIMIT) {
+            named.extend(included(&text).into_iter().map(Bytes::from));
+        }
+    }
+    inputs.headers = headers
+        .into_iter()
+        .filter(|(header, _)| is_named(header.as_ref(), &named))
+        .collect();
+    for output in &run.outputs {
+        let Some(image) = host.image(output.as_ref()) else {
+            continue;
+        };
+        for needed in &image.needed {
+            let soname = Bytes::from(needed.as_slice());
+            let path = linkable.get(&soname).unwrap_or(output).clone();
+            let link = inputs
+                .libraries
+                .entry(soname)
+                .or_insert(Link { path, output: None });
+            link.output.get_or_insert_with(|| output.clone());
+        }
+    }
+    inputs
+}
+
+/// Whether one of the run's own results is a program or library.
+pub fn has_linked_output(inputs: &Inputs) -> bool {
+    inputs.libraries.values().any(|link| link.output.is_some())
+}
+
+fn add_modules(program: &Program, inputs: &mut Inputs) {
+    for (path, _) in program.used(Evidence::Read) {
+        let Some(module) = file_name(path.as_ref()).strip_suffix(b".pc") else {
+            continue;
+        };
+        if program.probing {
+            inputs.probed_modules = true;
+        } else if program.asked.iter().any(|asked| asked.as_bytes() == module) {
+            inputs
+                .modules
+                .entry(module.into())
+                .or_insert_with(|| path.clone());
+        }
+    }
+}
+
+fn add_libraries(
+    run: &Run,
+    program: &Program,
+    host: &dyn Host,
+    linkable: &mut BTreeMap<Bytes, Bytes>,
+    inputs: &mut Inputs,
+) {
+    for (path, usage) in program.used(Evidence::Read) {
+        let file = usage.file(path);
+        if matches!(
+            run.territory.origin(file.as_ref()),
+            Origin::Own | Origin::Scratch | Origin::Virtual
+        ) {
+            continue;
+        }
+        let name = file_name(path.as_ref());
+        let is_archive = name.ends_with(b".a");
+        if !is_archive && !is_library_name(name) {
+            continue;
+        }
+        let soname: Option<Bytes> = host
+            .image(file.as_ref())
+            .and_then(|image| image.soname.as_ref().map(|name| name.as_slice().into()));
+        if let Some(soname) = &soname {
+            linkable
+                .entry(soname.clone())
+                .or_insert_with(|| path.clone());
+        }
+        let stem = name
+            .strip_prefix(b"lib")
+            .and_then(|rest| rest.split_str(".").next());
+        let is_asked = program
+            .asked
+            .iter()
+            .any(|asked| Some(asked.as_bytes()) == stem || asked.as_bytes() == name.as_bytes());
+        if is_asked {
+            let name = match soname {
+                Some(soname) => soname,
+                None => [name.strip_suffix(b".a").unwrap_or(name), b".so".as_slice()]
+                    .concat()
+                    .into(),
+            };
+            inputs.libraries.entry(name).or_insert_with(|| Link {
+                path: path.clone(),
+                output: None,
+            });
+        }
+    }
+}
+
+/// The path of a system header below its include directory; none for the compiler's own headers.
+fn header_name(path: &BStr) -> Option<Bytes> {
+    let at = path.find("/include/")?;
+    if path.contains_str("/lib/gcc") || path.contains_str("/include/c++/") {
+        return None;
+    }
+    let inner = &path[at + "/include/".len()..];
+    // Debian's multiarch directory stands for `include` itself.
+    let inner = match inner.split_once_str("/") {
+        Some((first, rest)) if first.contains_str("-linux-gnu") => rest,
+        _ => inner,
+    };
+    Some(inner.into())
+}
+
+/// Whether a text includes the header, by its whole path or, with a `-I` into a directory below
+/// `include/`, by the end of it.
+fn is_named(header: &BStr, named: &HashSet<Bytes>) -> bool {
+    let mut rest = header.as_bytes();
+    loop {
+        if named.contains(rest) {
+            return true;
+        }
+        match rest.find_byte(b'/') {
+            Some(slash) => rest = &rest[slash + 1..],
+            None => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_named_below_their_include_directory() {
+        let name = |path: &str| header_name(path.into()).map(|name| name.to_string());
+        assert_eq!(
+            name("/usr/include/openssl/ssl.h").as_deref(),
+            Some("openssl/ssl.h")
+        );
+        assert_eq!(
+            name("/usr/include/x86_64-linux-gnu/curl/curl.h").as_deref(),
+            Some("curl/curl.h")
+        );
+        assert_eq!(
+            name("/usr/lib/gcc/x86_64-linux-gnu/12/include/stddef.h"),
+            None
+        );
+        assert_eq!(name("/usr/include/c++/12/vector"), None);
+    }
+
+    #[test]
+    fn a_header_is_named_by_the_end_of_its_path_too() {
+        let named = HashSet::from(["SDL.h".into(), "zlib.h".into()]);
+        assert!(is_named("SDL2/SDL.h".into(), &named));
+        assert!(is_named("zlib.h".into(), &named));
+        assert!(!is_named("SDL2/SDL_stdinc.h".into(), &named));
+    }
+}

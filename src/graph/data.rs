@@ -1,0 +1,114 @@
+//! Data that a program read and that a package has: certificates, time zones, files below
+//! `/usr/share`.
+//!
+//! What configures the host (`/etc`, `/var`), its desktop (icons, fonts, the MIME cache) and its C
+//! library (locales, gconv, NSS) is the host's on every system and no dependency.
+
+use super::classify::{Origin, file_name, is_below, is_library_name};
+use super::evidence::Evidence;
+use super::modules::is_module_file;
+use super::program::{Program, Run, is_host_configuration};
+use crate::trace::Bytes;
+use bstr::{BStr, ByteSlice};
+
+/// A file that was read as data.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataUse {
+    /// Where it would lie in a package: relative to the package's root.
+    pub name: Bytes,
+    /// The file, as asked.
+    pub path: Bytes,
+}
+
+/// Where distributions keep the bundle of certificate authorities. It is generated, so that no
+/// package of the host's owns it (T50).
+const CA_BUNDLES: &[&str] = &[
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/ca-certificates/extracted",
+    "/usr/share/ca-certificates",
+];
+
+/// Read by everything and the host's own everywhere.
+const HOSTS: &[&str] = &[
+    "/usr/lib/locale",
+    "/usr/share/locale",
+    "/usr/share/i18n",
+    "/usr/share/icons",
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+    "/usr/share/fontconfig",
+    "/usr/share/mime",
+    "/usr/share/applications",
+    "/usr/share/themes",
+    "/usr/share/dbus-1",
+    "/usr/share/glvnd",
+    "/usr/share/vulkan",
+    "/usr/share/drirc.d",
+    "/usr/share/gcc",
+    "/usr/share/libc-bin",
+];
+
+/// The data that the program read and that may have a package of its own, sorted.
+///
+/// `everything` is false for programs that have a package themselves: it brings their data, and
+/// only what packages leave to the host (certificates, a time zone asked for by name) is told.
+pub fn data(run: &Run, program: &Program, everything: bool) -> Vec<DataUse> {
+    let mut found: Vec<DataUse> = program
+        .used(Evidence::Read)
+        .into_iter()
+        .filter(|(_, usage)| !usage.own_output && !usage.seen.has(Evidence::Listed))
+        .filter_map(|(path, usage)| {
+            let file = usage.file(path);
+            let name = left_to_the_host(path.as_ref()).or_else(|| {
+                let is_candidate = everything
+                    && run.territory.origin(file.as_ref()) == Origin::System
+                    && !is_noise(program, file.as_ref())
+                    && !is_noise(program, path.as_ref());
+                is_candidate.then(|| below_prefix(file.as_ref()))
+            })?;
+            Some(DataUse {
+                name,
+                path: path.clone(),
+            })
+        })
+        .collect();
+    found.sort();
+    found.dedup_by(|a, b| a.name == b.name);
+    found
+}
+
+/// The name of data that every package leaves to the host.
+fn left_to_the_host(path: &BStr) -> Option<Bytes> {
+    if CA_BUNDLES.iter().any(|place| is_below(path, place)) {
+        return Some("etc/ssl/certs/ca-bundle.crt".into());
+    }
+    // `/etc/localtime` is the host's; a zone asked for by name is the program's wish (T48).
+    is_below(path, "/usr/share/zoneinfo").then(|| "share/zoneinfo".into())
+}
+
+fn is_noise(program: &Program, path: &BStr) -> bool {
+    is_host_configuration(path)
+        || HOSTS.iter().any(|place| is_below(path, place))
+        || is_library_name(file_name(path))
+        || is_module_file(program, path)
+        || is_below(path, "/usr/include")
+        || path.contains_str("/gconv/")
+        || ["bin", "sbin"].iter().any(|place| {
+            super::classify::parent(path).is_some_and(|directory| file_name(directory) == *place)
+        })
+        || path.as_bytes() == program.executable.as_bytes()
+}
+
+/// The path relative to the root of the package that would have it.
+fn below_prefix(path: &BStr) -> Bytes {
+    let inner = ["/usr/local/", "/usr/", "/"]
+        .iter()
+        .find_map(|prefix| path.strip_prefix(prefix.as_bytes()))
+        .unwrap_or(path);
+    inner.into()
+}

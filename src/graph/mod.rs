@@ -1,0 +1,547 @@
+//! From events to needs: what a run used, in which part, on whose behalf.
+//!
+//! [`Builder`] folds the records of a trace into a [`Run`], and [`analyse`] reads off it what the
+//! run needs from packages: commands, interpreters and their modules, libraries, headers, data.
+//! Everything is told in words of the system (`libssl.so.3`, `git`); which package has it is the
+//! resolver's to say. petgraph is known only here.
+
+pub mod building;
+pub mod classify;
+pub mod command;
+pub mod data;
+pub mod evidence;
+pub mod host;
+pub mod include;
+pub mod loading;
+pub mod modules;
+pub mod program;
+
+pub use command::Language;
+pub use evidence::Evidence;
+pub use host::Host;
+pub use program::{Builder, Run};
+
+use crate::trace::{Bytes, ContactAction, Endpoint};
+use bstr::{BStr, ByteSlice};
+use classify::{Origin, file_name};
+use command::Part;
+use loading::Asked;
+use program::{Program, ProgramId, is_command_place};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a run needs, and what else is worth saying of it.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    /// What kind of run it was.
+    pub kind: RunKind,
+    /// What it needs, the command first.
+    pub needs: Vec<Need>,
+    /// What it looked for in vain, when it failed.
+    pub missing: Vec<MissingThing>,
+    /// Whom it talked to: action, address, program, whether it came about. Sorted.
+    pub network: BTreeSet<(ContactAction, Endpoint, Option<Bytes>, bool)>,
+}
+
+/// What kind of run a trace shows; it chooses the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// A program was run.
+    Binary,
+    /// Something was compiled or configured.
+    Build,
+    /// A script was run by an interpreter.
+    Script,
+}
+
+/// What a thing is needed as. The strongest comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Runs scripts: `python3`, `perl`.
+    Interpreter,
+    /// A program that was executed.
+    Command,
+    /// A module of an interpreter: joins its `withPackages`.
+    Module,
+    /// A shared library that an object of the program's own names in `DT_NEEDED`, or linked in a
+    /// build.
+    Library,
+    /// A shared library loaded without a `DT_NEEDED`.
+    Dlopen,
+    /// Headers that a build read.
+    Header,
+    /// A `.pc` file that a build read.
+    PkgConfig,
+    /// Files that were read.
+    Data,
+}
+
+/// One thing that the run needs from a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What.
+    pub thing: Thing,
+    /// As what.
+    pub role: Role,
+    /// The file that shows it.
+    pub path: Bytes,
+    /// Who needs it and how that showed, for a person: `needed by ./app`.
+    pub why: String,
+    /// The need (its number in [`Usage::needs`]) whose package brings this one.
+    pub brought_by: Option<usize>,
+}
+
+/// A thing that packages have, by the name it goes by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Thing {
+    /// A program by its name.
+    Command(Bytes),
+    /// A shared library by its soname.
+    Library(Bytes),
+    /// A header by its path below `include/`.
+    Header(Bytes),
+    /// A pkg-config module.
+    PkgConfig(Bytes),
+    /// A module of an interpreter.
+    Module {
+        /// Of which language.
+        language: Language,
+        /// The name that scripts import.
+        name: Bytes,
+        /// Its distribution's name, if metadata tells it.
+        distribution: Option<Bytes>,
+    },
+    /// A file by its path relative to a package's root.
+    Data(Bytes),
+}
+
+/// Something that a failed run looked for in vain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MissingThing {
+    /// What, as far as the path tells.
+    pub thing: Thing,
+    /// The program that missed it, for a person.
+    pub by: String,
+}
+
+/// Reads off a run what it needs.
+///
+/// Pure but for what `host` answers; the same run and the same answers give the same needs,
+/// whatever order its processes ran in.
+pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
+    let run = &with_true_origins(run, host);
+    let inputs = building::inputs(run, host);
+    let compiled = building::has_linked_output(&inputs)
+        || run
+            .programs
+            .iter()
+            .any(|it| !it.probing && command::is_compiler(it.name()));
+    let kind = kind(run, compiled);
+    let mut analysis = Analysis {
+        run,
+        host,
+        needs: Vec::new(),
+        of_program: BTreeMap::new(),
+    };
+    for number in 0..run.programs.len() {
+        analysis.add_program(ProgramId(number));
+    }
+    if kind == RunKind::Build {
+        analysis.add_inputs(&inputs);
+    }
+    for number in 0..run.programs.len() {
+        analysis.add_files(ProgramId(number));
+    }
+    Usage {
+        kind,
+        missing: missing(run, &analysis),
+        network: network(run),
+        needs: analysis.needs,
+    }
+}
+
+/// A program in the user's tree that is a link to an installed one (a virtual environment's
+/// `bin/python3`) is the installed one.
+fn with_true_origins(run: &Run, host: &dyn Host) -> Run {
+    let mut run = run.clone();
+    for program in &mut run.programs {
+        if program.origin == Origin::Own
+            && let Some(real) = host.real(program.executable.as_ref())
+        {
+            let origin = run.territory.origin(real.as_ref());
+            if matches!(origin, Origin::System | Origin::Managed | Origin::Store) {
+                program.origin = origin;
+            }
+        }
+    }
+    run
+}
+
+fn kind(run: &Run, compiled: bool) -> RunKind {
+    let Some(main) = run.programs.first() else {
+        return RunKind::Binary;
+    };
+    let compiles_own = compiled
+        && run.programs.iter().any(|program| {
+            command::is_compiler_proper(program.name())
+                && program
+                    .uses
+                    .keys()
+                    .any(|path| run.territory.origin(path.as_ref()) == Origin::Own)
+        });
+    if compiles_own || command::is_build_command(file_name(main.shown().as_ref())) {
+        return RunKind::Build;
+    }
+    let runs_script = match &main.script {
+        Some(script) => !is_foreign(run.territory.origin(script.as_ref())),
+        None => matches!(main.part, Part::Interpreter(_)) && is_foreign(main.origin),
+    };
+    if runs_script {
+        RunKind::Script
+    } else {
+        RunKind::Binary
+    }
+}
+
+fn is_foreign(origin: Origin) -> bool {
+    matches!(origin, Origin::System | Origin::Managed | Origin::Store)
+}
+
+struct Analysis<'a> {
+    run: &'a Run,
+    host: &'a dyn Host,
+    needs: Vec<Need>,
+    of_program: BTreeMap<ProgramId, usize>,
+}
+
+impl Analysis<'_> {
+    fn program(&self, id: ProgramId) -> &Program {
+        &self.run.programs[id.0]
+    }
+
+    /// A path as a person of this project writes it.
+    fn shown(&self, path: &Bytes) -> String {
+        let cwd = &self.run.header.cwd;
+        let inner = path
+            .strip_prefix(cwd.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"/"));
+        match inner {
+            Some(inner) if cwd.len() > 1 => format!("./{}", inner.as_bstr()),
+            _ => self.run.territory.shown(path.as_ref()).to_string(),
+        }
+    }
+
+    /// What a person calls a program: its path if it is the user's, else its name.
+    fn program_shown(&self, id: ProgramId) -> String {
+        let program = self.program(id);
+        let shown = program.shown();
+        if is_foreign(self.run.territory.origin(shown.as_ref())) {
+            file_name(shown.as_ref()).to_string()
+        } else {
+            self.shown(shown)
+        }
+    }
+
+    /// Whether the program's work is the user's own: it is the user's program, or an interpreter
+    /// that runs the user's script.
+    fn is_the_users(&self, program: &Program) -> bool {
+        if !is_foreign(program.origin) {
+            return true;
+        }
+        match &program.script {
+            Some(script) => !is_foreign(self.run.territory.origin(script.as_ref())),
+            None => {
+                matches!(program.part, Part::Interpreter(language) if language != Language::Shell)
+            }
+        }
+    }
+
+    fn add_program(&mut self, id: ProgramId) {
+        let program = self.program(id);
+        if program.probing || !is_foreign(program.origin) {
+            return;
+        }
+        let brought_by = match program.governor {
+            Some(governor) => {
+                let Some(&need) = self.of_program.get(&governor) else {
+                    return;
+                };
+                Some(need)
+            }
+            None => None,
+        };
+        let foreign_script = program
+            .script
+            .clone()
+            .filter(|script| is_foreign(self.run.territory.origin(script.as_ref())));
+        let path = foreign_script
+            .clone()
+            .unwrap_or_else(|| program.executable.clone());
+        if brought_by.is_some() && !is_command_place(path.as_ref()) {
+            return;
+        }
+        let role = match program.part {
+            Part::Interpreter(_) if foreign_script.is_none() => Role::Interpreter,
+            _ => Role::Command,
+        };
+        let why = match program.by {
+            None => "the command".to_owned(),
+            Some(by) => format!("run by {}", self.program_shown(by)),
+        };
+        let name = file_name(path.as_ref());
+        let need = self.needs.len();
+        self.needs.push(Need {
+            thing: Thing::Command(name.into()),
+            role,
+            path,
+            why,
+            brought_by,
+        });
+        self.of_program.insert(id, need);
+    }
+
+    fn add_inputs(&mut self, inputs: &building::Inputs) {
+        for (soname, link) in &inputs.libraries {
+            let why = match &link.output {
+                Some(output) => format!("{soname}, linked into {}", self.shown(output)),
+                None => format!("{soname}, given to the linker"),
+            };
+            self.needs.push(Need {
+                thing: Thing::Library(soname.clone()),
+                role: Role::Library,
+                path: link.path.clone(),
+                why,
+                brought_by: None,
+            });
+        }
+        for (module, path) in &inputs.modules {
+            self.needs.push(Need {
+                thing: Thing::PkgConfig(module.clone()),
+                role: Role::PkgConfig,
+                path: path.clone(),
+                why: format!("pkg-config module {module}"),
+                brought_by: None,
+            });
+        }
+        for (header, path) in &inputs.headers {
+            self.needs.push(Need {
+                thing: Thing::Header(header.clone()),
+                role: Role::Header,
+                path: path.clone(),
+                why: format!("#include <{header}>"),
+                brought_by: None,
+            });
+        }
+        // What `configure` asked pkg-config for is used by the build proper, so it must be there.
+        let has_pkg_config = self
+            .needs
+            .iter()
+            .any(|need| matches!(&need.thing, Thing::Command(name) if command::is_pkg_config(name.as_ref())));
+        let uses_libraries = !inputs.libraries.is_empty();
+        if inputs.probed_modules && uses_libraries && !has_pkg_config {
+            let probing = self
+                .run
+                .programs
+                .iter()
+                .enumerate()
+                .find(|(_, program)| program.probing && command::is_pkg_config(program.name()));
+            if let Some((number, program)) = probing {
+                let (executable, id) = (program.executable.clone(), ProgramId(number));
+                let by = self.program(id).by.map_or_else(
+                    || "the command".to_owned(),
+                    |by| format!("run by {}", self.program_shown(by)),
+                );
+                self.needs.push(Need {
+                    thing: Thing::Command(file_name(executable.as_ref()).into()),
+                    role: Role::Command,
+                    path: executable,
+                    why: by,
+                    brought_by: None,
+                });
+            }
+        }
+    }
+
+    fn add_files(&mut self, id: ProgramId) {
+        let program = self.program(id);
+        if program.probing || program.governor.is_some() || program.part == Part::Toolchain {
+            return;
+        }
+        let users = self.is_the_users(program);
+        let need = self.of_program.get(&id).copied();
+        for loaded in loading::loaded(self.run, program, self.host) {
+            self.add_loaded(id, need, users, loaded);
+        }
+        if users {
+            self.add_modules(id, need);
+        }
+        for used in data::data(self.run, self.program(id), users) {
+            self.needs.push(Need {
+                thing: Thing::Data(used.name),
+                role: Role::Data,
+                why: format!(
+                    "{} read by {}",
+                    self.shown(&used.path),
+                    self.program_shown(id)
+                ),
+                path: used.path,
+                brought_by: None,
+            });
+        }
+    }
+
+    fn add_loaded(
+        &mut self,
+        id: ProgramId,
+        need: Option<usize>,
+        users: bool,
+        loaded: loading::Loaded,
+    ) {
+        // What a module of an interpreter loads, its package brings.
+        let of_module = |path: &Bytes| modules::is_module_file(self.program(id), path.as_ref());
+        if of_module(&loaded.path) {
+            return;
+        }
+        let (role, why, brought_by) = match &loaded.asked {
+            Asked::NeededByOwn(by) if users && !of_module(by) => (
+                Role::Library,
+                format!("{}, needed by {}", loaded.soname, self.shown(by)),
+                None,
+            ),
+            Asked::OpenedByOwn(by) if users => {
+                let by = match by {
+                    Some(by) => self.shown(by),
+                    None => self.program_shown(id),
+                };
+                (
+                    Role::Dlopen,
+                    format!("{}, opened at run time by {by}", loaded.soname),
+                    None,
+                )
+            }
+            _ => match need {
+                Some(need) => (
+                    Role::Library,
+                    format!("{}, loaded by {}", loaded.soname, self.program_shown(id)),
+                    Some(need),
+                ),
+                // A library that only other libraries of the user's program need: the nearest
+                // listed one brings it, whichever that is.
+                None => return,
+            },
+        };
+        self.needs.push(Need {
+            thing: Thing::Library(loaded.soname),
+            role,
+            path: loaded.path,
+            why,
+            brought_by,
+        });
+    }
+
+    fn add_modules(&mut self, id: ProgramId, interpreter: Option<usize>) {
+        let modules = modules::modules(self.run, self.program(id), self.host);
+        let first = self.needs.len();
+        let number: BTreeMap<Bytes, usize> = modules
+            .iter()
+            .enumerate()
+            .map(|(number, module)| (module.name.clone(), first + number))
+            .collect();
+        let _ = interpreter;
+        for module in modules {
+            let brought_by = module.brought_by.and_then(|by| number.get(&by).copied());
+            self.needs.push(Need {
+                why: format!("module {}, used by {}", module.name, self.program_shown(id)),
+                thing: Thing::Module {
+                    language: module.language,
+                    name: module.name,
+                    distribution: module.distribution,
+                },
+                role: Role::Module,
+                path: module.path,
+                brought_by,
+            });
+        }
+    }
+}
+
+/// What explains a failure: look-ups in vain by processes that failed, of things that were found
+/// nowhere else.
+fn missing(run: &Run, analysis: &Analysis) -> Vec<MissingThing> {
+    if run.status.is_none_or(|status| status.shell_code() == 0) {
+        return Vec::new();
+    }
+    let mut found = BTreeSet::new();
+    for miss in &run.misses {
+        let program = &run.programs[miss.by.0];
+        if program.probing {
+            continue;
+        }
+        let name = file_name(miss.path.as_ref());
+        let thing = if miss.execute {
+            Thing::Command(name.into())
+        } else if classify::is_library_name(name) {
+            Thing::Library(name.into())
+        } else if let Some(module) = name.strip_suffix(b".pc") {
+            Thing::PkgConfig(module.into())
+        } else if command::is_compiler_proper(program.name()) {
+            let header = miss
+                .path
+                .rsplit_once_str("/include/")
+                .map_or(name.as_bytes(), |(_, it)| it);
+            Thing::Header(header.into())
+        } else {
+            continue;
+        };
+        let was_found = run.programs.iter().any(|program| {
+            file_name(program.executable.as_ref()) == name
+                || program
+                    .script
+                    .as_ref()
+                    .is_some_and(|it| file_name(it.as_ref()) == name)
+                || program
+                    .uses
+                    .keys()
+                    .any(|path| file_name(path.as_ref()) == name)
+        });
+        if !was_found {
+            found.insert(MissingThing {
+                thing,
+                by: analysis.program_shown(miss.by),
+            });
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The addresses that the run used, but for those of the C library's own look-ups.
+fn network(run: &Run) -> BTreeSet<(ContactAction, Endpoint, Option<Bytes>, bool)> {
+    run.contacts
+        .iter()
+        .filter(|(contact, _)| match &contact.endpoint {
+            // nscd(8) is asked by the C library before it reads a database itself (T46).
+            Endpoint::Unix { path } => !path.ends_with(b"nscd/socket"),
+            Endpoint::Inet { .. } => true,
+            Endpoint::Abstract { name } => !name.is_empty(),
+            // Netlink and its kin are questions to the kernel.
+            Endpoint::Other { .. } => false,
+        })
+        .map(|(contact, by)| {
+            let by = by.map(|id| run.programs[id.0].shown().clone());
+            let succeeded = contact.outcome.is_success()
+                || contact.outcome
+                    == crate::trace::Outcome::Failure(crate::trace::Errno(libc::EINPROGRESS));
+            (contact.action, contact.endpoint.clone(), by, succeeded)
+        })
+        .collect()
+}
+
+/// Whether a file name is that of the dynamic loader itself, started by hand as `ld.so ./app`.
+pub(crate) fn is_loader_name(name: &BStr) -> bool {
+    name == "ld.so" || name.starts_with(b"ld-linux") || name.starts_with(b"ld-musl")
+}
+
+#[cfg(test)]
+mod tests;

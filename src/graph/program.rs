@@ -1,0 +1,596 @@
+//! Programs: what ran, on whose behalf, and which files each used.
+//!
+//! Processes come and go by the thousand in a build; what they needed is the same for all runs of
+//! one program in one part. So events are folded, as they come, into a few hundred [`Program`]s.
+//! Memory grows with the distinct files of each, not with the length of the trace.
+
+use super::classify::{Managed, Origin, Territory, file_name, is_below, is_library_name};
+use super::command::{self, Part};
+use super::evidence::{Evidence, Seen};
+use crate::trace::{
+    Access, Bytes, Contact, Executed, ExitStatus, Gap, GapKind, Header, Operation, ProcessId,
+    Record,
+};
+use bstr::{BStr, ByteSlice};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Number of a [`Program`] in [`Run::programs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProgramId(pub usize);
+
+/// One program in one part of the run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The file that was executed, as asked. For a script this is its last interpreter.
+    pub executable: Bytes,
+    /// Its origin.
+    pub origin: Origin,
+    /// The script that it interprets, if it was started for one.
+    pub script: Option<Bytes>,
+    /// The part it plays.
+    pub part: Part,
+    /// Who executed it first; none for the command itself.
+    pub by: Option<ProgramId>,
+    /// The program whose package brings this one: a helper of its own, or what its scripts call.
+    pub governor: Option<ProgramId>,
+    /// Whether it only tried what the system can do (below a `configure`, or on its test files).
+    pub probing: bool,
+    /// The arguments of the first run.
+    pub argv: Vec<Bytes>,
+    /// Arguments that tell what is asked for: modules of pkg-config, `-l` of linkers, `-M` of perl.
+    pub asked: BTreeSet<Bytes>,
+    /// What it used, by path as asked.
+    pub uses: HashMap<Bytes, Use>,
+}
+
+/// What a program did with one file.
+#[derive(Clone, Debug, Default)]
+pub struct Use {
+    /// All that was seen.
+    pub seen: Seen,
+    /// The path with links resolved, where that differs.
+    pub real: Option<Bytes>,
+    /// Whether this run had written the file before.
+    pub own_output: bool,
+}
+
+impl Program {
+    /// The file's name without its directory.
+    pub fn name(&self) -> &BStr {
+        file_name(self.executable.as_ref())
+    }
+
+    /// What a person calls it: the script if there is one.
+    pub fn shown(&self) -> &Bytes {
+        self.script.as_ref().unwrap_or(&self.executable)
+    }
+
+    /// The paths of which this was seen, with their uses, sorted.
+    pub fn used(&self, evidence: Evidence) -> Vec<(&Bytes, &Use)> {
+        let mut used: Vec<_> = self
+            .uses
+            .iter()
+            .filter(|(_, usage)| usage.seen.has(evidence))
+            .collect();
+        used.sort_by_key(|(path, _)| *path);
+        used
+    }
+}
+
+impl Use {
+    /// The file behind a path as asked.
+    pub fn file<'a>(&'a self, path: &'a Bytes) -> &'a Bytes {
+        self.real.as_ref().unwrap_or(path)
+    }
+}
+
+/// A look-up that failed in a process that failed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Miss {
+    /// The path that was looked for.
+    pub path: Bytes,
+    /// How.
+    pub execute: bool,
+    /// By which program.
+    pub by: ProgramId,
+}
+
+/// What a whole run did.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The trace's header.
+    pub header: Header,
+    /// Whose files are whose.
+    pub territory: Territory,
+    /// The programs, in the order of their first run; the first one is the command.
+    pub programs: Vec<Program>,
+    /// Own files that were written and may be the run's results, sorted.
+    pub outputs: BTreeSet<Bytes>,
+    /// Addresses used, with the program.
+    pub contacts: Vec<(Contact, Option<ProgramId>)>,
+    /// What could not be seen: how often each was said, and one saying of it.
+    pub gaps: BTreeMap<(GapKind, String), u64>,
+    /// Look-ups that failed in processes that failed.
+    pub misses: BTreeSet<Miss>,
+    /// How the command ended, if the trace says so.
+    pub status: Option<ExitStatus>,
+}
+
+/// What a process is doing at the moment.
+#[derive(Clone, Default)]
+struct Running {
+    /// The program it runs; none while it runs a version manager's shim or a launcher.
+    program: Option<ProgramId>,
+    /// The program on whose behalf it runs, when `program` is none.
+    behalf: Option<ProgramId>,
+    /// The name for which a shim looks, while it does.
+    shim: Option<Bytes>,
+    /// Failed look-ups of commands, libraries and headers since it started, a bounded number.
+    misses: Vec<Miss>,
+}
+
+/// A process that misses more than this is searching, and its misses explain nothing.
+const MISSES_PER_PROCESS: usize = 4096;
+
+/// The programs a run can have before further ones are folded into `by`. A hostile program can
+/// make any number of them.
+const PROGRAMS: usize = 100_000;
+
+/// Outputs that are looked at later.
+const OUTPUTS: usize = 20_000;
+
+/// Folds records into a [`Run`].
+pub struct Builder {
+    run: Run,
+    running: HashMap<ProcessId, Running>,
+    known: HashMap<Key, ProgramId>,
+    written: BTreeSet<Bytes>,
+    first_process: Option<ProcessId>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    executable: Bytes,
+    script: Option<Bytes>,
+    governor: Option<ProgramId>,
+    probing: bool,
+}
+
+impl Builder {
+    /// Begins with the trace's header.
+    pub fn new(header: Header) -> Self {
+        Self {
+            run: Run {
+                territory: Territory::new(&header, None),
+                header,
+                programs: Vec::new(),
+                outputs: BTreeSet::new(),
+                contacts: Vec::new(),
+                gaps: BTreeMap::new(),
+                misses: BTreeSet::new(),
+                status: None,
+            },
+            running: HashMap::new(),
+            known: HashMap::new(),
+            written: BTreeSet::new(),
+            first_process: None,
+        }
+    }
+
+    /// Takes the next record of the trace.
+    pub fn add(&mut self, record: &Record) {
+        match record {
+            Record::Header(_) => {}
+            Record::Started(started) => {
+                self.first_process.get_or_insert(started.process);
+                let inherited = started
+                    .parent
+                    .and_then(|parent| self.running.get(&parent))
+                    .map(|parent| Running {
+                        misses: Vec::new(),
+                        ..parent.clone()
+                    })
+                    .unwrap_or_default();
+                self.running.insert(started.process, inherited);
+            }
+            Record::Executed(executed) => self.executed(executed),
+            Record::Accessed(access) | Record::Repeated(access) => self.accessed(access),
+            Record::Contacted(contact) => {
+                let by = self.running.get(&contact.process).and_then(|it| it.program);
+                self.run.contacts.push((contact.clone(), by));
+            }
+            Record::Exited(exited) => {
+                if let Some(running) = self.running.remove(&exited.process)
+                    && exited.status != ExitStatus::Code(0)
+                {
+                    self.run.misses.extend(running.misses);
+                }
+                if self.first_process == Some(exited.process) {
+                    self.run.status = Some(exited.status);
+                }
+            }
+            Record::Gap(Gap { kind, detail, .. }) => {
+                *self.run.gaps.entry((*kind, detail.clone())).or_default() += 1;
+            }
+            Record::Footer(footer) => self.run.status = Some(footer.status),
+        }
+    }
+
+    /// The run as far as it was seen.
+    pub fn finish(mut self) -> Run {
+        self.run.outputs = self
+            .written
+            .into_iter()
+            .filter(|path| self.run.territory.origin(path.as_ref()) == Origin::Own)
+            .take(OUTPUTS)
+            .collect();
+        self.run
+    }
+
+    fn executed(&mut self, executed: &Executed) {
+        let Some(asked) = executed.path.clone() else {
+            return;
+        };
+        if self.run.programs.is_empty() && self.running.len() <= 1 {
+            let file = executed.real.as_ref().unwrap_or(&asked);
+            self.run.territory = Territory::new(&self.run.header, Some(file.as_ref()));
+        }
+        let before = self
+            .running
+            .get(&executed.process)
+            .cloned()
+            .unwrap_or_default();
+        let by = before.program.or(before.behalf);
+        let name: Bytes = file_name(asked.as_ref()).into();
+
+        if let Some(shim) = self.shim(&asked, executed, &before, &name) {
+            self.running.insert(
+                executed.process,
+                Running {
+                    program: None,
+                    behalf: by,
+                    shim: Some(shim),
+                    misses: Vec::new(),
+                },
+            );
+            return;
+        }
+        let argv = executed.argv.as_deref().unwrap_or_default();
+        let (executable, script) = match executed.interpreters.last() {
+            Some(interpreter) => (interpreter.clone(), Some(asked.clone())),
+            // `ld.so ./app` runs the app (T22).
+            None if super::is_loader_name(name.as_ref()) => {
+                match loader_argument(argv, executed.cwd.as_ref()) {
+                    Some(program) => (program, None),
+                    None => (asked.clone(), None),
+                }
+            }
+            None => {
+                let script = script_argument(name.as_ref(), argv, executed.cwd.as_ref());
+                (asked.clone(), script)
+            }
+        };
+        let part = command::part(file_name(executable.as_ref()));
+        if part == Part::Launcher && by.is_some() {
+            self.running.insert(
+                executed.process,
+                Running {
+                    program: None,
+                    behalf: by,
+                    ..Running::default()
+                },
+            );
+            return;
+        }
+        let origin = self.run.territory.origin(executable.as_ref());
+        let probing = by.is_some_and(|by| self.run.programs[by.0].probing)
+            || is_probe(script.as_ref(), argv, executed.cwd.as_ref());
+        let governor = by.and_then(|by| self.governor(by, &executable, executed, origin));
+        let key = Key {
+            executable,
+            script,
+            governor,
+            probing,
+        };
+        let id = match self.known.get(&key) {
+            Some(&id) => id,
+            None if self.run.programs.len() >= PROGRAMS => {
+                // Whoever made so many programs answers for the rest of them.
+                match by {
+                    Some(by) => by,
+                    None => return,
+                }
+            }
+            None => {
+                let id = ProgramId(self.run.programs.len());
+                self.run.programs.push(Program {
+                    executable: key.executable.clone(),
+                    origin,
+                    script: key.script.clone(),
+                    part,
+                    by,
+                    governor,
+                    probing,
+                    argv: argv.to_vec(),
+                    asked: BTreeSet::new(),
+                    uses: HashMap::new(),
+                });
+                self.known.insert(key, id);
+                id
+            }
+        };
+        let program = &mut self.run.programs[id.0];
+        collect_asked(program, argv);
+        self.running.insert(
+            executed.process,
+            Running {
+                program: Some(id),
+                behalf: None,
+                shim: None,
+                misses: Vec::new(),
+            },
+        );
+        if let Some(loader) = &executed.loader {
+            program
+                .uses
+                .entry(loader.clone())
+                .or_default()
+                .seen
+                .add(Evidence::Mapped);
+        }
+    }
+
+    /// The name that a version manager's shim is looking for, while this process is at it.
+    ///
+    /// A shim is a small script named like the command. It runs helpers of the manager and tools of
+    /// the system in child processes, and replaces itself by the real program of the same name in
+    /// the end; all but that last step is machinery (T60).
+    fn shim(
+        &self,
+        asked: &Bytes,
+        executed: &Executed,
+        before: &Running,
+        name: &Bytes,
+    ) -> Option<Bytes> {
+        let territory = &self.run.territory;
+        let real = executed.real.as_ref().unwrap_or(asked);
+        let is_machinery =
+            |path: &Bytes| territory.managed(path.as_ref()) == Some(Managed::Machinery);
+        let is_rustup_proxy = file_name(real.as_ref()) == "rustup" && name.as_bytes() != b"rustup";
+        if is_machinery(asked) || is_machinery(real) || is_rustup_proxy {
+            return Some(before.shim.clone().unwrap_or_else(|| name.clone()));
+        }
+        let wanted = before.shim.clone()?;
+        (command::stem(wanted.as_ref()) != command::stem(name.as_ref())).then_some(wanted)
+    }
+
+    /// Whose package brings what `by` executes, if that is not the run's own business.
+    fn governor(
+        &self,
+        by: ProgramId,
+        executable: &Bytes,
+        executed: &Executed,
+        origin: Origin,
+    ) -> Option<ProgramId> {
+        let parent = &self.run.programs[by.0];
+        if parent.governor.is_some() {
+            return parent.governor;
+        }
+        if origin == Origin::Own || origin == Origin::Scratch {
+            return None;
+        }
+        let is_foreign = |path: &Bytes| {
+            matches!(
+                self.run.territory.origin(path.as_ref()),
+                Origin::System | Origin::Managed | Origin::Store
+            )
+        };
+        // What an installed script calls, its package provides; unless the script's work is to run
+        // the user's commands.
+        if let Some(script) = &parent.script
+            && is_foreign(script)
+        {
+            let runs_the_users = command::part(file_name(script.as_ref())) == Part::Driver;
+            return (!runs_the_users).then_some(by);
+        }
+        // A helper in a directory of a package's own is never called from outside of it.
+        let asked = executed.path.as_ref().unwrap_or(executable);
+        let is_helper = !is_command_place(asked.as_ref()) && is_foreign(asked);
+        (is_helper && is_foreign(&parent.executable)).then_some(by)
+    }
+
+    fn accessed(&mut self, access: &Access) {
+        let evidence = Evidence::of(access);
+        if evidence == Evidence::Written {
+            for path in [Some(&access.path), access.target.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                if access.operation != Operation::Remove {
+                    self.written.insert(path.clone());
+                }
+            }
+            if access.operation == Operation::Remove {
+                self.written.remove(&access.path);
+            }
+        }
+        let Some(running) = self.running.get_mut(&access.process) else {
+            return;
+        };
+        let Some(program) = running.program else {
+            return;
+        };
+        if evidence == Evidence::Probed {
+            if running.misses.len() < MISSES_PER_PROCESS && explains_a_failure(access) {
+                running.misses.push(Miss {
+                    path: access.path.clone(),
+                    execute: access.operation == Operation::Execute,
+                    by: program,
+                });
+            }
+            return;
+        }
+        if running.misses.iter().any(|miss| miss.path == access.path) {
+            running.misses.retain(|miss| miss.path != access.path);
+        }
+        let own_output = self.written.contains(&access.path);
+        let usage = self.run.programs[program.0]
+            .uses
+            .entry(access.path.clone())
+            .or_insert_with(|| Use {
+                own_output,
+                ..Use::default()
+            });
+        usage.seen.add(evidence);
+        if usage.real.is_none() {
+            usage.real.clone_from(&access.real);
+        }
+    }
+}
+
+/// Whether a failed look-up is of a kind that can make a program fail.
+fn explains_a_failure(access: &Access) -> bool {
+    let path: &BStr = access.path.as_ref();
+    let name = file_name(path);
+    access.operation == Operation::Execute
+        || is_library_name(name)
+        || name.ends_with(b".h")
+        || name.ends_with(b".hpp")
+        || name.ends_with(b".pc")
+        || name.ends_with(b".pm")
+}
+
+/// Whether a directory is one that `PATH` leads to.
+pub fn is_command_place(path: &BStr) -> bool {
+    let directory = super::classify::parent(path).unwrap_or(path);
+    let last = file_name(directory);
+    last == "bin" || last == "sbin" || last == "games" || !directory.starts_with(b"/usr")
+}
+
+/// The script in an interpreter's arguments: the first one that is no option, made absolute.
+///
+/// An interpreter given its program as text (`-c`, `-e`, `-m`) has none.
+fn script_argument(name: &BStr, argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
+    let Part::Interpreter(language) = command::part(name) else {
+        return None;
+    };
+    for argument in argv.iter().skip(1) {
+        let takes_text: &[&[u8]] = match language {
+            command::Language::Shell => &[b"-c", b"-s", b"-ec", b"-lc", b"-xc", b"-ic"],
+            command::Language::Python => &[b"-c", b"-m", b"-"],
+            _ => &[b"-e", b"-E", b"--eval", b"-p", b"-"],
+        };
+        if takes_text.contains(&argument.as_bytes())
+            || (language == command::Language::Perl && argument.starts_with(b"-e"))
+        {
+            return None;
+        }
+        if argument.starts_with(b"-") || argument.starts_with(b"+") {
+            continue;
+        }
+        return Some(absolute(argument, cwd));
+    }
+    None
+}
+
+/// The program in the arguments of a loader that was started by hand (ld.so(8)).
+fn loader_argument(argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
+    const WITH_VALUE: &[&[u8]] = &[
+        b"--library-path",
+        b"--inhibit-rpath",
+        b"--audit",
+        b"--preload",
+        b"--argv0",
+        b"--glibc-hwcaps-prepend",
+        b"--glibc-hwcaps-mask",
+    ];
+    let mut arguments = argv.iter().skip(1);
+    while let Some(argument) = arguments.next() {
+        if WITH_VALUE.contains(&argument.as_bytes()) {
+            arguments.next();
+        } else if !argument.starts_with(b"-") {
+            return Some(absolute(argument, cwd));
+        }
+    }
+    None
+}
+
+fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
+    match cwd {
+        Some(cwd) if !path.starts_with(b"/") => {
+            let path = path.strip_prefix(b"./").unwrap_or(path);
+            [cwd.as_bytes(), b"/", path].concat().into()
+        }
+        _ => path.clone(),
+    }
+}
+
+/// Whether a program only tries what the system has: autoconf's `configure` and its helpers, and
+/// the test projects of CMake and Meson. What they find is used, if at all, by the build proper.
+fn is_probe(script: Option<&Bytes>, argv: &[Bytes], cwd: Option<&Bytes>) -> bool {
+    const SCRIPTS: &[&str] = &["configure", "config.guess", "config.sub", "config.status"];
+    const PLACES: &[&[u8]] = &[
+        b"CMakeFiles/CMakeTmp",
+        b"CMakeFiles/CMakeScratch",
+        b"/CompilerIdC",
+        b"meson-private/tmp",
+    ];
+    script.is_some_and(|script| {
+        SCRIPTS
+            .iter()
+            .any(|name| file_name(script.as_ref()) == *name)
+    }) || argv
+        .iter()
+        .any(|argument| argument.starts_with(b"conftest") || argument.contains_str("/conftest"))
+        || argv
+            .iter()
+            .chain(cwd)
+            .any(|text| PLACES.iter().any(|place| text.contains_str(place)))
+}
+
+/// Remembers what the arguments of a run ask for by name.
+fn collect_asked(program: &mut Program, argv: &[Bytes]) {
+    let name: Bytes = program.name().into();
+    let name: &BStr = name.as_ref();
+    if command::is_pkg_config(name) {
+        // `pkg-config --libs 'gtk+-3.0 >= 3.20' zlib`: words that are no options, comparisons or
+        // versions.
+        let words = argv.iter().skip(1).filter(|it| !it.starts_with(b"-"));
+        for word in words.flat_map(|word| word.fields_with(|c| c.is_whitespace() || c == ',')) {
+            let is_comparison = word.iter().all(|b| b"<>=!".contains(b));
+            let is_version =
+                word[0].is_ascii_digit() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+            if !is_comparison && !is_version {
+                program.asked.insert(word.into());
+            }
+        }
+    } else if command::is_linker(name) {
+        let mut arguments = argv.iter().skip(1);
+        while let Some(argument) = arguments.next() {
+            if argument.as_bytes() == b"-l" {
+                program.asked.extend(arguments.next().cloned());
+            } else if let Some(library) = argument.strip_prefix(b"-l") {
+                program.asked.insert(library.into());
+            } else if is_library_name(file_name(argument.as_ref())) {
+                program.asked.insert(file_name(argument.as_ref()).into());
+            }
+        }
+    } else if let Part::Interpreter(command::Language::Perl) = program.part {
+        for argument in argv.iter().skip(1) {
+            if let Some(module) = argument
+                .strip_prefix(b"-M")
+                .or(argument.strip_prefix(b"-m"))
+            {
+                let module = module.split_str("=").next().unwrap_or(module);
+                program
+                    .asked
+                    .insert(module.trim_start_with(|c| c == '-').into());
+            }
+        }
+    }
+}
+
+/// Whether the path lies in a place that holds configuration of the host.
+pub fn is_host_configuration(path: &BStr) -> bool {
+    is_below(path, "/etc") || is_below(path, "/var")
+}

@@ -1,0 +1,44 @@
+//! The whole way, in a few lines: a run becomes needs, needs become packages, and packages become
+//! the environment that every format is written from.
+
+use crate::emit::{Environment, GapNote, NetworkUse};
+use crate::graph::{self, Host, Run};
+use crate::resolve::{self, Query, Resolution};
+
+/// What a run needs from nixpkgs.
+///
+/// `resolve` is asked once for each thing that the run used.
+pub fn environment(
+    run: &Run,
+    host: &dyn Host,
+    resolve: impl FnMut(&Query) -> Resolution,
+) -> Environment {
+    let usage = graph::analyse(run, host);
+    let choice = resolve::minimal::choose(&usage, resolve);
+    Environment {
+        exit: run.status.map(|status| status.shell_code()),
+        packages: choice.packages,
+        unresolved: choice.unresolved,
+        missing: choice.missing,
+        network: usage
+            .network
+            .into_iter()
+            .map(|(action, endpoint, by, succeeded)| NetworkUse {
+                action,
+                endpoint,
+                by,
+                succeeded,
+            })
+            .collect(),
+        gaps: run
+            .gaps
+            .iter()
+            .map(|((kind, detail), &count)| GapNote {
+                kind: *kind,
+                detail: detail.clone(),
+                count,
+            })
+            .collect(),
+        ..Environment::new(usage.kind, run.header.argv.clone())
+    }
+}

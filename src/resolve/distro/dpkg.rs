@@ -1,0 +1,637 @@
+//! Debian's package database, read natively: `/var/lib/dpkg/status`, `info/*.list`, `diversions`
+//! (dpkg(1), deb-control(5), dpkg-divert(1)).
+//!
+//! No subprocess, no lock, nothing written. Both files are read on the first question that needs
+//! them. A database in the middle of an upgrade, or one that somebody made up, is read as far as it
+//! makes sense: bounded, and without a panic.
+
+use super::{HostPackage, HostPackages, Ownership, Via, follow, read_bounded, vendor};
+use crate::trace::Bytes;
+use bstr::ByteSlice;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Larger than any real one by an order of magnitude.
+const STATUS_LIMIT: u64 = 256 << 20;
+const LIST_LIMIT: u64 = 64 << 20;
+const DIVERSIONS_LIMIT: u64 = 16 << 20;
+/// All of Debian is some 65,000 packages.
+const PACKAGE_LIMIT: usize = 200_000;
+
+/// The package database below a root directory.
+#[derive(Debug)]
+pub struct DpkgDatabase {
+    root: PathBuf,
+    vendor: String,
+    status: OnceLock<Status>,
+    owners: OnceLock<Owners>,
+}
+
+impl DpkgDatabase {
+    /// The database of the system whose root directory is given; none when dpkg does not manage
+    /// it.
+    pub fn open(root: &Path) -> Option<Self> {
+        root.join("var/lib/dpkg/info").is_dir().then(|| Self {
+            root: root.to_owned(),
+            vendor: vendor(root),
+            status: OnceLock::new(),
+            owners: OnceLock::new(),
+        })
+    }
+
+    /// The packages that one needs, itself not among them: `Depends` and `Pre-Depends` followed to
+    /// the end, of alternatives all that are installed.
+    pub fn depends(&self, package: &str) -> BTreeSet<String> {
+        let status = self.status();
+        let mut found = BTreeSet::new();
+        let mut waiting = vec![package.to_owned()];
+        while let Some(name) = waiting.pop() {
+            let Some(record) = status.of(&name) else {
+                continue;
+            };
+            for needed in &record.depends {
+                for real in status.providers(needed) {
+                    if real != package && found.insert(real.to_owned()) {
+                        waiting.push(real.to_owned());
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn status(&self) -> &Status {
+        self.status.get_or_init(|| {
+            let directory = self.root.join("var/lib/dpkg");
+            let mut status = Status::default();
+            if let Ok(text) = read_bounded(&directory.join("status"), STATUS_LIMIT) {
+                status.add(&text);
+            }
+            // What an upgrade under way has not merged into `status` yet, in the order of its
+            // steps; the later record of a package counts.
+            for name in sorted_names(&directory.join("updates")) {
+                if name.bytes().all(|b| b.is_ascii_digit())
+                    && let Ok(text) =
+                        read_bounded(&directory.join("updates").join(&name), LIST_LIMIT)
+                {
+                    status.add(&text);
+                }
+            }
+            status
+        })
+    }
+
+    fn owners(&self) -> &Owners {
+        self.owners.get_or_init(|| {
+            let directory = self.root.join("var/lib/dpkg");
+            let diversions = read_bounded(&directory.join("diversions"), DIVERSIONS_LIMIT)
+                .map(|text| Diversions::parse(&text))
+                .unwrap_or_default();
+            let mut owners = Owners::new(diversions);
+            let info = directory.join("info");
+            for name in sorted_names(&info) {
+                let Some(package) = name.strip_suffix(".list") else {
+                    continue;
+                };
+                if owners.packages.len() == PACKAGE_LIMIT {
+                    break;
+                }
+                if let Ok(list) = read_bounded(&info.join(&name), LIST_LIMIT) {
+                    owners.add(package, &list);
+                }
+            }
+            owners
+        })
+    }
+
+    /// The package that a path belongs to under exactly this spelling, or under the one with or
+    /// without `/usr`: after the merge of `/bin` into `/usr/bin` the lists still hold whichever
+    /// their package was built with.
+    fn owner_as_spelled(&self, path: &[u8]) -> Option<HostPackage> {
+        let owners = self.owners();
+        let name = owners
+            .of(path)
+            .or_else(|| owners.of(&other_spelling(path)?))?;
+        Some(self.record(name))
+    }
+
+    /// What `status` has about the package of a list (`libssl3:amd64`); a package whose record is
+    /// missing is still known by its name.
+    fn record(&self, listed: &str) -> HostPackage {
+        let name = without_architecture(listed);
+        self.status()
+            .of(name)
+            .cloned()
+            .unwrap_or_else(|| HostPackage {
+                name: name.to_owned(),
+                source: name.to_owned(),
+                ..HostPackage::default()
+            })
+    }
+}
+
+impl HostPackages for DpkgDatabase {
+    fn vendor(&self) -> &str {
+        &self.vendor
+    }
+
+    fn owner(&self, path: &[u8]) -> Option<Ownership> {
+        if let Some(package) = self.owner_as_spelled(path) {
+            return Some(Ownership {
+                package,
+                via: Via::Itself,
+            });
+        }
+        let target = follow(&self.root, path)?;
+        let package = self.owner_as_spelled(&target)?;
+        Some(Ownership {
+            package,
+            via: Via::Link(target.into()),
+        })
+    }
+
+    fn package(&self, name: &str) -> Option<HostPackage> {
+        self.status().of(name).cloned()
+    }
+
+    fn files(&self, package: &str) -> Vec<Bytes> {
+        // One package of several architectures has a list per architecture, of like content.
+        let owners = self.owners();
+        let Some(listed) = owners
+            .packages
+            .iter()
+            .find(|listed| same_package(listed, package))
+        else {
+            return Vec::new();
+        };
+        let list = self
+            .root
+            .join("var/lib/dpkg/info")
+            .join(format!("{listed}.list"));
+        read_bounded(&list, LIST_LIMIT)
+            .map(|text| {
+                text.lines()
+                    .filter(|line| line.starts_with(b"/"))
+                    .map(Bytes::from)
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+}
+
+/// The names in a directory, sorted, so that the same database gives the same answers.
+fn sorted_names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// `/usr/bin/bash` for `/bin/bash` and the other way round.
+fn other_spelling(path: &[u8]) -> Option<Vec<u8>> {
+    let merged = |below: &[u8]| {
+        let first = below.split_str("/").next().unwrap_or_default();
+        matches!(
+            first,
+            b"bin" | b"sbin" | b"lib" | b"lib32" | b"lib64" | b"libx32" | b"libo32"
+        )
+    };
+    if let Some(below) = path.strip_prefix(b"/usr/") {
+        return merged(below).then(|| [b"/", below].concat());
+    }
+    let below = path.strip_prefix(b"/")?;
+    merged(below).then(|| [b"/usr/", below].concat())
+}
+
+/// Who owns which path.
+///
+/// Paths are kept as 64-bit hashes under a key of this process: a hundred thousand paths take two
+/// megabytes instead of ten, and that one of a thousand look-ups meets a stranger's hash has a
+/// probability below 10^-10.
+#[derive(Debug)]
+struct Owners {
+    hasher: DefaultHashBuilder,
+    table: HashTable<Owned>,
+    /// The stems of the lists, `adduser` or `libssl3:amd64`.
+    packages: Vec<Box<str>>,
+    diversions: Diversions,
+    diverted: HashTable<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Owned {
+    hash: u64,
+    package: u32,
+}
+
+/// The owner of a directory that packages share.
+const SEVERAL: u32 = u32::MAX;
+
+impl Owners {
+    fn new(diversions: Diversions) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        let mut diverted = HashTable::new();
+        for path in diversions.from.keys() {
+            let hash = hasher.hash_one(path.as_bytes());
+            diverted.insert_unique(hash, hash, |hash| *hash);
+        }
+        Self {
+            hasher,
+            table: HashTable::new(),
+            packages: Vec::new(),
+            diversions,
+            diverted,
+        }
+    }
+
+    fn add(&mut self, package: &str, list: &[u8]) {
+        // PACKAGE_LIMIT is far below u32::MAX.
+        let number = self.packages.len() as u32;
+        self.packages.push(package.into());
+        for path in list.lines().filter(|line| line.starts_with(b"/")) {
+            let hash = self.hasher.hash_one(path);
+            if !self.diverted.is_empty()
+                && self.diverted.find(hash, |other| *other == hash).is_some()
+                && let Some(moved) = self.diversions.moved(path, package)
+            {
+                let hash = self.hasher.hash_one(moved.as_bytes());
+                self.insert(hash, number);
+                continue;
+            }
+            self.insert(hash, number);
+        }
+    }
+
+    fn insert(&mut self, hash: u64, package: u32) {
+        let Self {
+            table, packages, ..
+        } = self;
+        match table.find_mut(hash, |owned| owned.hash == hash) {
+            Some(owned) => {
+                if owned.package != SEVERAL
+                    && !same_package(
+                        &packages[owned.package as usize],
+                        &packages[package as usize],
+                    )
+                {
+                    owned.package = SEVERAL;
+                }
+            }
+            None => {
+                table.insert_unique(hash, Owned { hash, package }, |owned| owned.hash);
+            }
+        }
+    }
+
+    fn of(&self, path: &[u8]) -> Option<&str> {
+        let hash = self.hasher.hash_one(path);
+        let owned = self.table.find(hash, |owned| owned.hash == hash)?;
+        self.packages
+            .get(owned.package as usize)
+            .map(|name| &**name)
+    }
+}
+
+/// Whether two lists are of one package in two architectures.
+fn same_package(a: &str, b: &str) -> bool {
+    without_architecture(a) == without_architecture(b)
+}
+
+/// `libssl3` of `libssl3:amd64`.
+fn without_architecture(listed: &str) -> &str {
+    listed.split_once(':').map_or(listed, |(name, _)| name)
+}
+
+/// Files that dpkg puts elsewhere than their package says, because another package (or the
+/// administrator) has its own in that place.
+#[derive(Debug, Default)]
+struct Diversions {
+    /// The place -> where everyone else's file goes, and the package whose own stays.
+    from: HashMap<Bytes, (Bytes, Bytes)>,
+}
+
+impl Diversions {
+    /// Three lines each: the place, where to, the package (`:` for the administrator).
+    fn parse(text: &[u8]) -> Self {
+        let lines: Vec<&[u8]> = text.lines().collect();
+        let from = lines
+            .chunks_exact(3)
+            .map(|entry| (entry[0].into(), (entry[1].into(), entry[2].into())))
+            .collect();
+        Self { from }
+    }
+
+    /// Where a package's file really lies, when it is diverted.
+    fn moved(&self, path: &[u8], package: &str) -> Option<&Bytes> {
+        let (to, owner) = self.from.get(path)?;
+        (owner.as_bytes() != without_architecture(package).as_bytes()).then_some(to)
+    }
+}
+
+/// The installed packages, by name.
+#[derive(Debug, Default)]
+struct Status {
+    packages: HashMap<String, HostPackage>,
+    /// Virtual packages and who provides them.
+    provided: HashMap<String, Vec<String>>,
+}
+
+impl Status {
+    fn of(&self, name: &str) -> Option<&HostPackage> {
+        self.packages.get(name)
+    }
+
+    /// The installed packages that satisfy a dependency on a name.
+    fn providers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let itself = self.packages.contains_key(name).then_some(name);
+        let others = self.provided.get(name).into_iter().flatten();
+        itself.into_iter().chain(others.map(String::as_str))
+    }
+
+    /// Reads control records (deb-control(5)); those of packages that are not installed are
+    /// passed over.
+    fn add(&mut self, text: &[u8]) {
+        let mut record = Record::default();
+        for line in text.lines() {
+            if line.is_empty() {
+                self.close(std::mem::take(&mut record));
+            } else if let Some((field, value)) = line.split_once_str(":")
+                && !line[0].is_ascii_whitespace()
+            {
+                record.set(field, value.trim());
+            }
+        }
+        self.close(record);
+    }
+
+    fn close(&mut self, record: Record<'_>) {
+        let (Some(name), true) = (record.name, record.installed) else {
+            return;
+        };
+        if self.packages.len() == PACKAGE_LIMIT {
+            return;
+        }
+        let name = name.to_str_lossy().into_owned();
+        // `Source: openssl (3.0.15-1)` where the versions differ.
+        let source = record.source.and_then(|source| source.fields().next());
+        let text = |value: Option<&[u8]>| value.unwrap_or_default().to_str_lossy().into_owned();
+        for virtual_name in names(record.provides) {
+            let providers = self.provided.entry(virtual_name).or_default();
+            if !providers.contains(&name) {
+                providers.push(name.clone());
+            }
+        }
+        let package = HostPackage {
+            source: source
+                .map_or_else(|| name.clone(), |source| source.to_str_lossy().into_owned()),
+            version: text(record.version),
+            homepage: text(record.homepage),
+            depends: names(record.depends)
+                .chain(names(record.pre_depends))
+                .collect(),
+            name: name.clone(),
+        };
+        self.packages.insert(name, package);
+    }
+}
+
+/// The fields of one control record that matter here.
+#[derive(Default)]
+struct Record<'a> {
+    name: Option<&'a [u8]>,
+    installed: bool,
+    source: Option<&'a [u8]>,
+    version: Option<&'a [u8]>,
+    homepage: Option<&'a [u8]>,
+    depends: &'a [u8],
+    pre_depends: &'a [u8],
+    provides: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn set(&mut self, field: &[u8], value: &'a [u8]) {
+        match field {
+            b"Package" => self.name = Some(value).filter(|name| !name.is_empty()),
+            b"Source" => self.source = Some(value),
+            b"Version" => self.version = Some(value),
+            b"Homepage" => self.homepage = Some(value),
+            b"Depends" => self.depends = value,
+            b"Pre-Depends" => self.pre_depends = value,
+            b"Provides" => self.provides = value,
+            // want, error and state; of a removed package only its configuration is left. A
+            // package half-way through an upgrade has its files.
+            b"Status" => {
+                self.installed = !matches!(
+                    value.fields().last(),
+                    Some(b"not-installed" | b"config-files") | None
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The names in a dependency field: `libc6 (>= 2.34), mawk | awk, perl:any`.
+fn names(field: &[u8]) -> impl Iterator<Item = String> {
+    field
+        .split(|byte| matches!(byte, b',' | b'|'))
+        .filter_map(|one| one.fields().next())
+        .map(|name| name.split_once_str(":").map_or(name, |(name, _)| name))
+        .map(|name| name.to_str_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::fs::symlink;
+
+    /// A root directory with the given files below it.
+    fn root_with(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("var/lib/dpkg/info")).unwrap();
+        for (path, content) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        root
+    }
+
+    fn owner(database: &DpkgDatabase, path: &str) -> Option<String> {
+        database
+            .owner(path.as_bytes())
+            .map(|ownership| ownership.package.name)
+    }
+
+    const STATUS: &[u8] = b"Package: libssl3\nStatus: install ok installed\nArchitecture: amd64\n\
+        Multi-Arch: same\nSource: openssl (3.0.15-1)\nVersion: 3.0.15-1~deb12u1\nDepends: libc6 (>= 2.34)\n\
+        Homepage: https://www.openssl.org/\nDescription: Secure Sockets Layer toolkit\n Depends: not a field\n\n\
+        Package: libc6\nStatus: install ok installed\nSource: glibc\nVersion: 2.36-9\nPre-Depends: libgcc-s1\n\n\
+        Package: libgcc-s1\nStatus: install ok unpacked\nSource: gcc-12\nDepends: libc6, gcc-12-base (= 12)\n\n\
+        Package: mawk\nStatus: install ok installed\nProvides: awk (= 1)\n\n\
+        Package: base-files\nStatus: install ok installed\nPre-Depends: awk:any | perl\n\n\
+        Package: gone\nStatus: deinstall ok config-files\n\n\
+        Package: bash\nStatus: install ok installed";
+
+    #[test]
+    fn a_file_belongs_to_the_package_whose_list_has_it() {
+        let root = root_with(&[
+            ("var/lib/dpkg/status", STATUS),
+            (
+                "var/lib/dpkg/info/libssl3:amd64.list",
+                b"/.\n/usr\n/usr/lib\n/usr/lib/libssl.so.3\n",
+            ),
+            (
+                "var/lib/dpkg/info/libssl3:i386.list",
+                b"/.\n/usr\n/usr/lib\n/usr/share/doc/libssl3\n",
+            ),
+            ("var/lib/dpkg/info/bash.list", b"/.\n/usr\n/bin/bash\n"),
+        ]);
+        let database = DpkgDatabase::open(root.path()).unwrap();
+        let ownership = database.owner(b"/usr/lib/libssl.so.3").unwrap();
+        assert_eq!(ownership.via, Via::Itself);
+        let package = ownership.package;
+        assert_eq!((&*package.name, &*package.source), ("libssl3", "openssl"));
+        assert_eq!(package.version, "3.0.15-1~deb12u1");
+        assert_eq!(package.homepage, "https://www.openssl.org/");
+        assert_eq!(package.depends, ["libc6"]);
+        assert_eq!(owner(&database, "/usr/lib/libssl.so"), None);
+        assert_eq!(
+            owner(&database, "/usr/lib"),
+            Some("libssl3".into()),
+            "both lists are of one package"
+        );
+        assert_eq!(owner(&database, "/usr"), None, "packages share it");
+    }
+
+    #[test]
+    fn both_spellings_of_a_merged_usr_find_the_owner() {
+        let root = root_with(&[
+            ("var/lib/dpkg/info/bash.list", b"/bin/bash\n"),
+            ("var/lib/dpkg/info/git.list", b"/usr/bin/git\n"),
+        ]);
+        let database = DpkgDatabase::open(root.path()).unwrap();
+        assert_eq!(owner(&database, "/usr/bin/bash"), Some("bash".into()));
+        assert_eq!(owner(&database, "/bin/bash"), Some("bash".into()));
+        assert_eq!(owner(&database, "/bin/git"), Some("git".into()));
+        assert_eq!(owner(&database, "/usr/share/bash"), None);
+    }
+
+    #[test]
+    fn an_alternative_leads_to_the_package_of_its_target() {
+        let root = root_with(&[
+            ("var/lib/dpkg/info/mawk.list", b"/usr/bin/mawk\n"),
+            ("usr/bin/mawk", b""),
+        ]);
+        std::fs::create_dir_all(root.path().join("etc/alternatives")).unwrap();
+        symlink("/usr/bin/mawk", root.path().join("etc/alternatives/awk")).unwrap();
+        symlink("/etc/alternatives/awk", root.path().join("usr/bin/awk")).unwrap();
+        let database = DpkgDatabase::open(root.path()).unwrap();
+        let ownership = database.owner(b"/usr/bin/awk").unwrap();
+        assert_eq!(ownership.package.name, "mawk");
+        assert_eq!(ownership.via, Via::Link("/usr/bin/mawk".into()));
+    }
+
+    #[test]
+    fn links_stay_below_the_root_and_loops_end() {
+        let root = root_with(&[("var/lib/dpkg/info/x.list", b"/data/x\n"), ("data/x", b"")]);
+        symlink("../../../../../data", root.path().join("up")).unwrap();
+        symlink("loop", root.path().join("loop")).unwrap();
+        let database = DpkgDatabase::open(root.path()).unwrap();
+        assert_eq!(owner(&database, "/up/x"), Some("x".into()));
+        assert_eq!(owner(&database, "/loop/x"), None);
+    }
+
+    #[test]
+    fn a_diverted_file_belongs_to_its_package_under_its_new_name() {
+        let root = root_with(&[
+            ("var/lib/dpkg/info/dash.list", b"/bin/sh\n"),
+            ("var/lib/dpkg/info/posh:amd64.list", b"/bin/sh\n"),
+            ("var/lib/dpkg/info/perl.list", b"/usr/bin/prove\n"),
+            (
+                "var/lib/dpkg/diversions",
+                b"/bin/sh\n/bin/sh.distrib\ndash\n/usr/bin/prove\n/usr/bin/prove.real\n:\n/odd",
+            ),
+        ]);
+        let database = DpkgDatabase::open(root.path()).unwrap();
+        assert_eq!(owner(&database, "/bin/sh"), Some("dash".into()));
+        assert_eq!(owner(&database, "/usr/bin/sh.distrib"), Some("posh".into()));
+        assert_eq!(
+            owner(&database, "/usr/bin/prove"),
+            None,
+            "the administrator's"
+        );
+        assert_eq!(owner(&database, "/usr/bin/prove.real"), Some("perl".into()));
+    }
+
+    #[test]
+    fn dependencies_are_followed_to_the_end() {
+        let root = root_with(&[("var/lib/dpkg/status", STATUS)]);
+        let database = DpkgDatabase::open(root.path()).unwrap();
+        let all = |name| database.depends(name).into_iter().collect::<Vec<_>>();
+        assert_eq!(all("libssl3"), ["libc6", "libgcc-s1"]);
+        assert_eq!(all("libc6"), ["libgcc-s1"], "a cycle ends");
+        assert_eq!(
+            all("base-files"),
+            ["mawk"],
+            "a virtual package is who provides it"
+        );
+        assert_eq!(all("absent"), [""; 0]);
+        assert_eq!(
+            database.package("gone"),
+            None,
+            "only its configuration is left"
+        );
+    }
+
+    #[test]
+    fn an_upgrade_under_way_counts() {
+        let root = root_with(&[
+            ("var/lib/dpkg/status", STATUS),
+            (
+                "var/lib/dpkg/updates/0000",
+                b"Package: libssl3\nStatus: install ok unpacked\nVersion: 3.0.16\n",
+            ),
+            (
+                "var/lib/dpkg/updates/tmp.i",
+                b"Package: libssl3\nStatus: install ok installed\nVersion: 9\n",
+            ),
+        ]);
+        let database = DpkgDatabase::open(root.path()).unwrap();
+        assert_eq!(database.package("libssl3").unwrap().version, "3.0.16");
+    }
+
+    #[test]
+    fn a_system_without_dpkg_has_no_database() {
+        assert!(DpkgDatabase::open(tempfile::tempdir().unwrap().path()).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_bytes_are_read_without_a_panic(
+            status in prop::collection::vec(any::<u8>(), 0..400),
+            list in prop::collection::vec(any::<u8>(), 0..200),
+            diversions in "[/a:\n]{0,40}",
+            path in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let root = root_with(&[
+                ("var/lib/dpkg/status", &status),
+                ("var/lib/dpkg/info/a.list", &list),
+                ("var/lib/dpkg/diversions", diversions.as_bytes()),
+            ]);
+            let database = DpkgDatabase::open(root.path()).unwrap();
+            database.owner(&path);
+            database.files("a");
+            database.depends("a");
+        }
+    }
+}

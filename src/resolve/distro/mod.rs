@@ -1,0 +1,139 @@
+//! The package databases of other distributions: which package a file of the host belongs to.
+//!
+//! One file per database format; what is common to them (the trait, symbolic links below a root,
+//! bounded reading) is here, and [`translate`] goes from a distribution's package to nixpkgs.
+
+pub mod dpkg;
+pub mod translate;
+
+use crate::trace::Bytes;
+use bstr::ByteSlice;
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// An installed package, as its distribution describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostPackage {
+    /// The binary package: `libssl3`.
+    pub name: String,
+    /// The package that it was built from: `openssl`.
+    pub source: String,
+    /// Its version, in the distribution's form; empty when not known.
+    pub version: String,
+    /// The home page of the project; empty when not known.
+    pub homepage: String,
+    /// The names in its dependencies, alternatives and virtual packages among them.
+    pub depends: Vec<String>,
+}
+
+/// Why a package is a file's owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The package has the file.
+    Itself,
+    /// The path is a symbolic link that no package has (an alternative, say); the package has
+    /// what it leads to.
+    Link(Bytes),
+}
+
+/// The owner of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    /// The package.
+    pub package: HostPackage,
+    /// How it was found.
+    pub via: Via,
+}
+
+/// What is asked of a host's package database.
+pub trait HostPackages {
+    /// The distribution's name, for a person: `Debian`.
+    fn vendor(&self) -> &str;
+    /// The package that a file or directory belongs to; none for files that were generated or
+    /// installed by hand, and for directories that packages share.
+    fn owner(&self, path: &[u8]) -> Option<Ownership>;
+    /// An installed package by its name.
+    fn package(&self, name: &str) -> Option<HostPackage>;
+    /// The paths of an installed package, directories included.
+    fn files(&self, package: &str) -> Vec<Bytes>;
+}
+
+/// The first word of the system's name in os-release(5).
+fn vendor(root: &Path) -> String {
+    let text = read_bounded(&root.join("etc/os-release"), 1 << 16)
+        .or_else(|_| read_bounded(&root.join("usr/lib/os-release"), 1 << 16))
+        .unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix(b"NAME="))
+        .and_then(|name| name.trim_with(|c| c == '"' || c == '\'').fields().next())
+        .map_or_else(
+            || "the host".to_owned(),
+            |name| name.to_str_lossy().into_owned(),
+        )
+}
+
+/// A regular file's content.
+///
+/// # Errors
+/// Those of reading; also when it is larger than the limit, or no regular file (opening a FIFO
+/// would wait for a writer).
+fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
+    }
+    let mut file = fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "larger than any real one",
+        ));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.by_ref().take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// How many links the kernel follows in one path (path_resolution(7)).
+const LINK_LIMIT: usize = 40;
+
+/// Where a path leads when its symbolic links are followed, seen from a root directory; none when
+/// there is no link in it, or it does not exist.
+fn follow(root: &Path, path: &[u8]) -> Option<Vec<u8>> {
+    let split = |text: &[u8]| -> Vec<Vec<u8>> { text.split_str("/").map(<[u8]>::to_vec).collect() };
+    let mut waiting: VecDeque<Vec<u8>> = split(path).into();
+    let mut done: Vec<u8> = Vec::new();
+    let mut links = 0;
+    while let Some(part) = waiting.pop_front() {
+        match &part[..] {
+            b"" | b"." => continue,
+            b".." => {
+                done.truncate(done.rfind_byte(b'/').unwrap_or(0));
+                continue;
+            }
+            _ => {}
+        }
+        let length = done.len();
+        done.push(b'/');
+        done.extend_from_slice(&part);
+        let here = root.join(Bytes::from(&done[1..]).as_path());
+        if !fs::symlink_metadata(&here).ok()?.is_symlink() {
+            continue;
+        }
+        links += 1;
+        if links > LINK_LIMIT {
+            return None;
+        }
+        let target = Bytes::from(fs::read_link(&here).ok()?);
+        done.truncate(if target.starts_with(b"/") { 0 } else { length });
+        for part in split(target.as_bytes()).into_iter().rev() {
+            waiting.push_front(part);
+        }
+    }
+    (links > 0 && !done.is_empty()).then_some(done)
+}

@@ -1,0 +1,256 @@
+//! From a distribution's package to nixpkgs: a source that answers for files of the host.
+//!
+//! Three independent signs: what the index says of the *other* files that the package owns (a vote),
+//! the package's own name, and the name of the source package it was built from. Where they agree,
+//! the answer is good although the index does not know the file itself.
+
+use super::{HostPackage, HostPackages, Via};
+use crate::resolve::{
+    AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, SourceKind, rank,
+};
+use crate::trace::Bytes;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The host's packages as a source.
+pub struct HostSource {
+    packages: Box<dyn HostPackages + Send + Sync>,
+    /// What each package is in nixpkgs; a run asks for few packages, many times.
+    known: Mutex<HashMap<String, Arc<Vec<Translation>>>>,
+}
+
+/// What a host's package may be in nixpkgs.
+#[derive(Clone, Debug, PartialEq)]
+struct Translation {
+    attr: AttrPath,
+    /// How many independent signs agree, 1 to 4.
+    agreements: u8,
+    /// How many of the package's files the index gives to the attribute, and of how many.
+    votes: (usize, usize),
+}
+
+/// How many files of one package are asked about: enough to decide, and bounded for packages with
+/// thousands of headers.
+const BALLOTS: usize = 64;
+/// Of one kind.
+const BALLOTS_OF_A_KIND: usize = 24;
+
+impl HostSource {
+    /// A source over a host's package database.
+    pub fn new(packages: Box<dyn HostPackages + Send + Sync>) -> Self {
+        Self {
+            packages,
+            known: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// What may provide the file behind a query, told from the package that owns it.
+    pub fn candidates(&self, query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
+        let Some(path) = &query.path else {
+            return Vec::new();
+        };
+        let Some(ownership) = self.packages.owner(path.as_bytes()) else {
+            return Vec::new();
+        };
+        let package = &ownership.package;
+        let translations = self.translate(package, index);
+        let mut owned = format!("owned by {}'s {}", self.packages.vendor(), package.name);
+        if package.source != package.name {
+            owned.push_str(&format!(" (source {})", package.source));
+        }
+        if let Via::Link(target) = &ownership.via {
+            owned.push_str(&format!(", as {target}"));
+        }
+        translations
+            .iter()
+            .map(|translation| {
+                let mut note = owned.clone();
+                let (votes, ballots) = translation.votes;
+                if votes > 0 {
+                    note.push_str(&format!(
+                        ", of whose other files {votes} of {ballots} are from {}",
+                        translation.attr
+                    ));
+                }
+                let attribute = index.attribute(&translation.attr);
+                Candidate {
+                    attr: translation.attr.clone(),
+                    output: output_of(
+                        query.kind,
+                        attribute.as_ref().map(|known| &known.outputs[..]),
+                    ),
+                    source: SourceKind::Host,
+                    basis: Basis::Guess(translation.agreements),
+                    form: FileForm::Regular,
+                    place: Bytes::default(),
+                    popularity: attribute.map(|known| known.popularity).unwrap_or_default(),
+                    note: Some(note),
+                    facts: Facts::default(),
+                }
+            })
+            .collect()
+    }
+
+    fn translate(&self, package: &HostPackage, index: &dyn Lexicon) -> Arc<Vec<Translation>> {
+        // A panic elsewhere leaves the map as it was: whole entries.
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&package.name) {
+            return Arc::clone(known);
+        }
+        let files = self.packages.files(&package.name);
+        let translations = Arc::new(translate(package, &files, index));
+        lock().insert(package.name.clone(), Arc::clone(&translations));
+        translations
+    }
+}
+
+/// The output in which things of a kind lie by nixpkgs' custom, if the package has it.
+pub(in crate::resolve) fn output_of(kind: Kind, outputs: Option<&[Output]>) -> Option<Output> {
+    let outputs = outputs?;
+    let usual: &[&str] = match kind {
+        Kind::Header | Kind::PkgConfig | Kind::CMake => &["dev", "out"],
+        Kind::Soname | Kind::LinkName => &["lib", "out"],
+        Kind::Command => &["bin", "out"],
+        _ => &["out"],
+    };
+    let output = usual
+        .iter()
+        .find(|usual| outputs.iter().any(|output| output.0 == **usual))?;
+    Some(Output((*output).to_owned()))
+}
+
+fn translate(package: &HostPackage, files: &[Bytes], index: &dyn Lexicon) -> Vec<Translation> {
+    let (votes, ballots) = vote(files, index);
+    let mut signs: BTreeMap<AttrPath, u8> = BTreeMap::new();
+    for (attr, votes) in &votes {
+        // Half of the files is as good as two agreements of names.
+        let sign = if votes * 2 >= ballots { 2 } else { 1 };
+        *signs.entry(attr.clone()).or_default() += sign;
+    }
+    let names: BTreeSet<AttrPath> = [&package.name, &package.source]
+        .into_iter()
+        .flat_map(|name| {
+            // The same attribute by both names is two signs only when the names differ.
+            attributes_by_name(name).into_iter()
+        })
+        .collect();
+    for attr in names {
+        if index.attribute(&attr).is_some() {
+            *signs.entry(attr).or_default() += 1;
+        }
+    }
+    let mut translations: Vec<Translation> = signs
+        .into_iter()
+        .map(|(attr, agreements)| Translation {
+            votes: (votes.get(&attr).copied().unwrap_or_default(), ballots),
+            agreements: agreements.min(4),
+            attr,
+        })
+        .collect();
+    translations.sort_by(|a, b| {
+        (b.agreements, b.votes.0)
+            .cmp(&(a.agreements, a.votes.0))
+            .then_with(|| a.attr.cmp(&b.attr))
+    });
+    translations.truncate(8);
+    translations
+}
+
+/// To which attributes the index gives the files of a package, and how many it was asked about.
+fn vote(files: &[Bytes], index: &dyn Lexicon) -> (BTreeMap<AttrPath, usize>, usize) {
+    let mut ballots: BTreeSet<Query> = BTreeSet::new();
+    let mut of_kind: HashMap<Kind, usize> = HashMap::new();
+    for file in files {
+        let mut query = Query::for_path(file.as_bytes());
+        query.path = None;
+        let telling = matches!(
+            query.kind,
+            Kind::Soname
+                | Kind::Command
+                | Kind::PkgConfig
+                | Kind::Header
+                | Kind::CMake
+                | Kind::Typelib
+                | Kind::Python
+                | Kind::Perl
+        );
+        if !telling || ballots.len() == BALLOTS {
+            continue;
+        }
+        let count = of_kind.entry(query.kind).or_default();
+        if *count < BALLOTS_OF_A_KIND && ballots.insert(query) {
+            *count += 1;
+        }
+    }
+    let mut votes: BTreeMap<AttrPath, usize> = BTreeMap::new();
+    let mut cast = 0;
+    for query in &ballots {
+        let candidates = index.candidates(query);
+        if candidates.is_empty() {
+            continue;
+        }
+        cast += 1;
+        if let Some(first) = rank::rank(query, &candidates, &[]).into_iter().next()
+            && first.score >= rank::THRESHOLD
+        {
+            *votes.entry(first.attr).or_default() += 1;
+        }
+    }
+    (votes, cast)
+}
+
+/// The attributes that a Debian package's name suggests: `libssl-dev` is `libssl` or `ssl`,
+/// `python3-yaml` is `python3Packages.yaml`, `libjson-xs-perl` is `perlPackages.JsonXs` or
+/// `perlPackages.JSONXS`. Whether they exist is another question.
+fn attributes_by_name(name: &str) -> Vec<AttrPath> {
+    let mut texts: Vec<String> = Vec::new();
+    if let Some(module) = name.strip_prefix("python3-") {
+        texts.push(format!("python3Packages.{module}"));
+        texts.push(format!("python3Packages.{}", module.replace('.', "-")));
+    } else if let Some(module) = name
+        .strip_prefix("lib")
+        .and_then(|rest| rest.strip_suffix("-perl"))
+    {
+        let capitalised = |word: &str| {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_ascii_uppercase().to_string() + letters.as_str()
+            })
+        };
+        texts.push(format!(
+            "perlPackages.{}",
+            module.split('-').map(capitalised).collect::<String>()
+        ));
+        texts.push(format!(
+            "perlPackages.{}",
+            module.replace('-', "").to_ascii_uppercase()
+        ));
+    } else if let Some(gem) = name.strip_prefix("ruby-") {
+        texts.push(format!("rubyPackages.{gem}"));
+    } else {
+        let mut stem = name;
+        loop {
+            texts.push(stem.to_owned());
+            if let Some(bare) = stem.strip_prefix("lib") {
+                texts.push(bare.to_owned());
+            }
+            let shorter = [
+                "-dev", "-bin", "-utils", "-tools", "-data", "-common", "-minimal", "-core",
+                "-runtime", "t64",
+            ]
+            .iter()
+            .find_map(|suffix| stem.strip_suffix(suffix))
+            .unwrap_or_else(|| {
+                stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-')
+            });
+            if shorter == stem || shorter.is_empty() {
+                break;
+            }
+            stem = shorter;
+        }
+    }
+    texts
+        .into_iter()
+        .filter_map(|text| AttrPath::new(text).ok())
+        .collect()
+}

@@ -1,0 +1,532 @@
+//! The index: which attributes have the file, command, header or module of a name.
+//!
+//! One format serves the index inside this program ([`Index::embedded`]) and the user's own
+//! ([`Index::open`]); `format` describes it, [`build`] makes it. Answers are [`Candidate`]s with
+//! facts only; `rank` judges them. A look-up walks an FST and never scans.
+
+pub mod build;
+mod format;
+mod map;
+pub mod nix_index;
+mod place;
+mod sorter;
+pub mod tables;
+
+pub use format::{AliasState, FormatError};
+
+use super::{AttrPath, Candidate, Facts, Kind, Output, Query, Source, SourceKind};
+use crate::trace::Bytes;
+use bstr::ByteSlice;
+use format::{AliasRecord, AttributeRecord, KeyKind, Row};
+use fst::{IntoStreamer, Streamer};
+use map::Storage;
+use place::Form;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// Where caches belong (XDG Base Directory Specification): `$XDG_CACHE_HOME` if that is an absolute
+/// path, else `~/.cache`.
+pub fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
+}
+
+/// Where the user's index lies unless said otherwise.
+pub fn default_path() -> Option<PathBuf> {
+    Some(cache_directory()?.join("nixtrace/index"))
+}
+
+static EMBEDDED: &[u8] = include_bytes!("../../../catalog/catalogue.nxi");
+
+/// Why an index file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// It cannot be read.
+    #[error("cannot read the index `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is no index, or not whole.
+    #[error("cannot use the index `{}`", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: FormatError,
+    },
+}
+
+/// What an index was made from, and what it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The inputs, in the order in which they were read.
+    pub made_from: Vec<Input>,
+    /// How many keys there are of each kind.
+    pub keys: BTreeMap<String, u64>,
+    /// How many pairs of a key and an attribute there are.
+    pub candidates: u64,
+    /// How many attributes are described.
+    pub attributes: u64,
+}
+
+/// One input of an index.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// `table`, `supplement` or `nix-index`.
+    pub kind: String,
+    /// The file's name, without its directory.
+    pub name: String,
+    /// Rows of a table or files of a database.
+    pub entries: u64,
+    /// The CRC-32 of the file's bytes, in hexadecimal.
+    pub crc32: String,
+    /// When the file was last changed, in seconds since 1970; only for databases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<u64>,
+}
+
+/// What an index knows of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeFacts {
+    /// The attribute, in today's name.
+    pub attr: AttrPath,
+    /// The name that was asked for, if it is an old one, and what has become of it.
+    pub alias: Option<Alias>,
+    /// The derivation's name without its version, if known.
+    pub pname: Option<String>,
+    /// The outputs, if known.
+    pub outputs: Vec<Output>,
+    /// The main program, if known.
+    pub main_program: Option<String>,
+    /// As [`Candidate::popularity`].
+    pub popularity: u8,
+    /// The release by which nixpkgs had removed it.
+    pub removed_by: Option<String>,
+    /// Whether its licence is unfree.
+    pub unfree: bool,
+}
+
+/// An old attribute name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// Today's name.
+    pub to: AttrPath,
+    /// Since when, as nixpkgs dates it: `2024-06-12`.
+    pub since: Option<String>,
+    /// What has become of the old name.
+    pub state: AliasState,
+}
+
+/// An open index.
+#[derive(Debug)]
+pub struct Index {
+    source: SourceKind,
+    about: Section,
+    text_ends: Section,
+    texts: Section,
+    attributes: Section,
+    aliases: Section,
+    postings: Section,
+    keys: fst::Map<Section>,
+}
+
+/// A range of the index's bytes; the bytes live as long as any section.
+#[derive(Clone, Debug)]
+struct Section {
+    storage: Arc<Storage>,
+    range: Range<usize>,
+}
+
+impl AsRef<[u8]> for Section {
+    fn as_ref(&self) -> &[u8] {
+        &self.storage[self.range.clone()]
+    }
+}
+
+impl Index {
+    /// The index inside this program.
+    pub fn embedded() -> &'static Self {
+        static INDEX: OnceLock<Index> = OnceLock::new();
+        INDEX.get_or_init(|| {
+            Self::from_storage(Storage::Embedded(EMBEDDED), SourceKind::Catalogue)
+                .expect("a test opens the very index that is compiled in")
+        })
+    }
+
+    /// Opens the user's index and checks that it is whole.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no index, of another version, cut short or damaged.
+    pub fn open(path: &Path) -> Result<Self, IndexError> {
+        let storage = Storage::load(path).map_err(|source| IndexError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::checked(storage, SourceKind::Index).map_err(|source| IndexError::Format {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Takes up the bytes of an index and checks that they are whole.
+    ///
+    /// # Errors
+    /// When they are no index, of another version, cut short or damaged.
+    pub fn from_bytes(bytes: Vec<u8>, source: SourceKind) -> Result<Self, FormatError> {
+        Self::checked(Storage::Owned(bytes), source)
+    }
+
+    fn checked(storage: Storage, source: SourceKind) -> Result<Self, FormatError> {
+        format::sections(&storage)?;
+        format::verify(&storage)?;
+        Self::from_storage(storage, source)
+    }
+
+    /// Takes up bytes that are known to be whole.
+    fn from_storage(storage: Storage, source: SourceKind) -> Result<Self, FormatError> {
+        let ranges = format::sections(&storage)?;
+        let storage = Arc::new(storage);
+        let [about, text_ends, texts, attributes, aliases, postings, keys] =
+            ranges.map(|range| Section {
+                storage: Arc::clone(&storage),
+                range,
+            });
+        let keys = fst::Map::new(keys).map_err(|_| FormatError::Section("table of keys"))?;
+        Ok(Self {
+            source,
+            about,
+            text_ends,
+            texts,
+            attributes,
+            aliases,
+            postings,
+            keys,
+        })
+    }
+
+    /// What the index was made from, and what it holds.
+    ///
+    /// # Errors
+    /// When that section is damaged, which only an unchecked index can be.
+    pub fn about(&self) -> Result<About, FormatError> {
+        serde_json::from_slice(self.about.as_ref())
+            .map_err(|_| FormatError::Section("description of itself"))
+    }
+
+    /// How many bytes it takes.
+    pub fn size(&self) -> u64 {
+        self.about.storage.len() as u64
+    }
+
+    /// What is known of an attribute; an old name gives the facts of today's.
+    pub fn attribute(&self, attr: &AttrPath) -> Option<AttributeFacts> {
+        let alias = self.alias(attr);
+        let today = match &alias {
+            Some(alias) if alias.state != AliasState::Default => &alias.to,
+            _ => attr,
+        };
+        let id = self.value(KeyKind::Attribute, today.as_str().as_bytes())?;
+        let record = self.record(u32::try_from(id).ok()?)?;
+        let outputs = self.text(record.outputs).unwrap_or_default();
+        Some(AttributeFacts {
+            attr: today.clone(),
+            alias,
+            pname: self.some_text(record.pname),
+            outputs: outputs
+                .split(',')
+                .filter(|output| !output.is_empty())
+                .map(|output| Output(output.to_owned()))
+                .collect(),
+            main_program: self.some_text(record.main_program),
+            popularity: record.popularity,
+            removed_by: self.some_text(record.removed_by),
+            unfree: record.unfree,
+        })
+    }
+
+    /// What has become of an attribute name, if it is an old one.
+    pub fn alias(&self, attr: &AttrPath) -> Option<Alias> {
+        let id = self.value(KeyKind::Alias, attr.as_str().as_bytes())?;
+        let record = AliasRecord::get(self.aliases.as_ref(), u32::try_from(id).ok()?)?;
+        Some(Alias {
+            to: AttrPath::new(self.text(record.to)?).ok()?,
+            since: self.some_text(record.since),
+            state: record.state,
+        })
+    }
+
+    /// The attributes whose derivations have the name, versions left out: `gtk+3` gives `gtk3`.
+    pub fn by_pname(&self, pname: &str) -> Vec<AttrPath> {
+        let Some(offset) = self.value(KeyKind::PackageName, pname.as_bytes()) else {
+            return Vec::new();
+        };
+        format::numbers(self.postings.as_ref(), offset)
+            .filter_map(|id| AttrPath::new(self.text(self.record(id)?.name)?).ok())
+            .collect()
+    }
+
+    /// What is known under another version of a library's name, or none: `libfoo.so.7` gives
+    /// `libfoo.so`, `libfoo.so.5` and `libfoo.so.6` with their candidates, in the names' order.
+    pub fn siblings(&self, soname: &[u8]) -> Vec<(Bytes, Vec<Candidate>)> {
+        let Some(stem) = place::stem(soname) else {
+            return Vec::new();
+        };
+        let first = KeyKind::Soname.key(stem);
+        let mut found = Vec::new();
+        // `/` is the byte after `.`: the range ends behind all that begins with the stem and a dot.
+        let mut end = first.clone();
+        end.push(b'.' + 1);
+        let mut stream = self.keys.range().ge(&first).lt(&end).into_stream();
+        while let Some((key, offset)) = stream.next() {
+            let name = &key[1..];
+            if name != soname && place::stem(name) == Some(stem) {
+                let name = Bytes::from(name);
+                let candidates = self
+                    .list(offset, name.as_bytes())
+                    .map(|mut candidate| {
+                        candidate.facts.sibling = Some(name.clone());
+                        candidate
+                    })
+                    .collect();
+                found.push((name, candidates));
+            }
+        }
+        found
+    }
+
+    fn value(&self, kind: KeyKind, name: &[u8]) -> Option<u64> {
+        self.keys.get(kind.key(name))
+    }
+
+    fn text(&self, id: u32) -> Option<&str> {
+        let ends = self.text_ends.as_ref();
+        let end = |id: u32| format::number::<4>(ends, (id as usize).checked_mul(4)?);
+        let begin = match id.checked_sub(1) {
+            Some(before) => end(before)?,
+            None => 0,
+        };
+        let range = usize::try_from(begin).ok()?..usize::try_from(end(id)?).ok()?;
+        std::str::from_utf8(self.texts.as_ref().get(range)?).ok()
+    }
+
+    fn some_text(&self, id: u32) -> Option<String> {
+        self.text(id)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    }
+
+    fn record(&self, id: u32) -> Option<AttributeRecord> {
+        AttributeRecord::get(self.attributes.as_ref(), id)
+    }
+
+    /// The candidates for exactly this key.
+    fn exact(&self, kind: KeyKind, name: &[u8]) -> Vec<Candidate> {
+        match self.value(kind, name) {
+            Some(offset) => self.list(offset, name).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    fn list<'a>(&'a self, offset: u64, name: &'a [u8]) -> impl Iterator<Item = Candidate> + 'a {
+        format::rows(self.postings.as_ref(), offset)
+            .filter_map(move |row| self.candidate(&row, name))
+    }
+
+    fn candidate(&self, row: &Row, name: &[u8]) -> Option<Candidate> {
+        let record = self.record(row.attr)?;
+        Some(Candidate {
+            attr: AttrPath::new(self.text(record.name)?).ok()?,
+            output: row
+                .output
+                .and_then(|output| self.some_text(output))
+                .map(Output),
+            source: self.source,
+            basis: row.basis,
+            form: row.form,
+            place: Bytes::from(self.text(row.place)?),
+            popularity: record.popularity,
+            note: row.note.and_then(|note| self.some_text(note)),
+            facts: Facts {
+                linux_listings: row.linux_listings,
+                darwin_listings: row.darwin_listings,
+                last_seen: row.last_seen,
+                in_command_table: row.in_command_table,
+                name_from_darwin: row.name_from_darwin,
+                signs: format::signs(row.signs),
+                pname: self.some_text(record.pname),
+                is_main_program: !name.is_empty()
+                    && self.text(record.main_program).map(str::as_bytes) == Some(name),
+                removed_by: self.some_text(record.removed_by),
+                unfree: record.unfree,
+                of_the_host: row.of_the_host,
+                below: None,
+                sibling: None,
+            },
+        })
+    }
+
+    /// The candidates for the name, or for the nearest part of it that is known: the parts end at
+    /// `separator`. `suffix` is what the keys of parts end with.
+    fn nearest(
+        &self,
+        kind: KeyKind,
+        name: &[u8],
+        separator: &[u8],
+        suffix: &[u8],
+    ) -> Vec<Candidate> {
+        let found = self.exact(kind, name);
+        if !found.is_empty() {
+            return found;
+        }
+        let mut part = name;
+        while let Some(at) = part.rfind(separator) {
+            part = &part[..at];
+            let key = [part, suffix].concat();
+            let mut found = self.exact(kind, &key);
+            if !found.is_empty() {
+                for candidate in &mut found {
+                    candidate.facts.below = Some(Bytes::from(part));
+                }
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    fn python(&self, name: &[u8]) -> Vec<Candidate> {
+        let modules = self.nearest(KeyKind::Python, name, b".", b"");
+        if modules
+            .iter()
+            .any(|candidate| candidate.facts.below.is_none())
+        {
+            return modules;
+        }
+        let distributions = place::normal_distribution(name)
+            .map(|normal| self.exact(KeyKind::Distribution, normal.as_bytes()))
+            .unwrap_or_default();
+        if distributions.is_empty() {
+            modules
+        } else {
+            distributions
+        }
+    }
+
+    fn link_name(&self, name: &[u8]) -> Vec<Candidate> {
+        let found = self.exact(KeyKind::Soname, name);
+        if !found.is_empty() {
+            return found;
+        }
+        self.siblings(name)
+            .into_iter()
+            .flat_map(|(_, candidates)| candidates)
+            .collect()
+    }
+
+    /// The candidates for a path by what it is known by, the sharpest kind that answers.
+    fn path(&self, path: &[u8]) -> Vec<Candidate> {
+        let Some(relative) = place::below_root(path) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        place::known_by(&relative, Form::File, |kind, key, _| {
+            if found.is_empty() {
+                found = match kind {
+                    KeyKind::Header => self.nearest(kind, key, b"/", b"/"),
+                    KeyKind::Python => self.python(key),
+                    KeyKind::Data => self.nearest(kind, key, b"/", b""),
+                    _ => self.exact(kind, key),
+                };
+            }
+        });
+        if found.is_empty() {
+            found = self.nearest(KeyKind::Data, &relative, b"/", b"");
+        }
+        found
+    }
+}
+
+impl Source for Index {
+    fn candidates(&self, query: &Query) -> Vec<Candidate> {
+        let name = query.name.as_bytes();
+        match query.kind {
+            Kind::Soname => self.exact(KeyKind::Soname, name),
+            Kind::LinkName => self.link_name(name),
+            Kind::Command => self.exact(KeyKind::Command, name),
+            Kind::Header => self.nearest(KeyKind::Header, name, b"/", b"/"),
+            Kind::PkgConfig => self.exact(KeyKind::PkgConfig, name),
+            Kind::CMake => self.exact(KeyKind::CMake, name),
+            Kind::Python => self.python(name),
+            Kind::Perl => self.exact(KeyKind::Perl, name),
+            Kind::Typelib => self.exact(KeyKind::Typelib, name),
+            Kind::Data => self.nearest(KeyKind::Data, name.trim_end_with(|c| c == '/'), b"/", b""),
+            Kind::Path => self.path(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks the embedded index and compares the attributes, the one that is meant first.
+    #[track_caller]
+    fn check(kind: Kind, name: &str, expected: &str) {
+        let found = Index::embedded().candidates(&Query::new(kind, name));
+        let meant = found.iter().find(|c| c.attr.as_str() == expected);
+        assert!(meant.is_some(), "{kind} {name}: {found:#?}");
+    }
+
+    #[test]
+    fn the_embedded_index_is_whole() {
+        format::verify(EMBEDDED).unwrap();
+        let about = Index::embedded().about().unwrap();
+        assert!(about.keys["soname"] > 14_000);
+    }
+
+    #[test]
+    fn the_embedded_index_knows_everyday_things() {
+        check(Kind::Soname, "libssl.so.3", "openssl");
+        check(Kind::Soname, "libz.so.1", "zlib");
+        check(Kind::Soname, "libcurl.so.4", "curl");
+        check(Kind::Soname, "libsqlite3.so.0", "sqlite");
+        check(Kind::Soname, "libX11.so.6", "libx11");
+        check(Kind::Soname, "libGL.so.1", "libGL");
+        check(Kind::Soname, "libstdc++.so.6", "stdenv.cc.cc");
+        check(Kind::LinkName, "libsqlite3.so", "sqlite");
+        for (command, attr) in [
+            ("git", "git"),
+            ("jq", "jq"),
+            ("curl", "curl"),
+            ("sqlite3", "sqlite"),
+            ("gpg", "gnupg"),
+            ("ffmpeg", "ffmpeg"),
+            ("perl", "perl"),
+            ("python3", "python3"),
+            ("make", "gnumake"),
+        ] {
+            check(Kind::Command, command, attr);
+        }
+        check(Kind::Header, "openssl/ssl.h", "openssl");
+        check(Kind::Header, "zlib.h", "zlib");
+        check(Kind::Header, "netinet/in.h", "glibc");
+        check(Kind::PkgConfig, "zlib", "zlib");
+        check(Kind::Python, "numpy", "python3Packages.numpy");
+        check(Kind::Python, "PyYAML", "python3Packages.pyyaml");
+        check(Kind::Perl, "JSON::XS", "perlPackages.JSONXS");
+        check(Kind::Typelib, "Gtk-3.0", "gtk3");
+        check(Kind::Data, "share/zoneinfo/Europe/Berlin", "tzdata");
+        check(Kind::Data, "etc/ssl/certs/ca-bundle.crt", "cacert");
+        check(Kind::Path, "/usr/lib/x86_64-linux-gnu/libz.so.1", "zlib");
+    }
+}

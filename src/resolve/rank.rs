@@ -1,0 +1,886 @@
+//! From candidates to a scored order, with the reasons: one pure function.
+//!
+//! Every observation about a candidate is a [`Feature`] with a weight, in one table. Weights are
+//! natural log-odds: a candidate's strength is their sum, and its score is the share that its
+//! strength has among all candidates and "none of these",
+//!
+//! ```text
+//! score(c) = e^strength(c) / (e^NONE_OF_THESE + sum over all candidates d of e^strength(d))
+//! ```
+//!
+//! so a lone but weak candidate stays below the threshold, two equally good ones halve the trust in
+//! each, and a score of 0.9 means that nine in ten such answers should be right (the labelled
+//! tables in `tests/data/labels` check that).
+//!
+//! The order of the candidates handed in never matters.
+
+use super::versions::{self, Wanted};
+use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, SourceKind};
+use bstr::ByteSlice;
+use std::collections::BTreeMap;
+
+/// Below this the answer stays open and the candidates are shown.
+pub const THRESHOLD: f64 = 0.5;
+
+/// Ours are never quite certain; only a person's pin is.
+const HIGHEST: f64 = 0.99;
+
+/// The strength of the answer that no candidate is right.
+const NONE_OF_THESE: f64 = 3.5;
+
+/// What can speak for or against a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// A person wrote it into `nixtrace.yaml`.
+    Pinned,
+    /// A person prefers the attribute in `nixtrace.yaml`.
+    Preferred,
+    /// The store path's own name says so.
+    InStorePath,
+    /// The output of a build has the file.
+    Listed,
+    /// The same, but the attribute was told from the derivation's name.
+    ListedUnderOtherName,
+    /// Only a release's command table has it.
+    CommandTable,
+    /// Only the package's name speaks for it.
+    NameOnly,
+    /// One agreement of names between Debian and nixpkgs; each further one adds [`Self::Agreement`].
+    Guess,
+    /// A further independent agreement.
+    Agreement,
+    /// Written by hand into the catalogue.
+    Manual,
+    /// Per source that says the same.
+    AnotherSource,
+    /// Seen in many listings, against in few: the full weight for all.
+    OftenListed,
+    /// The file is a link within the output.
+    Link,
+    /// The file is a link to another package's.
+    ReExport,
+    /// It lies where only the package itself looks: a plugin, or a copy of its own.
+    PrivatePlace,
+    /// The index knows only the directory above.
+    DirectoryAbove,
+    /// The index knows only another version of the name.
+    OtherVersion,
+    /// The name was told from the name on Darwin.
+    NameFromDarwin,
+    /// The command is what the package is called for.
+    MainProgram,
+    /// The attribute is called as the thing is.
+    NameIsIt,
+    /// The derivation is called as the thing is.
+    DerivationNameIsIt,
+    /// The names agree but for `lib`, version and punctuation.
+    NameAlike,
+    /// One name begins with the other.
+    NameBegins,
+    /// A member of a set other than the one where such things live.
+    SetMember,
+    /// A member of the set where such things live (`python3Packages` for a Python module).
+    ProperSet,
+    /// A member of a set that holds copies of packages: another platform's, a language's, a
+    /// program's own.
+    CopySet,
+    /// A variant by name: `…Full`, `…Minimal`, `…-unwrapped`, `…-bin`, `…-headless`.
+    Variant,
+    /// A program that carries copies of what others provide, or stands in for them.
+    Bundle,
+    /// An attribute for one major version, where another candidate is the plain one.
+    MajorOfAnother,
+    /// The version in the name asks for this variant.
+    RightVersion,
+    /// The version in the name asks for another variant.
+    WrongVersion,
+    /// The full weight for what nearly every package takes as an argument.
+    Popular,
+    /// nixpkgs has removed it.
+    Removed,
+    /// The licence is unfree.
+    Unfree,
+}
+
+/// The weights, in natural log-odds.
+const WEIGHTS: &[(Feature, f64)] = &[
+    (Feature::Pinned, 20.0),
+    (Feature::Preferred, 4.0),
+    (Feature::InStorePath, 4.0),
+    (Feature::Listed, 4.0),
+    (Feature::ListedUnderOtherName, 3.4),
+    (Feature::CommandTable, 3.0),
+    (Feature::NameOnly, 1.5),
+    (Feature::Guess, 1.8),
+    (Feature::Agreement, 0.9),
+    (Feature::Manual, 8.0),
+    (Feature::AnotherSource, 1.5),
+    (Feature::OftenListed, 1.0),
+    (Feature::Link, -0.4),
+    (Feature::ReExport, -7.0),
+    (Feature::PrivatePlace, -2.5),
+    (Feature::DirectoryAbove, -0.4),
+    (Feature::OtherVersion, -1.5),
+    (Feature::NameFromDarwin, -0.3),
+    (Feature::MainProgram, 2.5),
+    (Feature::NameIsIt, 3.0),
+    (Feature::DerivationNameIsIt, 1.5),
+    (Feature::NameAlike, 2.5),
+    (Feature::NameBegins, 1.0),
+    (Feature::SetMember, -2.0),
+    (Feature::ProperSet, 1.5),
+    (Feature::CopySet, -6.0),
+    (Feature::Variant, -4.0),
+    (Feature::Bundle, -4.0),
+    (Feature::MajorOfAnother, -2.5),
+    (Feature::RightVersion, 6.0),
+    (Feature::WrongVersion, -5.0),
+    (Feature::Popular, 3.5),
+    (Feature::Removed, -5.0),
+    (Feature::Unfree, -0.7),
+];
+
+fn weight(feature: Feature) -> f64 {
+    WEIGHTS
+        .iter()
+        .find_map(|(named, weight)| (*named == feature).then_some(*weight))
+        .unwrap_or(0.0)
+}
+
+/// How certain an answer can be that a feature speaks against: other evidence adds up to a high
+/// share, but cannot make up for these.
+fn ceiling(feature: Feature) -> f64 {
+    match feature {
+        Feature::WrongVersion => 0.4,
+        Feature::OtherVersion => 0.75,
+        Feature::Guess => 0.9,
+        Feature::NameOnly => 0.8,
+        Feature::Removed => 0.4,
+        _ => HIGHEST,
+    }
+}
+
+/// A feature of a candidate: how much of its weight counts, and the words for it.
+struct Mark {
+    feature: Feature,
+    share: f64,
+    words: Option<String>,
+}
+
+impl Mark {
+    fn silent(feature: Feature) -> Self {
+        Self {
+            feature,
+            share: 1.0,
+            words: None,
+        }
+    }
+
+    fn of(feature: Feature, words: impl Into<String>) -> Self {
+        Self {
+            feature,
+            share: 1.0,
+            words: Some(words.into()),
+        }
+    }
+
+    fn part(mut self, share: f64) -> Self {
+        self.share = share;
+        self
+    }
+
+    fn value(&self) -> f64 {
+        weight(self.feature) * self.share
+    }
+}
+
+/// Scores the candidates for a query, best first: one entry per attribute.
+///
+/// Candidates of one attribute from several sources are one: the strongest of them counts, and each
+/// further source adds to it.
+/// The attributes that a person prefers come from `nixtrace.yaml`.
+pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> Vec<Scored> {
+    let wanted = versions::wanted(query);
+    let stems = Stems::of(query);
+    let mut by_attr: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
+    for candidate in candidates {
+        by_attr
+            .entry(candidate.attr.as_str())
+            .or_default()
+            .push(candidate);
+    }
+    let attrs: Vec<&str> = by_attr.keys().copied().collect();
+    let mut judged: Vec<Judged<'_>> = by_attr
+        .values()
+        .map(|rows| judge(query, rows, &attrs, wanted.as_ref(), &stems, preferred))
+        .collect();
+    // Attributes are unique here, so the order is total.
+    judged.sort_by(|a, b| {
+        b.strength
+            .total_cmp(&a.strength)
+            .then_with(|| a.row.attr.cmp(&b.row.attr))
+    });
+    // Strengths are small numbers (the weights above), so their exponentials are finite.
+    let total: f64 = NONE_OF_THESE.exp()
+        + judged
+            .iter()
+            .map(|judged| judged.strength.exp())
+            .sum::<f64>();
+    judged
+        .into_iter()
+        .map(|judged| judged.scored(total))
+        .collect()
+}
+
+/// An attribute with all that was said about it.
+struct Judged<'a> {
+    /// The strongest of its candidates.
+    row: &'a Candidate,
+    output: Output,
+    strength: f64,
+    marks: Vec<Mark>,
+    notes: Vec<String>,
+}
+
+impl Judged<'_> {
+    fn scored(mut self, total: f64) -> Scored {
+        let pinned = self.row.source == SourceKind::Pin;
+        let score = if pinned {
+            1.0
+        } else {
+            self.marks
+                .iter()
+                .map(|mark| ceiling(mark.feature))
+                .fold(self.strength.exp() / total, f64::min)
+        };
+        self.marks.sort_by(|a, b| {
+            b.value()
+                .abs()
+                .total_cmp(&a.value().abs())
+                .then_with(|| a.feature.cmp(&b.feature))
+        });
+        let mut because = self.notes;
+        for words in self.marks.into_iter().filter_map(|mark| mark.words) {
+            if !because.contains(&words) {
+                because.push(words);
+            }
+        }
+        Scored {
+            attr: self.row.attr.clone(),
+            output: self.output,
+            score: (score * 1000.0).round() / 1000.0,
+            because,
+        }
+    }
+}
+
+fn judge<'a>(
+    query: &Query,
+    rows: &[&'a Candidate],
+    attrs: &[&str],
+    wanted: Option<&Wanted>,
+    stems: &Stems,
+    preferred: &[AttrPath],
+) -> Judged<'a> {
+    let mut marked: Vec<(&Candidate, Vec<Mark>)> = rows
+        .iter()
+        .map(|row| (*row, evidence(query, row)))
+        .collect();
+    // By strength; what remains equal is decided by content, so that order never matters.
+    marked.sort_by(|(a, a_marks), (b, b_marks)| {
+        strength(b_marks)
+            .total_cmp(&strength(a_marks))
+            .then_with(|| {
+                (a.source, &a.output, &a.place, &a.note)
+                    .cmp(&(b.source, &b.output, &b.place, &b.note))
+            })
+    });
+    let mut sources: Vec<SourceKind> = rows.iter().map(|row| row.source).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let mut notes: Vec<String> = marked
+        .iter()
+        .filter_map(|(row, _)| row.note.clone())
+        .collect();
+    notes.dedup();
+    // A listing knows the output; rules only know the custom.
+    let listed = |(row, _): &&(&Candidate, Vec<Mark>)| {
+        matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
+    };
+    let output = marked
+        .iter()
+        .filter(listed)
+        .chain(&marked)
+        .find_map(|(row, _)| row.output.clone())
+        .unwrap_or_default();
+    let popularity = rows
+        .iter()
+        .map(|row| row.popularity)
+        .max()
+        .unwrap_or_default();
+    let (row, mut marks) = marked.swap_remove(0);
+    if !matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
+        && let Some((listing, _)) = marked.iter().find(listed)
+    {
+        // What the index saw is worth telling, though it only counts as agreement.
+        notes.push(where_it_is(query, listing));
+    }
+    marks.extend(name_marks(query, row, rows, attrs, stems));
+    marks.extend(version_mark(row, wanted));
+    if preferred.contains(&row.attr) {
+        marks.push(Mark::of(Feature::Preferred, "preferred in nixtrace.yaml"));
+    }
+    if sources.len() > 1 {
+        marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
+    }
+    if popularity > 0 {
+        let share = f64::from(popularity) / 255.0;
+        let mark = Mark::silent(Feature::Popular).part(share);
+        marks.push(if share > 0.5 {
+            Mark {
+                words: Some("widely used in nixpkgs".to_owned()),
+                ..mark
+            }
+        } else {
+            mark
+        });
+    }
+    Judged {
+        row,
+        output,
+        strength: strength(&marks),
+        marks,
+        notes,
+    }
+}
+
+fn strength(marks: &[Mark]) -> f64 {
+    marks.iter().map(Mark::value).sum()
+}
+
+/// What one source's row says, without regard to names.
+fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let facts = &row.facts;
+    let attr = &row.attr;
+    match row.source {
+        SourceKind::Pin => marks.push(Mark::silent(Feature::Pinned)),
+        SourceKind::Store => marks.push(Mark::silent(Feature::InStorePath)),
+        _ => {}
+    }
+    marks.push(match row.basis {
+        Basis::Listed => Mark::of(Feature::Listed, where_it_is(query, row)),
+        Basis::ListedUnderOtherName => {
+            Mark::of(Feature::ListedUnderOtherName, where_it_is(query, row))
+        }
+        Basis::CommandTable => Mark::of(
+            Feature::CommandTable,
+            format!("the command table of an older release has it in {attr}"),
+        ),
+        Basis::NameOnly => Mark::silent(Feature::NameOnly),
+        Basis::Guess(_) => Mark::silent(Feature::Guess),
+        Basis::Manual => Mark::silent(Feature::Manual),
+    });
+    if let Basis::Guess(agreements @ 1..) = row.basis {
+        let words = if row.source == SourceKind::Catalogue {
+            "guessed from the names of Debian's packages"
+        } else {
+            "guessed from names"
+        };
+        marks.push(Mark::of(Feature::Agreement, words).part(f64::from(agreements.min(4) - 1)));
+    }
+    let listings = f64::from(facts.linux_listings);
+    if listings > 0.0 {
+        marks.push(Mark::silent(Feature::OftenListed).part((1.0 + listings).ln() / 34f64.ln()));
+    }
+    match row.form {
+        FileForm::Regular => {}
+        FileForm::Link => marks.push(Mark::silent(Feature::Link)),
+        FileForm::ReExport => marks.push(Mark::of(
+            Feature::ReExport,
+            "but there it is a link to another package's file",
+        )),
+    }
+    if is_private(query.kind, row.place.as_bytes()) {
+        marks.push(Mark::of(
+            Feature::PrivatePlace,
+            format!("but only in {}, for its own use", row.place),
+        ));
+    }
+    if let Some(below) = &facts.below {
+        marks.push(Mark::of(
+            Feature::DirectoryAbove,
+            format!("the directory {below} is from {attr}"),
+        ));
+    }
+    if let Some(sibling) = &facts.sibling {
+        marks.push(Mark::of(
+            Feature::OtherVersion,
+            format!("known only as {sibling}: check that the version fits"),
+        ));
+    }
+    if facts.name_from_darwin {
+        marks.push(Mark::silent(Feature::NameFromDarwin));
+    }
+    if facts.is_main_program {
+        marks.push(Mark::of(
+            Feature::MainProgram,
+            format!("it is the main program of {attr}"),
+        ));
+    }
+    if let Some(release) = &facts.removed_by {
+        marks.push(Mark::of(
+            Feature::Removed,
+            format!("but nixpkgs {release} has removed {attr}"),
+        ));
+    }
+    if facts.unfree {
+        marks.push(Mark::of(Feature::Unfree, "but its licence is unfree"));
+    }
+    marks
+}
+
+/// `its output dev has include/zlib.h`.
+fn where_it_is(query: &Query, row: &Candidate) -> String {
+    let known = row.facts.sibling.as_ref().unwrap_or(&query.name);
+    let output = row.output.clone().unwrap_or_default();
+    let place = row.place.as_bytes();
+    match query.kind {
+        Kind::Header => format!("its output {output} has include/{known}"),
+        Kind::Data | Kind::Path => format!("its output {output} has {known}"),
+        Kind::PkgConfig => format!("its output {output} has {known}.pc"),
+        Kind::Python | Kind::Perl | Kind::CMake | Kind::Typelib => {
+            format!("it brings the {} module {known}", query.kind)
+                .replace("cmake module", "CMake package")
+                .replace("typelib module", "typelib")
+        }
+        _ if place.is_empty() => format!("its output {output} has {known}"),
+        _ => format!("its output {output} has {}/{known}", row.place),
+    }
+}
+
+/// Whether a place in an output is not one where a program of another package looks.
+fn is_private(kind: Kind, place: &[u8]) -> bool {
+    let public: &[&[u8]] = match kind {
+        Kind::Soname | Kind::LinkName => &[b"", b"lib", b"lib64"],
+        Kind::Command => &[b"", b"bin", b"sbin"],
+        Kind::PkgConfig => &[b"", b"lib/pkgconfig", b"share/pkgconfig"],
+        _ => return false,
+    };
+    !public.contains(&place)
+}
+
+/// What the attribute's and the derivation's names say.
+fn name_marks(
+    query: &Query,
+    row: &Candidate,
+    rows: &[&Candidate],
+    attrs: &[&str],
+    stems: &Stems,
+) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let attr = row.attr.as_str();
+    let (set, member) = attr
+        .rsplit_once('.')
+        .map_or((None, attr), |(set, member)| (Some(set), member));
+    let pname = rows.iter().find_map(|row| row.facts.pname.as_deref());
+    marks.extend(match stems.compare(member) {
+        Likeness::Same => Some(Mark::of(Feature::NameIsIt, "the name is the same")),
+        Likeness::Alike => Some(Mark::of(Feature::NameAlike, "the name fits")),
+        Likeness::Begins => Some(Mark::silent(Feature::NameBegins)),
+        Likeness::None => pname
+            .filter(|pname| matches!(stems.compare(pname), Likeness::Same | Likeness::Alike))
+            .map(|_| Mark::of(Feature::DerivationNameIsIt, "the derivation's name fits")),
+    });
+    if let Some(set) = set {
+        let first = set.split('.').next().unwrap_or_default();
+        if Some(first) == proper_set(query.kind) {
+            marks.push(Mark::silent(Feature::ProperSet));
+        } else if is_copy_set(first) {
+            marks.push(Mark::of(
+                Feature::CopySet,
+                format!("but {first} holds copies of packages"),
+            ));
+        } else if !PLAIN_SETS.iter().any(|plain| is_release_of(first, plain)) {
+            marks.push(Mark::silent(Feature::SetMember));
+        }
+    }
+    if is_variant(member, stems) {
+        marks.push(Mark::of(
+            Feature::Variant,
+            format!("but {attr} is a variant"),
+        ));
+    }
+    if BUNDLES.iter().any(|bundle| attr.starts_with(bundle))
+        && stems.compare(member) == Likeness::None
+    {
+        marks.push(Mark::of(
+            Feature::Bundle,
+            format!("but {attr} bundles what others provide"),
+        ));
+    }
+    if let Some(plain) = plain_of(attr).find(|plain| attrs.contains(&plain.as_str())) {
+        marks.push(Mark::of(
+            Feature::MajorOfAnother,
+            format!("but {attr} is one version of {plain}"),
+        ));
+    }
+    marks
+}
+
+fn version_mark(row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark> {
+    let wanted = wanted?;
+    if wanted.attr.as_deref() == Some(row.attr.as_str()) {
+        Some(Mark::silent(Feature::RightVersion))
+    } else if wanted.contradicts(&row.attr) {
+        Some(Mark::of(
+            Feature::WrongVersion,
+            format!("but the version asked for is not that of {}", row.attr),
+        ))
+    } else {
+        None
+    }
+}
+
+/// Sets that only group packages, each of which is there once.
+const PLAIN_SETS: [&str; 24] = [
+    "apacheHttpdPackages",
+    "cinnamon",
+    "deepin",
+    "e2fsprogs",
+    "enlightenment",
+    "gnome",
+    "gnome2",
+    "gnustep",
+    "gst_all_1",
+    "kdePackages",
+    "libsForQt5",
+    "llvmPackages",
+    "lomiri",
+    "lxqt",
+    "mariadb",
+    "mate",
+    "mesa",
+    "pantheon",
+    "plasma5Packages",
+    "qt5",
+    "qt6",
+    "stdenv",
+    "xfce",
+    "xorg",
+];
+
+/// Where modules of a language live.
+fn proper_set(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Python => Some("python3Packages"),
+        Kind::Perl => Some("perlPackages"),
+        _ => None,
+    }
+}
+
+/// `llvmPackages_14` is a release of `llvmPackages`.
+fn is_release_of(name: &str, plain: &str) -> bool {
+    name.strip_prefix(plain).is_some_and(|rest| {
+        rest.is_empty()
+            || rest
+                .trim_start_matches('_')
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+    })
+}
+
+/// Sets that hold copies: of another platform or toolchain, for one language's implementation, or a
+/// program's own choice of versions.
+fn is_copy_set(first: &str) -> bool {
+    const SETS: [&str; 27] = [
+        "androidenv",
+        "beamPackages",
+        "buildPackages",
+        "chickenPackages",
+        "cudaPackages",
+        "darwin",
+        "dotnetPackages",
+        "elmPackages",
+        "gnuradioPackages",
+        "graalvmPackages",
+        "haskell",
+        "haskellPackages",
+        "libretro",
+        "lispPackages",
+        "luajitPackages",
+        "nixVersions",
+        "nodePackages",
+        "ocamlPackages",
+        "octavePackages",
+        "openraPackages",
+        "pkgsCross",
+        "pkgsMusl",
+        "pkgsStatic",
+        "pkgsi686Linux",
+        "python2Packages",
+        "rocmPackages",
+        "sourcehut",
+    ];
+    SETS.iter().any(|set| is_release_of(first, set))
+        || first.starts_with("wine")
+        || first.starts_with("pypy")
+        || first.ends_with("Cross")
+}
+
+/// Words in an attribute's name that make it a variant of the package without them.
+const VARIANT_WORDS: [&str; 40] = [
+    "alpha",
+    "beta",
+    "big",
+    "bin",
+    "bootstrap",
+    "compat",
+    "cross",
+    "debug",
+    "dev",
+    "devel",
+    "doc",
+    "esr",
+    "extended",
+    "extra",
+    "full",
+    "git",
+    "headless",
+    "interactive",
+    "legacy",
+    "light",
+    "lts",
+    "minimal",
+    "mini",
+    "multi",
+    "multilib",
+    "musl",
+    "nightly",
+    "nox",
+    "prefixed",
+    "sandbox",
+    "shrunk",
+    "slim",
+    "small",
+    "static",
+    "test",
+    "unstable",
+    "unwrapped",
+    "wrapped",
+    "wrapper",
+    "x11",
+];
+
+/// Whether a name has a word that makes it a variant, and which the thing asked for has not.
+fn is_variant(member: &str, stems: &Stems) -> bool {
+    words(member)
+        .skip(1)
+        .any(|word| VARIANT_WORDS.contains(&&*word) && !stems.has_word(&word))
+        || member.contains("With")
+        || member.contains("Without")
+        || member.contains("-with-")
+        || member.contains("-without-")
+        || member.ends_with("FHS")
+        || member.contains("Masquerade")
+}
+
+/// The words of an attribute's name, split at punctuation and at capitals: `gitFull` is `git` and
+/// `full`.
+fn words(name: &str) -> impl Iterator<Item = String> {
+    let mut words: Vec<String> = vec![String::new()];
+    let mut lower = false;
+    for c in name.chars() {
+        if !c.is_ascii_alphanumeric() {
+            words.push(String::new());
+            lower = false;
+            continue;
+        }
+        if c.is_ascii_uppercase() && lower {
+            words.push(String::new());
+        }
+        lower = c.is_ascii_lowercase();
+        if let Some(word) = words.last_mut() {
+            word.push(c.to_ascii_lowercase());
+        }
+    }
+    words.into_iter().filter(|word| !word.is_empty())
+}
+
+/// Programs that carry copies of libraries, or whose commands stand in for those of others.
+const BUNDLES: [&str; 44] = [
+    "adoptopenjdk",
+    "anaconda",
+    "android",
+    "betterbird",
+    "binutils-unwrapped",
+    "brave",
+    "busybox",
+    "ccacheWrapper",
+    "chromium",
+    "conda",
+    "dataexplorer",
+    "discord",
+    "distcc",
+    "dropbox",
+    "electron",
+    "emscripten",
+    "firefox",
+    "genymotion",
+    "google-chrome",
+    "jetbrains",
+    "klibc",
+    "libressl",
+    "libreoffice",
+    "mathematica",
+    "matlab",
+    "minimacy",
+    "nvidia",
+    "openjdk-bootstrap",
+    "opera",
+    "outils",
+    "sbase",
+    "signal-desktop",
+    "slack",
+    "spotify",
+    "steam",
+    "teams",
+    "temurin",
+    "thunderbird",
+    "toybox",
+    "ubase",
+    "uutils",
+    "virtualbox",
+    "vivaldi",
+    "zoom-us",
+];
+
+/// The names that an attribute may be one version of: `openssl_1_1` of `openssl`, `gcc48` of `gcc`,
+/// `python37` of `python3`, `nodejs-slim_14` of `nodejs-slim`.
+fn plain_of(attr: &str) -> impl Iterator<Item = String> {
+    let bytes = attr.as_bytes();
+    let is_version = |at: usize| {
+        bytes[at..]
+            .iter()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'x' | b'.'))
+            && bytes[at..].iter().any(u8::is_ascii_digit)
+    };
+    let ends: Vec<usize> = (1..bytes.len())
+        .filter(|&at| {
+            attr.is_char_boundary(at)
+                && is_version(at)
+                && !matches!(bytes[at - 1], b'_' | b'-' | b'.' | b'x')
+        })
+        .collect();
+    ends.into_iter()
+        .map(|at| attr[..at].to_owned())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// How alike two names are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Likeness {
+    Same,
+    Alike,
+    Begins,
+    None,
+}
+
+/// The names that a package of the thing would have.
+struct Stems {
+    /// As they are: `ssl`, `libssl` for `libssl.so.3`.
+    plain: Vec<String>,
+    /// Without `lib`, punctuation and trailing digits.
+    bare: Vec<String>,
+}
+
+impl Stems {
+    fn of(query: &Query) -> Self {
+        let name = query.name.to_str_lossy();
+        let mut plain: Vec<String> = Vec::new();
+        match query.kind {
+            Kind::Soname | Kind::LinkName => {
+                let stem = name.split(".so").next().unwrap_or_default();
+                plain.push(stem.to_owned());
+                plain.push(stem.strip_prefix("lib").unwrap_or(stem).to_owned());
+            }
+            Kind::Header => {
+                let (first, rest) = name.split_once('/').unwrap_or((&name, ""));
+                plain.push(first.split('.').next().unwrap_or_default().to_owned());
+                if !rest.is_empty() {
+                    let file = rest.rsplit('/').next().unwrap_or_default();
+                    plain.push(file.split('.').next().unwrap_or_default().to_owned());
+                }
+            }
+            Kind::Data => {
+                let mut parts = name.split('/').skip(1);
+                plain.extend(parts.next().map(str::to_owned));
+                plain.extend(parts.next().map(str::to_owned));
+            }
+            Kind::Perl => plain.push(name.replace("::", "")),
+            Kind::Python => {
+                plain.push(name.to_string());
+                plain.push(name.replace(['.', '_'], "-"));
+            }
+            Kind::Path => plain.push(name.rsplit('/').next().unwrap_or_default().to_owned()),
+            Kind::Command | Kind::PkgConfig | Kind::CMake | Kind::Typelib => {
+                plain.push(name.to_string())
+            }
+        }
+        plain.retain(|stem| !stem.is_empty());
+        for stem in &mut plain {
+            stem.make_ascii_lowercase();
+        }
+        let mut bare: Vec<String> = plain
+            .iter()
+            .map(|stem| bare(stem))
+            .filter(|stem| stem.len() > 1)
+            .collect();
+        bare.dedup();
+        Self { plain, bare }
+    }
+
+    fn compare(&self, name: &str) -> Likeness {
+        let name = name.to_ascii_lowercase();
+        if self.plain.contains(&name) {
+            return Likeness::Same;
+        }
+        let other = bare(&name);
+        if self.bare.contains(&other) {
+            return Likeness::Alike;
+        }
+        let begins = |a: &str, b: &str| a.len() >= 3 && b.starts_with(a);
+        if self
+            .bare
+            .iter()
+            .any(|stem| begins(stem, &other) || begins(&other, stem))
+        {
+            return Likeness::Begins;
+        }
+        Likeness::None
+    }
+
+    /// Whether what was asked for has a word itself.
+    fn has_word(&self, word: &str) -> bool {
+        self.plain
+            .iter()
+            .any(|stem| words(stem).any(|own| own == word))
+    }
+}
+
+/// A name without what differs between a library and its package: `lib` in front, punctuation,
+/// versions and digits at the end.
+fn bare(name: &str) -> String {
+    let name = name
+        .strip_prefix("lib")
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(name);
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let stem = letters.trim_end_matches(|c: char| c.is_ascii_digit());
+    if stem.is_empty() {
+        letters
+    } else {
+        stem.to_owned()
+    }
+}

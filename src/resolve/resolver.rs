@@ -1,0 +1,279 @@
+//! All sources together: one question in, one resolution out.
+//!
+//! Sources are asked in the order pins, store, the user's index, the embedded index, the host's
+//! packages, rules of thumb; a later one only where the earlier ones leave doubt.
+
+use super::distro::translate::{HostSource, output_of};
+use super::host_only::{DRIVER, host_only};
+use super::index::AttributeFacts;
+use super::pins::Pins;
+use super::rank::{THRESHOLD, rank};
+use super::spelling::{Relation, spellings};
+use super::store::StorePath;
+use super::versions::VersionRules;
+use super::{
+    AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, Resolution, Scored,
+    Source, SourceKind, Verdict, heuristic,
+};
+use crate::trace::Bytes;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// From here on the index's answer needs no second opinion.
+const SURE: f64 = 0.9;
+
+/// How many candidates are shown.
+const SHOWN: usize = 8;
+
+/// Answers queries from all sources that it was given.
+#[derive(Default)]
+pub struct Resolver {
+    pins: Pins,
+    preferred: Vec<AttrPath>,
+    indexes: Indexes,
+    host: Option<HostSource>,
+    known: Mutex<HashMap<Query, Resolution>>,
+}
+
+impl Resolver {
+    /// A resolver that knows nothing yet but the rules.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a person's decisions.
+    pub fn with_pins(mut self, pins: Pins) -> Self {
+        self.preferred = pins.preferred();
+        self.pins = pins;
+        self
+    }
+
+    /// Adds an index; those added first are asked first.
+    pub fn with_index(mut self, index: impl Lexicon + Send + Sync + 'static) -> Self {
+        self.indexes.0.push(Box::new(index));
+        self
+    }
+
+    /// Adds the host's packages.
+    pub fn with_host(mut self, host: HostSource) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// What a query comes to. The same question is answered once and remembered.
+    pub fn resolve(&self, query: &Query) -> Resolution {
+        // A panic elsewhere leaves the map as it was: whole entries.
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(query) {
+            return known.clone();
+        }
+        let resolution = self.answer(query);
+        lock().insert(query.clone(), resolution.clone());
+        resolution
+    }
+
+    fn answer(&self, query: &Query) -> Resolution {
+        let sharp = match query.kind {
+            Kind::Path => Query::for_path(query.name.as_bytes()),
+            _ => query.clone(),
+        };
+        let resolution = |verdict, best, candidates| Resolution {
+            query: query.clone(),
+            verdict,
+            best,
+            candidates,
+        };
+        for asked in [query, &sharp] {
+            if let Some(pattern) = self.pins.ignored(asked) {
+                return resolution(Verdict::Ignored(pattern.to_owned()), None, Vec::new());
+            }
+        }
+        if let Some(pin) = self.pins.pinned(query).or_else(|| self.pins.pinned(&sharp)) {
+            let scored = rank(&sharp, &[self.with_output(pin, sharp.kind)], &[]);
+            return resolution(Verdict::Package, scored.first().cloned(), scored);
+        }
+        if let Some(why) = host_only(&sharp) {
+            return resolution(Verdict::Host(why), None, Vec::new());
+        }
+        let (mut candidates, of_the_host) = self.ranked(&sharp);
+        candidates.truncate(SHOWN);
+        if of_the_host {
+            return resolution(Verdict::Host(DRIVER), None, candidates);
+        }
+        let best = candidates
+            .first()
+            .filter(|first| first.score >= THRESHOLD)
+            .cloned();
+        let verdict = if best.is_some() {
+            Verdict::Package
+        } else {
+            Verdict::Open
+        };
+        resolution(verdict, best, candidates)
+    }
+
+    /// The candidates in their order, and whether the first is one that an index knows to be the
+    /// host's.
+    fn ranked(&self, query: &Query) -> (Vec<Scored>, bool) {
+        let (query, mut candidates) = self.listed(query);
+        candidates.extend(VersionRules.candidates(&query));
+        candidates.extend(self.stored(&query, &candidates));
+        let mut scored = rank(&query, &candidates, &self.preferred);
+        let best = |scored: &[Scored]| scored.first().map_or(0.0, |first| first.score);
+        if best(&scored) < SURE
+            && let Some(host) = &self.host
+        {
+            let more = host.candidates(&query, &self.indexes);
+            if !more.is_empty() {
+                candidates.extend(more);
+                scored = rank(&query, &candidates, &self.preferred);
+            }
+        }
+        if best(&scored) < THRESHOLD {
+            let more = heuristic::candidates(&query, &self.indexes);
+            if !more.is_empty() {
+                candidates.extend(more);
+                scored = rank(&query, &candidates, &self.preferred);
+            }
+        }
+        let of_the_host = scored.first().is_some_and(|first| {
+            candidates
+                .iter()
+                .any(|candidate| candidate.facts.of_the_host && candidate.attr == first.attr)
+        });
+        (scored, of_the_host)
+    }
+
+    /// What the indexes have, for the query itself or for the nearest spelling that they know; and
+    /// that spelling, where it means the same.
+    fn listed(&self, query: &Query) -> (Query, Vec<Candidate>) {
+        let candidates = self.indexes.candidates(query);
+        if !candidates.is_empty() {
+            return (query.clone(), candidates);
+        }
+        for spelling in spellings(query) {
+            let mut candidates = self.indexes.candidates(&spelling.query);
+            if candidates.is_empty() {
+                continue;
+            }
+            let name = &spelling.query.name;
+            match spelling.relation {
+                Relation::Same => return (spelling.query, candidates),
+                Relation::AnyVersion => {
+                    for candidate in &mut candidates {
+                        candidate.facts.sibling = Some(name.clone());
+                    }
+                }
+                Relation::Whole => {
+                    for candidate in &mut candidates {
+                        candidate.facts.below = Some(name.clone());
+                    }
+                }
+            }
+            return (query.clone(), candidates);
+        }
+        (query.clone(), self.indexes.siblings(query))
+    }
+
+    /// For a file in the Nix store: the attributes of the package whose name the store path has.
+    fn stored(&self, query: &Query, listed: &[Candidate]) -> Vec<Candidate> {
+        let Some((store_path, _)) = query
+            .path
+            .as_ref()
+            .and_then(|path| StorePath::of(path.as_bytes()))
+        else {
+            return Vec::new();
+        };
+        let parts = store_path.parts();
+        let mut attrs = self.indexes.named(parts.pname);
+        attrs.extend(
+            attributes_of_name(parts.pname)
+                .into_iter()
+                .filter_map(|attr| self.indexes.attribute(&attr).map(|known| known.attr)),
+        );
+        // An index may know the package under an attribute whose derivation is called otherwise.
+        attrs.extend(
+            listed
+                .iter()
+                .filter(|candidate| candidate.facts.pname.as_deref() == Some(parts.pname))
+                .map(|candidate| candidate.attr.clone()),
+        );
+        attrs.sort_unstable();
+        attrs.dedup();
+        attrs
+            .into_iter()
+            .map(|attr| Candidate {
+                popularity: self
+                    .indexes
+                    .attribute(&attr)
+                    .map(|known| known.popularity)
+                    .unwrap_or_default(),
+                attr,
+                output: Some(Output(parts.output.to_owned())),
+                source: SourceKind::Store,
+                basis: Basis::NameOnly,
+                form: FileForm::Regular,
+                place: Bytes::default(),
+                note: Some(format!("the store path is that of {}", store_path.name())),
+                facts: Facts {
+                    pname: Some(parts.pname.to_owned()),
+                    ..Facts::default()
+                },
+            })
+            .collect()
+    }
+
+    /// A pin without an output takes the usual one for the kind.
+    fn with_output(&self, mut pin: Candidate, kind: Kind) -> Candidate {
+        if pin.output.is_none() {
+            let known = self.indexes.attribute(&pin.attr);
+            pin.output = output_of(kind, known.as_ref().map(|known| &known.outputs[..]));
+        }
+        pin
+    }
+}
+
+/// The attributes that a derivation's name suggests by nixpkgs' own custom: `python3.11-numpy` is
+/// `python3Packages.numpy`, `perl5.38.2-JSON-XS` is `perlPackages.JSONXS`, `ripgrep` is `ripgrep`.
+fn attributes_of_name(pname: &str) -> Vec<AttrPath> {
+    let text = match pname.split_once('-') {
+        Some((interpreter, module)) if interpreter.starts_with("python3") => {
+            format!("python3Packages.{module}")
+        }
+        Some((interpreter, module)) if interpreter.starts_with("perl5") => {
+            format!("perlPackages.{}", module.replace('-', ""))
+        }
+        _ => pname.to_owned(),
+    };
+    AttrPath::new(text).into_iter().collect()
+}
+
+/// Several indexes as one.
+#[derive(Default)]
+struct Indexes(Vec<Box<dyn Lexicon + Send + Sync>>);
+
+impl Source for Indexes {
+    fn candidates(&self, query: &Query) -> Vec<Candidate> {
+        self.0
+            .iter()
+            .flat_map(|index| index.candidates(query))
+            .collect()
+    }
+}
+
+impl Lexicon for Indexes {
+    fn siblings(&self, query: &Query) -> Vec<Candidate> {
+        self.0
+            .iter()
+            .flat_map(|index| index.siblings(query))
+            .collect()
+    }
+
+    fn attribute(&self, attr: &AttrPath) -> Option<AttributeFacts> {
+        self.0.iter().find_map(|index| index.attribute(attr))
+    }
+
+    fn named(&self, pname: &str) -> Vec<AttrPath> {
+        self.0.iter().flat_map(|index| index.named(pname)).collect()
+    }
+}

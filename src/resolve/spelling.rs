@@ -1,0 +1,160 @@
+//! Other names under which nixpkgs may have the same thing.
+//!
+//! Distributions rename commands that clash, put the target's triplet before a compiler's name and
+//! a version behind it; and a file's full version (`libz.so.1.2.13`) is not its soname.
+
+use super::{Kind, Query};
+use bstr::ByteSlice;
+
+/// Debian's names for commands that upstream, and so nixpkgs, calls otherwise.
+const RENAMED: [(&str, &str); 16] = [
+    ("ack-grep", "ack"),
+    ("batcat", "bat"),
+    ("chromium-browser", "chromium"),
+    ("exiftool", "exiftool"),
+    ("fdfind", "fd"),
+    ("nodejs", "node"),
+    ("pdftk.pdftk-java", "pdftk"),
+    ("php.default", "php"),
+    ("pybabel-python3", "pybabel"),
+    ("ruby.ruby", "ruby"),
+    ("vim.basic", "vim"),
+    ("vim.gtk3", "vim"),
+    ("vim.nox", "vim"),
+    ("vim.tiny", "vim"),
+    ("nc.openbsd", "nc"),
+    ("nc.traditional", "nc"),
+];
+
+/// Another spelling, and what it is to the one that was asked for.
+pub(super) struct Spelling {
+    pub(super) query: Query,
+    pub(super) relation: Relation,
+}
+
+/// What a spelling is to the name that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// The same thing.
+    Same,
+    /// The thing in any version.
+    AnyVersion,
+    /// The module that it is a part of.
+    Whole,
+}
+
+/// The other spellings of a query, the nearest first.
+pub(super) fn spellings(query: &Query) -> Vec<Spelling> {
+    let name = query.name.as_bytes();
+    let mut spellings = Vec::new();
+    let mut add = |kind: Kind, name: &[u8], relation| {
+        let query = Query {
+            kind,
+            name: name.into(),
+            path: query.path.clone(),
+        };
+        spellings.push(Spelling { query, relation });
+    };
+    match query.kind {
+        Kind::Soname => {
+            let mut shorter = name;
+            while let Some((rest, _)) = shorter.rsplit_once_str(".")
+                && rest.contains_str(".so.")
+            {
+                add(Kind::Soname, rest, Relation::Same);
+                shorter = rest;
+            }
+        }
+        Kind::Command => {
+            if let Some((_, upstream)) =
+                RENAMED.iter().find(|(debian, _)| debian.as_bytes() == name)
+            {
+                add(Kind::Command, upstream.as_bytes(), Relation::Same);
+            }
+            let tool = after_triplet(name);
+            if let Some(tool) = tool {
+                add(Kind::Command, tool, Relation::Same);
+            }
+            let tool = tool.unwrap_or(name);
+            let unversioned = tool.trim_end_with(|c| c.is_ascii_digit() || c == '.');
+            let unversioned = unversioned.strip_suffix(b"-").unwrap_or(unversioned);
+            if unversioned.len() > 1 && unversioned.len() < tool.len() {
+                add(Kind::Command, unversioned, Relation::AnyVersion);
+            }
+        }
+        Kind::Python => {
+            if let Some((top, _)) = name.split_once_str(".") {
+                add(Kind::Python, top, Relation::Whole);
+            }
+        }
+        Kind::Perl => {
+            let mut shorter = name;
+            while let Some((rest, _)) = shorter.rsplit_once_str("::") {
+                add(Kind::Perl, rest, Relation::Whole);
+                shorter = rest;
+            }
+        }
+        // A plugin is listed by its file name too, like a library.
+        Kind::Data if name.starts_with(b"lib/") && name.ends_with(b".so") => {
+            add(
+                Kind::Soname,
+                name.rsplit_str("/").next().unwrap_or_default(),
+                Relation::Same,
+            );
+        }
+        _ => {}
+    }
+    spellings
+}
+
+/// `gcc-12` of `x86_64-linux-gnu-gcc-12`.
+fn after_triplet(name: &[u8]) -> Option<&[u8]> {
+    [
+        "-linux-gnu-",
+        "-linux-musl-",
+        "-unknown-linux-gnu-",
+        "-pc-linux-gnu-",
+        "-linux-gnueabihf-",
+    ]
+    .iter()
+    .find_map(|middle| {
+        name.find(middle)
+            .filter(|at| *at > 0)
+            .map(|at| &name[at + middle.len()..])
+    })
+    .filter(|tool| !tool.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(kind: Kind, name: &str) -> Vec<String> {
+        spellings(&Query::new(kind, name))
+            .into_iter()
+            .map(|spelling| spelling.query.name.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_name_has_the_spellings_that_nixpkgs_may_know() {
+        assert_eq!(
+            names(Kind::Soname, "libz.so.1.2.13"),
+            ["libz.so.1.2", "libz.so.1"]
+        );
+        assert_eq!(names(Kind::Soname, "libz.so.1"), [""; 0]);
+        assert_eq!(
+            names(Kind::Command, "x86_64-linux-gnu-gcc-12"),
+            ["gcc-12", "gcc"]
+        );
+        assert_eq!(names(Kind::Command, "fdfind"), ["fd"]);
+        assert_eq!(names(Kind::Command, "python3.11"), ["python"]);
+        assert_eq!(names(Kind::Command, "git"), [""; 0]);
+        assert_eq!(names(Kind::Python, "google.protobuf"), ["google"]);
+        assert_eq!(names(Kind::Perl, "JSON::XS::Boolean"), ["JSON::XS", "JSON"]);
+        assert_eq!(
+            names(Kind::Data, "lib/gio/modules/libgiognutls.so"),
+            ["libgiognutls.so"]
+        );
+    }
+}

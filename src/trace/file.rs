@@ -1,0 +1,527 @@
+//! The trace file: JSON Lines, as `docs/trace-format.md` describes them.
+//!
+//! A file whose name ends in `.zst` is compressed with Zstandard. Every record is a line of its
+//! own, and the writer hands whole lines to the kernel, so that what a killed run has written
+//! is readable to its last whole line.
+
+use super::{FORMAT_VERSION, Header, Record};
+use crate::atomic::{AtomicFile, Audience, Existing};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Takes the records of a run as they come.
+pub trait Sink {
+    /// Takes the next record.
+    ///
+    /// # Errors
+    /// When it cannot be kept (a full disk); the run goes on without the sink.
+    fn record(&mut self, record: &Record) -> io::Result<()>;
+
+    /// Nothing happens at the moment: a good time to hand on what is held back.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    fn idle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Two sinks that get the same records. The second one goes on when the first fails.
+impl<A: Sink, B: Sink> Sink for (A, B) {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        let first = self.0.record(record);
+        self.1.record(record)?;
+        first
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        let first = self.0.idle();
+        self.1.idle()?;
+        first
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for &mut S {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        (**self).record(record)
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        (**self).idle()
+    }
+}
+
+/// No sink: the records are not kept.
+impl<S: Sink> Sink for Option<S> {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        self.as_mut().map_or(Ok(()), |sink| sink.record(record))
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        self.as_mut().map_or(Ok(()), Sink::idle)
+    }
+}
+
+/// Writes a trace file.
+pub struct Writer {
+    out: Out,
+    /// Lines not yet handed to the kernel.
+    held: Vec<u8>,
+    /// Set once a write failed: nothing more is written, so that the file ends at a whole line.
+    failed: bool,
+}
+
+enum Out {
+    Plain(File),
+    Zstd(zstd::stream::write::Encoder<'static, BufWriter<File>>),
+}
+
+/// So many bytes are collected before they are handed to the kernel.
+const HELD: usize = 64 << 10;
+
+impl Writer {
+    /// Begins a trace at the path, readable by its owner only.
+    ///
+    /// The file has its name from the beginning, so that a killed run leaves what it wrote.
+    ///
+    /// # Errors
+    /// When the path exists and is to be kept, or cannot be created.
+    pub fn create(path: &Path, existing: Existing) -> io::Result<Self> {
+        let file = AtomicFile::create(path, existing, Audience::Owner)?.commit()?;
+        let is_compressed = path.extension().is_some_and(|it| it == "zst");
+        let out = if is_compressed {
+            Out::Zstd(zstd::stream::write::Encoder::new(BufWriter::new(file), 3)?)
+        } else {
+            Out::Plain(file)
+        };
+        Ok(Self {
+            out,
+            held: Vec::with_capacity(HELD + 4096),
+            failed: false,
+        })
+    }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        if self.failed || self.held.is_empty() {
+            return Ok(());
+        }
+        let written = match &mut self.out {
+            Out::Plain(file) => file.write_all(&self.held),
+            Out::Zstd(encoder) => encoder.write_all(&self.held).and_then(|()| encoder.flush()),
+        };
+        self.held.clear();
+        self.failed = written.is_err();
+        written
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// When the last lines cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.hand_on()?;
+        match self.out {
+            Out::Plain(_) => Ok(()),
+            Out::Zstd(encoder) => encoder.finish()?.flush(),
+        }
+    }
+}
+
+impl Sink for Writer {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        serde_json::to_writer(&mut self.held, record)?;
+        self.held.push(b'\n');
+        if self.held.len() >= HELD || matches!(record, Record::Header(_) | Record::Footer(_)) {
+            self.hand_on()?;
+        }
+        Ok(())
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        self.hand_on()
+    }
+}
+
+/// Why a trace cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be read.
+    #[error("cannot read the trace {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is no record.
+    #[error("{}:{line}: not a record of a trace", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A line is longer than any record can be.
+    #[error("{}:{line}: the line is longer than {LINE_LIMIT} bytes", path.display())]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: u64,
+    },
+    /// The file does not begin with a header.
+    #[error("{} is not a trace of nixtrace: it does not begin with a header", path.display())]
+    NoHeader {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a later nixtrace.
+    #[error(
+        "{} has trace format {format}, written by nixtrace {version}; this is nixtrace {}, which reads formats up to {FORMAT_VERSION}",
+        path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+        /// Who wrote it.
+        version: String,
+    },
+}
+
+/// The longest line that is read, in bytes: the kernel's limit for arguments (`ARG_MAX` and more
+/// on Linux: 6 MiB) with every byte escaped.
+const LINE_LIMIT: usize = 64 << 20;
+
+/// Reads a trace file record by record.
+pub struct Reader {
+    path: PathBuf,
+    lines: Box<dyn BufRead>,
+    header: Header,
+    line: u64,
+    buffer: Vec<u8>,
+    truncated: bool,
+    ended: bool,
+}
+
+impl Reader {
+    /// Opens a trace and reads its header. Compression is told from the file's first bytes.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let io_error = |source| ReadError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = BufReader::new(File::open(path).map_err(io_error)?);
+        const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+        let is_compressed = file.fill_buf().map_err(io_error)?.starts_with(&ZSTD_MAGIC);
+        let lines: Box<dyn BufRead> = if is_compressed {
+            let decoder = zstd::stream::read::Decoder::with_buffer(file).map_err(io_error)?;
+            Box::new(BufReader::new(decoder))
+        } else {
+            Box::new(file)
+        };
+        Self::new(path, lines)
+    }
+
+    /// Reads a trace from any source of bytes; `path` is for messages.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn new(path: &Path, lines: Box<dyn BufRead>) -> Result<Self, ReadError> {
+        let mut reader = Self {
+            path: path.to_owned(),
+            lines,
+            header: Header::empty(),
+            line: 0,
+            buffer: Vec::new(),
+            truncated: false,
+            ended: false,
+        };
+        let no_header = || ReadError::NoHeader {
+            path: path.to_owned(),
+        };
+        if !reader.read_line()? {
+            return Err(no_header());
+        }
+        // The version decides how the rest is to be read, so it is looked at by itself.
+        #[derive(serde::Deserialize)]
+        struct Version {
+            format: u32,
+            nixtrace: String,
+        }
+        let version: Version = serde_json::from_slice(&reader.buffer).map_err(|_| no_header())?;
+        if version.format > FORMAT_VERSION {
+            return Err(ReadError::Newer {
+                path: path.to_owned(),
+                format: version.format,
+                version: version.nixtrace,
+            });
+        }
+        match serde_json::from_slice(&reader.buffer) {
+            Ok(Record::Header(header)) => reader.header = header,
+            Ok(_) => return Err(no_header()),
+            Err(source) => {
+                return Err(ReadError::Line {
+                    path: path.to_owned(),
+                    line: 1,
+                    source,
+                });
+            }
+        }
+        Ok(reader)
+    }
+
+    /// The trace's header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Whether the trace stops before its footer: the recording was cut short. Known once all
+    /// records were read.
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Reads the next line into the buffer, without its end; false at the end of the file.
+    fn read_line(&mut self) -> Result<bool, ReadError> {
+        self.buffer.clear();
+        self.line += 1;
+        let mut limited = self.lines.by_ref().take(LINE_LIMIT as u64 + 1);
+        match limited.read_until(b'\n', &mut self.buffer) {
+            Ok(0) => Ok(false),
+            Ok(_) if self.buffer.last() == Some(&b'\n') => {
+                self.buffer.pop();
+                Ok(true)
+            }
+            Ok(length) if length > LINE_LIMIT => Err(ReadError::LongLine {
+                path: self.path.clone(),
+                line: self.line,
+            }),
+            // The last line of a recording that was cut short.
+            Ok(_) => Ok(false),
+            // A compressed recording that was cut short.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(source) => Err(ReadError::Io {
+                path: self.path.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Record, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        match self.read_line() {
+            Ok(true) => {}
+            Ok(false) => {
+                self.ended = true;
+                self.truncated = true;
+                return None;
+            }
+            Err(error) => {
+                self.ended = true;
+                return Some(Err(error));
+            }
+        }
+        match serde_json::from_slice(&self.buffer) {
+            Ok(record) => {
+                self.ended = matches!(record, Record::Footer(_));
+                Some(Ok(record))
+            }
+            Err(source) => {
+                self.ended = true;
+                Some(Err(ReadError::Line {
+                    path: self.path.clone(),
+                    line: self.line,
+                    source,
+                }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::*;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn records() -> Vec<Record> {
+        vec![
+            Record::Header(Header::for_tests()),
+            Record::Started(Started {
+                process: ProcessId(0),
+                pid: 42,
+                parent: None,
+                at: Micros(0),
+            }),
+            Record::Accessed(Access {
+                process: ProcessId(0),
+                at: Micros(7),
+                operation: Operation::Read,
+                path: b"/tmp/\xff".as_slice().into(),
+                real: None,
+                target: None,
+                outcome: Outcome::Failure(Errno::ENOENT),
+                count: 1,
+            }),
+            Record::Contacted(Contact {
+                process: ProcessId(0),
+                at: Micros(8),
+                action: ContactAction::Connect,
+                endpoint: Endpoint::Inet {
+                    protocol: Some("tcp".to_owned()),
+                    address: [127, 0, 0, 1].into(),
+                    port: 80,
+                },
+                outcome: Outcome::Success,
+            }),
+            Record::Footer(Footer {
+                status: ExitStatus::Code(3),
+                duration: Micros(9),
+                processes: 1,
+                accesses: 1,
+                gaps: 0,
+            }),
+        ]
+    }
+
+    fn write(path: &Path, records: &[Record]) {
+        let mut writer = Writer::create(path, Existing::Refuse).unwrap();
+        for record in records {
+            writer.record(record).unwrap();
+        }
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn a_written_trace_reads_back_plain_and_compressed() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["app.jsonl", "app.jsonl.zst"] {
+            let path = directory.path().join(name);
+            write(&path, &records());
+            let mut reader = Reader::open(&path).unwrap();
+            assert_eq!(reader.header(), &Header::for_tests());
+            let read: Vec<Record> = reader.by_ref().map(Result::unwrap).collect();
+            assert_eq!(read, records()[1..]);
+            assert!(!reader.truncated());
+        }
+    }
+
+    #[test]
+    fn a_record_is_one_flat_line() {
+        let line = serde_json::to_string(&records()[3]).unwrap();
+        assert_eq!(
+            line,
+            r#"{"type":"contacted","process":0,"at":8,"action":"connect","family":"inet","protocol":"tcp","address":"127.0.0.1","port":80,"outcome":"ok"}"#
+        );
+        let line = serde_json::to_string(&records()[2]).unwrap();
+        assert_eq!(
+            line,
+            r#"{"type":"accessed","process":0,"at":7,"op":"read","path":"/tmp/\u0000ff","outcome":"ENOENT"}"#
+        );
+    }
+
+    #[test]
+    fn a_trace_that_was_cut_short_reads_to_its_last_whole_line() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["app.jsonl", "app.jsonl.zst"] {
+            let path = directory.path().join(name);
+            let mut writer = Writer::create(&path, Existing::Refuse).unwrap();
+            for record in &records()[..3] {
+                writer.record(record).unwrap();
+            }
+            writer.idle().unwrap();
+            std::mem::forget(writer);
+            let mut bytes = std::fs::read(&path).unwrap();
+            if !name.ends_with("zst") {
+                bytes.extend(b"{\"type\":\"acc");
+                std::fs::write(&path, bytes).unwrap();
+            }
+            let mut reader = Reader::open(&path).unwrap();
+            assert_eq!(reader.by_ref().map(Result::unwrap).count(), 2, "{name}");
+            assert!(reader.truncated());
+        }
+    }
+
+    #[test]
+    fn a_broken_line_is_named_by_its_number() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        write(&path, &records()[..2]);
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.push_str("{\"type\":\"nonsense\"}\n");
+        std::fs::write(&path, text).unwrap();
+        let error = Reader::open(&path).unwrap().last().unwrap().unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("app.jsonl:3: not a record of a trace")
+        );
+    }
+
+    #[test]
+    fn a_newer_format_and_a_foreign_file_are_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        std::fs::write(
+            &path,
+            "{\"type\":\"header\",\"format\":9,\"nixtrace\":\"7.1\",\"x\":1}\n",
+        )
+        .unwrap();
+        let error = Reader::open(&path).err().unwrap().to_string();
+        assert!(
+            error.contains("trace format 9, written by nixtrace 7.1"),
+            "{error}"
+        );
+        for foreign in ["", "hello\n", "{}\n"] {
+            std::fs::write(&path, foreign).unwrap();
+            assert!(matches!(
+                Reader::open(&path),
+                Err(ReadError::NoHeader { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_failing_disk_is_an_error_and_no_panic() {
+        let mut writer = Writer::create(Path::new("/dev/full"), Existing::Replace).unwrap();
+        assert!(writer.record(&records()[0]).is_err());
+        assert!(writer.record(&records()[1]).is_ok());
+        assert!(writer.finish().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), with_header: bool) {
+            let mut text = Vec::new();
+            if with_header {
+                text.extend(serde_json::to_vec(&records()[0]).unwrap());
+                text.push(b'\n');
+            }
+            text.extend(bytes);
+            if let Ok(reader) = Reader::new(Path::new("x"), Box::new(io::Cursor::new(text))) {
+                for _ in reader {}
+            }
+        }
+
+        #[test]
+        fn every_outcome_survives(errno in 1..4096i32) {
+            let outcome = Outcome::Failure(Errno(errno));
+            let json = serde_json::to_string(&outcome).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Outcome>(&json).unwrap(), outcome);
+        }
+    }
+}

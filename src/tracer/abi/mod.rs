@@ -1,0 +1,467 @@
+//! System calls as data: what they are called, what their arguments mean, and their numbers in
+//! each architecture's table.
+//!
+//! The control flow that reads a call is the same for all of them (see `decode`); a new call is a
+//! line in [`CALLS`] and a number in each table.
+
+mod aarch64;
+mod i386;
+mod x86_64;
+
+use super::memory::Width;
+use crate::trace::{ContactAction, Operation};
+
+/// A condition on a call's arguments that the seccomp filter can test.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Atom {
+    /// At least one of these bits of the argument's low half is set.
+    Any(u8, u32),
+    /// None of these bits of the argument's low half is set.
+    None(u8, u32),
+    /// The argument's low half is one of these.
+    In(u8, &'static [u32]),
+    /// The argument is not 0.
+    NonZero(u8),
+}
+
+impl Atom {
+    fn holds(self, args: &[u64; 6]) -> bool {
+        let low = |arg: u8| args[usize::from(arg)] as u32;
+        match self {
+            Self::Any(arg, bits) => low(arg) & bits != 0,
+            Self::None(arg, bits) => low(arg) & bits == 0,
+            Self::In(arg, values) => values.contains(&low(arg)),
+            Self::NonZero(arg) => args[usize::from(arg)] != 0,
+        }
+    }
+}
+
+/// When a call is worth a look: when all atoms of any of these hold.
+pub(super) type Condition = &'static [&'static [Atom]];
+
+const ALWAYS: Condition = &[&[]];
+
+/// A path argument: where the directory's descriptor is, if the call has one, and the path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    /// The argument with the directory; none when it is the working directory.
+    pub(super) directory: Option<u8>,
+    /// The argument with the path.
+    pub(super) path: u8,
+}
+
+const fn path(path: u8) -> At {
+    At {
+        directory: None,
+        path,
+    }
+}
+
+const fn at(directory: u8) -> At {
+    At {
+        directory: Some(directory),
+        path: directory + 1,
+    }
+}
+
+/// Where the flags of an open are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OpenFlags {
+    /// In this argument.
+    Argument(u8),
+    /// There are none: creat.
+    Create,
+    /// In the first word of the `struct open_how` that this argument points at.
+    How(u8),
+}
+
+/// Where a call that only looks at a name has its flags, and what it asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Look {
+    /// stat-like, following the last symbolic link.
+    Status,
+    /// stat-like, not following it.
+    LinkStatus,
+    /// stat-like, with `AT_*` flags in this argument.
+    StatusFlags(u8),
+    /// access-like, with the mode in this argument and `AT_*` flags, if any, in the other.
+    Access(u8, Option<u8>),
+    /// readlink-like, with the buffer's size in this argument.
+    Link(u8),
+}
+
+/// What a call's arguments mean.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// A file is opened.
+    Open(At, OpenFlags),
+    /// A name is looked at and nothing is changed.
+    Look(Operation, At, Look),
+    /// Something else is done with a name.
+    Name(Operation, At),
+    /// Something is done with two names.
+    Names(Operation, At, At),
+    /// A symbolic link with the text of the first argument is made.
+    Symlink(u8, At),
+    /// A program is executed: path, argument array and, where there are any, flags.
+    Execute(At, u8, Option<u8>),
+    /// The directory behind the descriptor in this argument is read.
+    List(u8),
+    /// The file behind the descriptor in this argument is mapped.
+    Map(u8),
+    /// The working directory becomes the one behind this descriptor.
+    ChangeDirectory(u8),
+    /// A socket address is used: descriptor, address, length.
+    Address(ContactAction, u8, u8, u8),
+    /// A message header may hold an address: descriptor, header.
+    Message(u8, u8),
+    /// A socket listens.
+    Listen(u8),
+    /// i386's socketcall: the call's number, and its arguments as an array.
+    SocketCall(u8, u8),
+    /// A child is made, with flags in this argument.
+    Clone(u8),
+    /// A child is made, with flags in the first word of the structure this argument points at.
+    CloneArguments(u8),
+    /// The process's identity or rights change.
+    Credentials,
+    /// The process's view of the file system changes (unshare, setns).
+    Namespaces,
+    /// The mounts change for all who share the namespace.
+    Mounts,
+    /// The limit on open files may change: the new value.
+    Limit(u8),
+    /// An io_uring is set up.
+    Ring,
+    /// The process traces or wants to be traced.
+    Trace,
+    /// The process installs a filter of its own.
+    Filter,
+}
+
+/// A system call that is decoded.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// Its name, as in its manual page.
+    pub(super) name: &'static str,
+    /// What its arguments mean.
+    pub(super) shape: Shape,
+    /// When it is worth a look.
+    pub(super) when: Condition,
+}
+
+impl Call {
+    /// Whether a call with these arguments is worth a look.
+    pub(super) fn is_wanted(&self, args: &[u64; 6]) -> bool {
+        self.when
+            .iter()
+            .any(|atoms| atoms.iter().all(|atom| atom.holds(args)))
+    }
+}
+
+const fn call(name: &'static str, shape: Shape) -> Call {
+    Call {
+        name,
+        shape,
+        when: ALWAYS,
+    }
+}
+
+const fn call_when(name: &'static str, shape: Shape, when: Condition) -> Call {
+    Call { name, shape, when }
+}
+
+/// A descriptor argument that is negative: `AT_FDCWD`, or no descriptor at all.
+const NEGATIVE: u32 = 1 << 31;
+const EMPTY_PATH: u32 = libc::AT_EMPTY_PATH as u32;
+
+/// fstat and its like come as a stat with `AT_EMPTY_PATH` on a descriptor: no name is involved.
+const STATUS_FLAGS_3: Condition = &[&[Atom::None(3, EMPTY_PATH)], &[Atom::Any(0, NEGATIVE)]];
+const STATUS_FLAGS_2: Condition = &[&[Atom::None(2, EMPTY_PATH)], &[Atom::Any(0, NEGATIVE)]];
+
+/// mmap of a file as code: `prot` in argument 2, `flags` in 3.
+const CODE_OF_A_FILE: Condition = &[&[
+    Atom::Any(2, libc::PROT_EXEC as u32),
+    Atom::None(3, libc::MAP_ANONYMOUS as u32),
+]];
+
+const NEW_NAMESPACE: u32 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWUTS) as u32;
+
+/// Children that ask not to be traced, get a view of their own, or share a working directory.
+const UNUSUAL_CHILD: Condition = &[
+    &[Atom::Any(0, libc::CLONE_UNTRACED as u32 | NEW_NAMESPACE)],
+    &[
+        Atom::Any(0, libc::CLONE_FS as u32),
+        Atom::None(0, libc::CLONE_THREAD as u32),
+    ],
+];
+
+const OPEN_FILES_LIMIT: Condition = &[&[Atom::In(0, &[libc::RLIMIT_NOFILE])]];
+const NEW_OPEN_FILES_LIMIT: Condition = &[&[Atom::In(1, &[libc::RLIMIT_NOFILE]), Atom::NonZero(2)]];
+
+/// prctl operations that install a filter.
+const SETS_SECCOMP: Condition = &[&[Atom::In(0, &[libc::PR_SET_SECCOMP as u32])]];
+
+/// socketcall(2): bind, connect, listen, sendto.
+const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
+    0,
+    &[
+        SOCKETCALL_BIND,
+        SOCKETCALL_CONNECT,
+        SOCKETCALL_LISTEN,
+        SOCKETCALL_SENDTO,
+    ],
+)]];
+/// `SYS_BIND` of `<linux/net.h>`.
+pub(super) const SOCKETCALL_BIND: u32 = 2;
+/// `SYS_CONNECT` of `<linux/net.h>`.
+pub(super) const SOCKETCALL_CONNECT: u32 = 3;
+/// `SYS_LISTEN` of `<linux/net.h>`.
+pub(super) const SOCKETCALL_LISTEN: u32 = 4;
+/// `SYS_SENDTO` of `<linux/net.h>`.
+pub(super) const SOCKETCALL_SENDTO: u32 = 11;
+
+/// Every system call that is decoded, with the meaning of its arguments, the same in all tables.
+#[rustfmt::skip]
+pub(super) static CALLS: &[Call] = {
+    use ContactAction::{Bind, Connect, Send};
+    use Operation::{
+        ChangeDirectory, ChangeRoot, Check, GetAttributes, Link, MakeDirectory, MakeNode, ReadLink,
+        Remove, Rename, SetAttributes, Stat, Truncate,
+    };
+    use Shape::{Address, Credentials, Look as Looks, Mounts, Name, Names, Open};
+    &[
+        call("open", Open(path(0), OpenFlags::Argument(1))),
+        call("openat", Open(at(0), OpenFlags::Argument(2))),
+        call("openat2", Open(at(0), OpenFlags::How(2))),
+        call("creat", Open(path(0), OpenFlags::Create)),
+
+        call("stat", Looks(Stat, path(0), Look::Status)),
+        call("stat64", Looks(Stat, path(0), Look::Status)),
+        call("oldstat", Looks(Stat, path(0), Look::Status)),
+        call("lstat", Looks(Stat, path(0), Look::LinkStatus)),
+        call("lstat64", Looks(Stat, path(0), Look::LinkStatus)),
+        call("oldlstat", Looks(Stat, path(0), Look::LinkStatus)),
+        call_when("newfstatat", Looks(Stat, at(0), Look::StatusFlags(3)), STATUS_FLAGS_3),
+        call_when("fstatat64", Looks(Stat, at(0), Look::StatusFlags(3)), STATUS_FLAGS_3),
+        call_when("statx", Looks(Stat, at(0), Look::StatusFlags(2)), STATUS_FLAGS_2),
+        call("access", Looks(Check, path(0), Look::Access(1, None))),
+        call("faccessat", Looks(Check, at(0), Look::Access(2, None))),
+        call("faccessat2", Looks(Check, at(0), Look::Access(2, Some(3)))),
+        call("readlink", Looks(ReadLink, path(0), Look::Link(2))),
+        call("readlinkat", Looks(ReadLink, at(0), Look::Link(3))),
+
+        call("execve", Shape::Execute(path(0), 1, None)),
+        call("execveat", Shape::Execute(at(0), 2, Some(4))),
+        call("getdents", Shape::List(0)),
+        call("getdents64", Shape::List(0)),
+        call_when("mmap", Shape::Map(4), CODE_OF_A_FILE),
+        call_when("mmap2", Shape::Map(4), CODE_OF_A_FILE),
+
+        call("chdir", Name(ChangeDirectory, path(0))),
+        call("fchdir", Shape::ChangeDirectory(0)),
+        call("chroot", Name(ChangeRoot, path(0))),
+        call("pivot_root", Names(ChangeRoot, path(0), path(1))),
+        call("mkdir", Name(MakeDirectory, path(0))),
+        call("mkdirat", Name(MakeDirectory, at(0))),
+        call("mknod", Name(MakeNode, path(0))),
+        call("mknodat", Name(MakeNode, at(0))),
+        call("unlink", Name(Remove, path(0))),
+        call("unlinkat", Name(Remove, at(0))),
+        call("rmdir", Name(Remove, path(0))),
+        call("rename", Names(Rename, path(0), path(1))),
+        call("renameat", Names(Rename, at(0), at(2))),
+        call("renameat2", Names(Rename, at(0), at(2))),
+        call("link", Names(Link, path(0), path(1))),
+        call("linkat", Names(Link, at(0), at(2))),
+        call("symlink", Shape::Symlink(0, path(1))),
+        call("symlinkat", Shape::Symlink(0, at(1))),
+        call("truncate", Name(Truncate, path(0))),
+        call("truncate64", Name(Truncate, path(0))),
+
+        call("chmod", Name(SetAttributes, path(0))),
+        call("fchmodat", Name(SetAttributes, at(0))),
+        call("fchmodat2", Name(SetAttributes, at(0))),
+        call("chown", Name(SetAttributes, path(0))),
+        call("chown32", Name(SetAttributes, path(0))),
+        call("lchown", Name(SetAttributes, path(0))),
+        call("lchown32", Name(SetAttributes, path(0))),
+        call("fchownat", Name(SetAttributes, at(0))),
+        call("utime", Name(SetAttributes, path(0))),
+        call("utimes", Name(SetAttributes, path(0))),
+        call("futimesat", Name(SetAttributes, at(0))),
+        call("utimensat", Name(SetAttributes, at(0))),
+        call("utimensat_time64", Name(SetAttributes, at(0))),
+        call("setxattr", Name(SetAttributes, path(0))),
+        call("lsetxattr", Name(SetAttributes, path(0))),
+        call("removexattr", Name(SetAttributes, path(0))),
+        call("lremovexattr", Name(SetAttributes, path(0))),
+        call("getxattr", Name(GetAttributes, path(0))),
+        call("lgetxattr", Name(GetAttributes, path(0))),
+        call("listxattr", Name(GetAttributes, path(0))),
+        call("llistxattr", Name(GetAttributes, path(0))),
+        call("statfs", Name(GetAttributes, path(0))),
+        call("statfs64", Name(GetAttributes, path(0))),
+        call("name_to_handle_at", Name(GetAttributes, at(0))),
+        call("inotify_add_watch", Name(GetAttributes, path(1))),
+
+        call("connect", Address(Connect, 0, 1, 2)),
+        call("bind", Address(Bind, 0, 1, 2)),
+        call_when("sendto", Address(Send, 0, 4, 5), &[&[Atom::NonZero(4)]]),
+        call("sendmsg", Shape::Message(0, 1)),
+        call("listen", Shape::Listen(0)),
+        call_when("socketcall", Shape::SocketCall(0, 1), SOCKET_CALLS_WITH_ADDRESS),
+
+        call_when("clone", Shape::Clone(0), UNUSUAL_CHILD),
+        call("clone3", Shape::CloneArguments(0)),
+        call("unshare", Shape::Namespaces),
+        call("setns", Shape::Namespaces),
+        call("mount", Mounts),
+        call("umount", Mounts),
+        call("umount2", Mounts),
+        call("move_mount", Mounts),
+        call("mount_setattr", Mounts),
+
+        call("setuid", Credentials),
+        call("setuid32", Credentials),
+        call("setgid", Credentials),
+        call("setgid32", Credentials),
+        call("setreuid", Credentials),
+        call("setreuid32", Credentials),
+        call("setregid", Credentials),
+        call("setregid32", Credentials),
+        call("setresuid", Credentials),
+        call("setresuid32", Credentials),
+        call("setresgid", Credentials),
+        call("setresgid32", Credentials),
+        call("setfsuid", Credentials),
+        call("setfsuid32", Credentials),
+        call("setfsgid", Credentials),
+        call("setfsgid32", Credentials),
+        call("setgroups", Credentials),
+        call("setgroups32", Credentials),
+        call("capset", Credentials),
+        call("landlock_restrict_self", Credentials),
+        call_when("setrlimit", Shape::Limit(1), OPEN_FILES_LIMIT),
+        call_when("prlimit64", Shape::Limit(2), NEW_OPEN_FILES_LIMIT),
+
+        call("io_uring_setup", Shape::Ring),
+        call("ptrace", Shape::Trace),
+        call("seccomp", Shape::Filter),
+        call_when("prctl", Shape::Filter, SETS_SECCOMP),
+    ]
+};
+
+/// A table of system calls.
+#[derive(Debug)]
+pub(super) struct Abi {
+    /// What it is called.
+    pub(super) name: &'static str,
+    /// Its `AUDIT_ARCH_*` (`<linux/audit.h>`).
+    pub(super) arch: u32,
+    /// How wide its pointers are.
+    pub(super) width: Width,
+    /// Names and numbers.
+    pub(super) numbers: &'static [(&'static str, u32)],
+}
+
+/// A table with its calls looked up.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// The table.
+    pub(super) abi: &'static Abi,
+    calls: Vec<Option<&'static Call>>,
+}
+
+impl Table {
+    fn new(abi: &'static Abi) -> Self {
+        let mut calls = Vec::new();
+        for &(name, number) in abi.numbers {
+            let number = number as usize;
+            if calls.len() <= number {
+                calls.resize(number + 1, None);
+            }
+            calls[number] = CALLS.iter().find(|call| call.name == name);
+        }
+        Self { abi, calls }
+    }
+
+    /// The call of a number, if it is decoded.
+    pub(super) fn call(&self, number: u64) -> Option<&'static Call> {
+        *self.calls.get(usize::try_from(number).ok()?)?
+    }
+
+    /// All calls that are decoded, by number.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (u32, &'static Call)> {
+        (0..)
+            .zip(&self.calls)
+            .filter_map(|(number, &call)| Some((number, call?)))
+    }
+}
+
+/// The tables that programs on this machine may use, its own first.
+pub(super) fn tables() -> Vec<Table> {
+    let host: &[&Abi] = if cfg!(target_arch = "x86_64") {
+        &[&x86_64::ABI, &i386::ABI]
+    } else {
+        &[&aarch64::ABI]
+    };
+    host.iter().copied().map(Table::new).collect()
+}
+
+/// The `AUDIT_ARCH_*` of this machine's own table.
+#[cfg(target_arch = "x86_64")]
+pub(super) const HOST_ARCH: u32 = x86_64::ABI.arch;
+
+/// The bit that x32 programs set in the numbers of the x86-64 table (`__X32_SYSCALL_BIT`).
+pub(super) const X32_BIT: u64 = 0x4000_0000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_number_of_every_table_has_a_description() {
+        for abi in [&x86_64::ABI, &i386::ABI, &aarch64::ABI] {
+            let mut seen = BTreeSet::new();
+            for (name, number) in abi.numbers {
+                assert!(
+                    CALLS.iter().any(|call| call.name == *name),
+                    "{}: {name} is not described",
+                    abi.name
+                );
+                assert!(seen.insert(number), "{}: {number} comes twice", abi.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_description_is_used_by_a_table() {
+        for call in CALLS {
+            assert!(
+                [&x86_64::ABI, &i386::ABI, &aarch64::ABI]
+                    .iter()
+                    .any(|abi| abi.numbers.iter().any(|(name, _)| *name == call.name)),
+                "{} has no number",
+                call.name
+            );
+        }
+    }
+
+    #[test]
+    fn an_fstat_is_not_worth_a_look_and_a_stat_is() {
+        let call = CALLS.iter().find(|call| call.name == "newfstatat").unwrap();
+        let flags = u64::from(EMPTY_PATH);
+        assert!(!call.is_wanted(&[3, 0, 0, flags, 0, 0]));
+        assert!(call.is_wanted(&[3, 0, 0, 0, 0, 0]));
+        let cwd = u64::from(libc::AT_FDCWD.cast_unsigned());
+        assert!(call.is_wanted(&[cwd, 0, 0, flags, 0, 0]));
+    }
+}

@@ -1,0 +1,334 @@
+//! Calls that name files.
+
+use super::{Entered, Observer, Returned};
+use crate::trace::{Operation, Outcome, ProcessId};
+use crate::tracer::abi::{At, Look, OpenFlags};
+use crate::tracer::facts::{Fact, Real};
+use crate::tracer::memory;
+use crate::tracer::name::Missing;
+use crate::tracer::proc::Link;
+use crate::tracer::task::{Effect, Pending};
+use libc::{c_int, pid_t};
+use std::rc::Rc;
+
+/// How a call's outcome is learnt.
+enum Learnt {
+    /// It is known.
+    Known(Outcome),
+    /// It is read at the end of the call.
+    AtItsEnd,
+}
+
+impl Observer {
+    /// Reads the path argument into `self.names[index]`.
+    ///
+    /// A pointer that cannot be read names nothing: the kernel will say EFAULT.
+    fn read_name(&mut self, call: &Entered, index: usize, at: At) -> Result<(), Missing> {
+        let Some(process) = self.tasks.process_of(call.tid) else {
+            return Err(Missing::Null);
+        };
+        self.names[index].read(call.tid, process, at, &call.args)
+    }
+
+    /// Whether the tracer's look-ups tell what this process's own will find.
+    fn may_foresee(&mut self, tid: pid_t) -> bool {
+        if self.exact {
+            return false;
+        }
+        if !self
+            .tasks
+            .process_of(tid)
+            .is_some_and(|process| process.sees_as_we_do)
+        {
+            return false;
+        }
+        let last = self.names[0].last();
+        !self
+            .in_flux
+            .iter()
+            .any(|(other, name)| *other != tid && name == last)
+    }
+
+    /// Says that a name is about to come, go or change.
+    fn enters_flux(&mut self, tid: pid_t, index: usize) {
+        let name = self.names[index].last().to_vec();
+        self.in_flux.push((tid, name));
+    }
+
+    fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
+        let at = self.now();
+        let Some(process) = self.tasks.process_of(tid).map(|process| process.id) else {
+            return;
+        };
+        let path = self.names[0].absolute();
+        self.outbox.write(|batch| {
+            let path = batch.keep(path);
+            batch.push(Fact::Accessed {
+                process,
+                at,
+                operation,
+                path,
+                target: None,
+                real: Real::LookUp,
+                outcome,
+            });
+        });
+    }
+
+    fn learn(
+        &mut self,
+        call: &Entered,
+        operation: Operation,
+        learnt: Learnt,
+        effect: Effect,
+    ) -> Option<Pending> {
+        match learnt {
+            Learnt::Known(outcome) => {
+                self.accessed(call.tid, operation, outcome);
+                None
+            }
+            Learnt::AtItsEnd => Some(Pending::Access {
+                operation,
+                path: self.names[0].absolute().to_vec(),
+                target: None,
+                effect,
+            }),
+        }
+    }
+
+    pub(super) fn open(&mut self, call: &Entered, at: At, flags: OpenFlags) -> Option<Pending> {
+        let (flags, is_plain) = match flags {
+            OpenFlags::Argument(arg) => (call.args[usize::from(arg)] as c_int, true),
+            OpenFlags::Create => (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, false),
+            OpenFlags::How(arg) => {
+                let mut how = [0; 8];
+                let read = memory::read(call.tid, call.args[usize::from(arg)], &mut how);
+                // How a path is resolved depends on flags that only the kernel applies.
+                (read.map_or(0, |_| u64::from_ne_bytes(how) as c_int), false)
+            }
+        };
+        let operation = if flags & libc::O_PATH != 0 {
+            Operation::OpenPath
+        } else {
+            match flags & libc::O_ACCMODE {
+                libc::O_RDONLY if flags & libc::O_TRUNC == 0 => Operation::Read,
+                libc::O_RDONLY | libc::O_WRONLY => Operation::Write,
+                _ => Operation::ReadWrite,
+            }
+        };
+        self.read_name(call, 0, at).ok()?;
+        if self.names[0].asked() == b"/dev/fuse" {
+            // A file system served by a tracee must not be touched while that tracee is stopped:
+            // from here on every outcome is the kernel's own.
+            self.exact = true;
+        }
+        let few = self
+            .tasks
+            .process_of(call.tid)
+            .is_some_and(|process| process.few_descriptors);
+        if is_plain
+            && !few
+            && self.may_foresee(call.tid)
+            && let Some(outcome) = self.policy.open(&self.names[0], flags)
+        {
+            return self.learn(call, operation, Learnt::Known(outcome), Effect::None);
+        }
+        if flags & (libc::O_CREAT | libc::O_TRUNC) != 0 {
+            self.enters_flux(call.tid, 0);
+        }
+        self.learn(call, operation, Learnt::AtItsEnd, Effect::Descriptor)
+    }
+
+    pub(super) fn look(
+        &mut self,
+        call: &Entered,
+        operation: Operation,
+        at: At,
+        look: Look,
+    ) -> Option<Pending> {
+        match self.read_name(call, 0, at) {
+            Ok(()) => {}
+            Err(Missing::Null | Missing::Unreadable) => return None,
+        }
+        if self.names[0].asked().is_empty() && self.is_of_descriptor(call, look) {
+            return None;
+        }
+        let learnt = if self.may_foresee(call.tid) {
+            self.policy
+                .look(&self.names[0], look, &call.args)
+                .map_or(Learnt::AtItsEnd, Learnt::Known)
+        } else {
+            Learnt::AtItsEnd
+        };
+        self.learn(call, operation, learnt, Effect::None)
+    }
+
+    /// Whether a call with an empty path is about an open file: no name is looked up.
+    fn is_of_descriptor(&self, call: &Entered, look: Look) -> bool {
+        match look {
+            Look::StatusFlags(flags) | Look::Access(_, Some(flags)) => {
+                call.args[usize::from(flags)] as c_int & libc::AT_EMPTY_PATH != 0
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn name(&mut self, call: &Entered, operation: Operation, at: At) -> Option<Pending> {
+        self.read_name(call, 0, at).ok()?;
+        let effect = match operation {
+            Operation::ChangeDirectory => Effect::WorkingDirectory,
+            Operation::ChangeRoot => Effect::Root,
+            Operation::GetAttributes => Effect::None,
+            _ => {
+                self.enters_flux(call.tid, 0);
+                Effect::None
+            }
+        };
+        self.learn(call, operation, Learnt::AtItsEnd, effect)
+    }
+
+    pub(super) fn two_names(
+        &mut self,
+        call: &Entered,
+        operation: Operation,
+        from: At,
+        to: At,
+    ) -> Option<Pending> {
+        self.read_name(call, 0, from).ok()?;
+        self.read_name(call, 1, to).ok()?;
+        let effect = match operation {
+            Operation::ChangeRoot => Effect::Root,
+            Operation::Rename => Effect::Names,
+            _ => Effect::None,
+        };
+        self.enters_flux(call.tid, 0);
+        self.enters_flux(call.tid, 1);
+        Some(Pending::Access {
+            operation,
+            path: self.names[0].absolute().to_vec(),
+            target: Some(self.names[1].absolute().to_vec()),
+            effect,
+        })
+    }
+
+    pub(super) fn symlink(&mut self, call: &Entered, text: u8, at: At) -> Option<Pending> {
+        self.read_name(call, 0, at).ok()?;
+        let mut target = Vec::new();
+        memory::read_text(
+            call.tid,
+            call.args[usize::from(text)],
+            memory::PATH_MAX,
+            &mut target,
+        );
+        self.enters_flux(call.tid, 0);
+        Some(Pending::Access {
+            operation: Operation::Symlink,
+            path: self.names[0].absolute().to_vec(),
+            target: Some(target),
+            effect: Effect::None,
+        })
+    }
+
+    /// A call on an open file, which is named by its descriptor.
+    pub(super) fn descriptor(
+        &mut self,
+        call: &Entered,
+        operation: Operation,
+        fd: u8,
+    ) -> Option<Pending> {
+        let fd = call.args[usize::from(fd)] as c_int;
+        let mut path = Vec::new();
+        // What has no path (a memfd, a pipe) or is not open names no file.
+        Link::Fd(fd).read(call.tid, &mut path).ok()?;
+        let effect = match operation {
+            Operation::ChangeDirectory => Effect::WorkingDirectory,
+            _ => Effect::None,
+        };
+        if effect == Effect::None && !self.exact {
+            let at = self.now();
+            let process = self.tasks.process_of(call.tid)?.id;
+            self.outbox.write(|batch| {
+                let path = batch.keep(&path);
+                batch.push(Fact::Accessed {
+                    process,
+                    at,
+                    operation,
+                    path,
+                    target: None,
+                    real: Real::Known(path),
+                    outcome: Outcome::Success,
+                });
+            });
+            return None;
+        }
+        Some(Pending::Access {
+            operation,
+            path,
+            target: None,
+            effect,
+        })
+    }
+
+    /// Reports an access whose call has ended.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the parts of one pending access, taken apart by its only caller"
+    )]
+    pub(super) fn access_ends(
+        &mut self,
+        tid: pid_t,
+        process: ProcessId,
+        operation: Operation,
+        path: &[u8],
+        target: Option<&[u8]>,
+        effect: Effect,
+        returned: Returned,
+    ) {
+        let at = self.now();
+        let outcome = returned.outcome();
+        let mut real = Vec::new();
+        if outcome.is_success() {
+            if effect == Effect::Descriptor {
+                // The truth about what was opened; nothing when it has no name.
+                let _ = Link::Fd(returned.value as c_int).read(tid, &mut real);
+            }
+            self.apply(tid, effect);
+        }
+        let sees_as_we_do = self
+            .tasks
+            .process_of(tid)
+            .is_some_and(|process| process.sees_as_we_do);
+        self.outbox.write(|batch| {
+            let path = batch.keep(path);
+            let target = target.map(|target| batch.keep(target));
+            let real = if !real.is_empty() {
+                Real::Known(batch.keep(&real))
+            } else if sees_as_we_do {
+                Real::LookUp
+            } else {
+                Real::Unknown
+            };
+            batch.push(Fact::Accessed {
+                process,
+                at,
+                operation,
+                path,
+                target,
+                real,
+                outcome,
+            });
+        });
+    }
+
+    /// The root directory of a process has become another.
+    pub(super) fn root_changed(&mut self, tid: pid_t) {
+        let mut root = Vec::new();
+        let read = Link::Root.read(tid, &mut root);
+        let Some(process) = self.tasks.process_of(tid) else {
+            return;
+        };
+        process.sees_as_we_do = false;
+        process.cwd = None;
+        process.root = (read == Ok(()) && root != b"/").then(|| Rc::from(root));
+    }
+}

@@ -1,0 +1,245 @@
+//! Calls that use socket addresses.
+
+use super::{Entered, Observer};
+use crate::trace::{Bytes, Contact, ContactAction, Endpoint, Outcome};
+use crate::tracer::abi::{
+    SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_SENDTO, Shape,
+};
+use crate::tracer::memory;
+use crate::tracer::sys;
+use crate::tracer::task::Pending;
+use libc::{c_int, pid_t};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+
+/// The longest socket address (`struct sockaddr_storage`).
+const LONGEST_ADDRESS: usize = 128;
+
+impl Observer {
+    pub(super) fn network(&mut self, call: &Entered, shape: Shape) -> Option<Pending> {
+        let arg = |index: u8| call.args[usize::from(index)];
+        match shape {
+            Shape::Address(action, fd, address, length) => {
+                self.address(call, action, arg(fd) as c_int, arg(address), arg(length))
+            }
+            Shape::Message(fd, header) => {
+                // struct msghdr begins with the address and its length.
+                let size = call.width.bytes();
+                let mut head = [0; 16];
+                let wanted = size + 4;
+                if memory::read(call.tid, arg(header), &mut head[..wanted]) != Ok(wanted) {
+                    return None;
+                }
+                let address = call.width.pointer(&head)?;
+                let length = u32::from_ne_bytes(*head[size..].first_chunk()?);
+                if address == 0 || length == 0 {
+                    return None;
+                }
+                let fd = arg(fd) as c_int;
+                self.address(call, ContactAction::Send, fd, address, u64::from(length))
+            }
+            Shape::Listen(fd) => self.listen(call, arg(fd) as c_int),
+            Shape::SocketCall(number, array) => {
+                let mut words = [0; 24];
+                let read = memory::read(call.tid, arg(array), &mut words).ok()?;
+                let word = |index: usize| {
+                    words[..read]
+                        .get(4 * index..)
+                        .and_then(<[u8]>::first_chunk)
+                        .map(|bytes| u64::from(u32::from_ne_bytes(*bytes)))
+                };
+                let fd = word(0)? as c_int;
+                match arg(number) as u32 {
+                    SOCKETCALL_BIND => {
+                        self.address(call, ContactAction::Bind, fd, word(1)?, word(2)?)
+                    }
+                    SOCKETCALL_CONNECT => {
+                        self.address(call, ContactAction::Connect, fd, word(1)?, word(2)?)
+                    }
+                    SOCKETCALL_SENDTO => {
+                        self.address(call, ContactAction::Send, fd, word(4)?, word(5)?)
+                    }
+                    SOCKETCALL_LISTEN => self.listen(call, fd),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn address(
+        &mut self,
+        call: &Entered,
+        action: ContactAction,
+        fd: c_int,
+        address: u64,
+        length: u64,
+    ) -> Option<Pending> {
+        let mut bytes = [0; LONGEST_ADDRESS];
+        let length = (length as usize).min(LONGEST_ADDRESS);
+        let read = memory::read(call.tid, address, &mut bytes[..length]).ok()?;
+        self.contact(call.tid, action, fd, &bytes[..read])
+    }
+
+    fn listen(&mut self, call: &Entered, fd: c_int) -> Option<Pending> {
+        let tgid = self.tasks.tgid_of(call.tid)?;
+        let socket = sys::borrow_descriptor(tgid, fd).ok()?;
+        let mut bytes = [0; LONGEST_ADDRESS];
+        let name = sys::socket_name(socket.as_fd(), &mut bytes).ok()?;
+        let name = name.to_vec();
+        self.contact(call.tid, ContactAction::Listen, fd, &name)
+    }
+
+    fn contact(
+        &mut self,
+        tid: pid_t,
+        action: ContactAction,
+        fd: c_int,
+        address: &[u8],
+    ) -> Option<Pending> {
+        let at = self.now();
+        let mut endpoint = endpoint(address)?;
+        let tgid = self.tasks.tgid_of(tid)?;
+        let process = self.tasks.process_of(tid)?;
+        match &mut endpoint {
+            Endpoint::Inet { protocol, .. } => *protocol = protocol_of(tgid, fd),
+            Endpoint::Unix { path } if !path.as_bytes().starts_with(b"/") => {
+                if let Some(cwd) = &process.working(tid) {
+                    let mut absolute = cwd.path.clone();
+                    absolute.push(b'/');
+                    absolute.extend_from_slice(path.as_bytes());
+                    *path = Bytes::from(absolute);
+                }
+            }
+            _ => {}
+        }
+        Some(Pending::Contact(Box::new(Contact {
+            process: process.id,
+            at,
+            action,
+            endpoint,
+            outcome: Outcome::Success,
+        })))
+    }
+}
+
+/// What protocol a tracee's socket speaks.
+fn protocol_of(pid: pid_t, fd: c_int) -> Option<String> {
+    let socket = sys::borrow_descriptor(pid, fd).ok()?;
+    let protocol = sys::socket_protocol(socket.as_fd()).ok()?;
+    Some(match protocol {
+        libc::IPPROTO_TCP => "tcp".to_owned(),
+        libc::IPPROTO_UDP => "udp".to_owned(),
+        other => other.to_string(),
+    })
+}
+
+/// Reads a `struct sockaddr` (ip(7), ipv6(7), unix(7)); none when it is too short to be one, or of
+/// the family that means "none".
+fn endpoint(address: &[u8]) -> Option<Endpoint> {
+    let (family, rest) = address.split_first_chunk()?;
+    let family = u16::from_ne_bytes(*family);
+    Some(match c_int::from(family) {
+        libc::AF_UNSPEC => return None,
+        libc::AF_INET => {
+            let (port, rest) = rest.split_first_chunk()?;
+            let octets: [u8; 4] = *rest.first_chunk()?;
+            Endpoint::Inet {
+                protocol: None,
+                address: IpAddr::V4(Ipv4Addr::from(octets)),
+                port: u16::from_be_bytes(*port),
+            }
+        }
+        libc::AF_INET6 => {
+            let (port, rest) = rest.split_first_chunk()?;
+            let octets: [u8; 16] = *rest.get(4..)?.first_chunk()?;
+            Endpoint::Inet {
+                protocol: None,
+                address: IpAddr::V6(Ipv6Addr::from(octets)),
+                port: u16::from_be_bytes(*port),
+            }
+        }
+        libc::AF_UNIX => match rest.split_first() {
+            None => Endpoint::Abstract {
+                name: Bytes::default(),
+            },
+            Some((0, name)) => Endpoint::Abstract {
+                name: Bytes::from(
+                    name.iter()
+                        .map(|&byte| if byte == 0 { b'@' } else { byte })
+                        .collect::<Vec<_>>(),
+                ),
+            },
+            Some(_) => {
+                let end = rest.iter().position(|&byte| byte == 0);
+                Endpoint::Unix {
+                    path: Bytes::from(&rest[..end.unwrap_or(rest.len())]),
+                }
+            }
+        },
+        _ => Endpoint::Other { number: family },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(family: c_int, rest: &[u8]) -> Vec<u8> {
+        let mut bytes = (family as u16).to_ne_bytes().to_vec();
+        bytes.extend_from_slice(rest);
+        bytes
+    }
+
+    #[test]
+    fn an_internet_address_is_read_in_network_order() {
+        let bytes = address(libc::AF_INET, &[0x01, 0xbb, 127, 0, 0, 1, 0, 0]);
+        assert_eq!(
+            endpoint(&bytes),
+            Some(Endpoint::Inet {
+                protocol: None,
+                address: "127.0.0.1".parse().unwrap(),
+                port: 443,
+            })
+        );
+    }
+
+    #[test]
+    fn the_scope_of_an_ipv6_address_is_no_part_of_it() {
+        let mut rest = vec![0, 53, 9, 9, 9, 9];
+        rest.extend_from_slice(&[0; 15]);
+        rest.extend_from_slice(&[1, 7, 7, 7, 7]);
+        assert_eq!(
+            endpoint(&address(libc::AF_INET6, &rest)),
+            Some(Endpoint::Inet {
+                protocol: None,
+                address: "::1".parse().unwrap(),
+                port: 53,
+            })
+        );
+    }
+
+    #[test]
+    fn a_unix_path_ends_at_its_nul_and_an_abstract_name_begins_with_one() {
+        assert_eq!(
+            endpoint(&address(libc::AF_UNIX, b"/run/x\0junk")),
+            Some(Endpoint::Unix {
+                path: Bytes::from("/run/x")
+            })
+        );
+        assert_eq!(
+            endpoint(&address(libc::AF_UNIX, b"\0a\0b")),
+            Some(Endpoint::Abstract {
+                name: Bytes::from("a@b")
+            })
+        );
+    }
+
+    #[test]
+    fn a_short_address_is_none() {
+        for length in 0..8 {
+            let bytes = address(libc::AF_INET, &[0; 6]);
+            assert_eq!(endpoint(&bytes[..length.min(7)]), None);
+        }
+    }
+}

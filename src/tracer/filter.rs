@@ -1,0 +1,278 @@
+//! The seccomp filter: a BPF program that lets every call pass but those worth a look.
+//!
+//! The kernel remembers which calls a filter passes whatever their arguments, and does not run it
+//! for them again; argument tests cost nanoseconds. What the filter stops costs microseconds: so
+//! the tests are here (seccomp(2); linux/Documentation/userspace-api/seccomp_filter.rst).
+
+use super::abi::{Atom, Call, Condition, Table, X32_BIT};
+use libc::sock_filter;
+
+/// The data of `SECCOMP_RET_TRACE` for x32 calls, which are not decoded: the cookie's complement.
+pub(super) fn foreign_cookie(cookie: u16) -> u16 {
+    !cookie
+}
+
+const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+const GO: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
+const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const IF_GREATER_OR_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+const IF_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+
+const NUMBER: u32 = 0;
+const ARCH: u32 = 4;
+
+/// The place of an argument's low half in `struct seccomp_data`.
+fn low(arg: u8) -> u32 {
+    16 + 8 * u32::from(arg) + if cfg!(target_endian = "big") { 4 } else { 0 }
+}
+
+/// The place of an argument's high half in `struct seccomp_data`.
+fn high(arg: u8) -> u32 {
+    16 + 8 * u32::from(arg) + if cfg!(target_endian = "big") { 0 } else { 4 }
+}
+
+/// A place in the program that jumps go to.
+#[derive(Clone, Copy)]
+struct Label(usize);
+
+/// A program under construction. Its jumps are by label and may be of any length: conditional ones
+/// skip over an unconditional one, whose offset has 32 bits.
+#[derive(Default)]
+struct Assembler {
+    code: Vec<sock_filter>,
+    /// Where each label is, once it is known.
+    labels: Vec<Option<usize>>,
+    /// Jumps whose offset is to be filled in.
+    jumps: Vec<(usize, Label)>,
+}
+
+impl Assembler {
+    fn emit(&mut self, code: u16, k: u32, jt: u8, jf: u8) {
+        self.code.push(sock_filter { code, jt, jf, k });
+    }
+
+    fn label(&mut self) -> Label {
+        self.labels.push(None);
+        Label(self.labels.len() - 1)
+    }
+
+    fn place(&mut self, label: Label) {
+        self.labels[label.0] = Some(self.code.len());
+    }
+
+    fn go(&mut self, to: Label) {
+        self.jumps.push((self.code.len(), to));
+        self.emit(GO, 0, 0, 0);
+    }
+
+    fn load(&mut self, place: u32) {
+        self.emit(LOAD, place, 0, 0);
+    }
+
+    fn go_if(&mut self, test: u16, k: u32, to: Label) {
+        self.emit(test, k, 0, 1);
+        self.go(to);
+    }
+
+    fn go_unless(&mut self, test: u16, k: u32, to: Label) {
+        self.emit(test, k, 1, 0);
+        self.go(to);
+    }
+
+    fn finish(mut self) -> Vec<sock_filter> {
+        for (from, to) in self.jumps {
+            let to = self.labels[to.0].unwrap_or(from + 1);
+            self.code[from].k = (to - from - 1) as u32;
+        }
+        self.code
+    }
+}
+
+/// The filter for the calls of these tables; what it stops carries `cookie`.
+pub(super) fn program(tables: &[Table], cookie: u16) -> Vec<sock_filter> {
+    let mut assembler = Assembler::default();
+    let (allow, look, foreign) = (assembler.label(), assembler.label(), assembler.label());
+    assembler.load(ARCH);
+    let starts: Vec<_> = tables
+        .iter()
+        .map(|table| {
+            let start = assembler.label();
+            assembler.go_if(IF_EQUAL, table.abi.arch, start);
+            start
+        })
+        .collect();
+    assembler.go(allow);
+    for (table, start) in tables.iter().zip(starts) {
+        assembler.place(start);
+        assembler.load(NUMBER);
+        if table.abi.name == "x86_64" {
+            // -1 is no call: a tracer's or another filter's way to skip one.
+            assembler.go_if(IF_EQUAL, u32::MAX, allow);
+            assembler.go_if(IF_GREATER_OR_EQUAL, X32_BIT as u32, foreign);
+        }
+        let calls: Vec<_> = table.calls().collect();
+        search(&mut assembler, &calls, allow, look);
+    }
+    assembler.place(look);
+    assembler.emit(RETURN, libc::SECCOMP_RET_TRACE | u32::from(cookie), 0, 0);
+    assembler.place(foreign);
+    assembler.emit(
+        RETURN,
+        libc::SECCOMP_RET_TRACE | u32::from(foreign_cookie(cookie)),
+        0,
+        0,
+    );
+    assembler.place(allow);
+    assembler.emit(RETURN, libc::SECCOMP_RET_ALLOW, 0, 0);
+    assembler.finish()
+}
+
+/// A binary search for the number that is loaded.
+fn search(assembler: &mut Assembler, calls: &[(u32, &'static Call)], allow: Label, look: Label) {
+    match calls {
+        [] => assembler.go(allow),
+        [(number, call)] => {
+            assembler.go_unless(IF_EQUAL, *number, allow);
+            test(assembler, call.when, allow, look);
+        }
+        _ => {
+            let (lower, upper) = calls.split_at(calls.len() / 2);
+            let right = assembler.label();
+            assembler.go_if(IF_GREATER_OR_EQUAL, upper[0].0, right);
+            search(assembler, lower, allow, look);
+            assembler.place(right);
+            search(assembler, upper, allow, look);
+        }
+    }
+}
+
+/// Goes to `look` when the condition holds, else to `allow`.
+fn test(assembler: &mut Assembler, condition: Condition, allow: Label, look: Label) {
+    for atoms in condition {
+        let next = assembler.label();
+        for atom in *atoms {
+            match *atom {
+                Atom::Any(arg, bits) => {
+                    assembler.load(low(arg));
+                    assembler.go_unless(IF_ANY_BIT, bits, next);
+                }
+                Atom::None(arg, bits) => {
+                    assembler.load(low(arg));
+                    assembler.go_if(IF_ANY_BIT, bits, next);
+                }
+                Atom::In(arg, values) => {
+                    let found = assembler.label();
+                    assembler.load(low(arg));
+                    for value in values {
+                        assembler.go_if(IF_EQUAL, *value, found);
+                    }
+                    assembler.go(next);
+                    assembler.place(found);
+                }
+                Atom::NonZero(arg) => {
+                    let found = assembler.label();
+                    assembler.load(low(arg));
+                    assembler.go_unless(IF_EQUAL, 0, found);
+                    assembler.load(high(arg));
+                    assembler.go_if(IF_EQUAL, 0, next);
+                    assembler.place(found);
+                }
+            }
+        }
+        assembler.go(look);
+        assembler.place(next);
+    }
+    assembler.go(allow);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::abi::tables;
+    use super::*;
+    use proptest::prelude::*;
+
+    const COOKIE: u16 = 0x1234;
+
+    /// Runs a filter as the kernel would.
+    fn run(program: &[sock_filter], arch: u32, number: u32, args: [u64; 6]) -> u32 {
+        let mut data = Vec::new();
+        data.extend(number.to_ne_bytes());
+        data.extend(arch.to_ne_bytes());
+        data.extend(0u64.to_ne_bytes());
+        for arg in args {
+            data.extend(arg.to_ne_bytes());
+        }
+        let (mut at, mut accumulator) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            at += 1;
+            let mut branch = |taken: bool| at += usize::from(if taken { jt } else { jf });
+            match code {
+                LOAD => {
+                    let bytes = data[k as usize..k as usize + 4].try_into().unwrap();
+                    accumulator = u32::from_ne_bytes(bytes);
+                }
+                IF_EQUAL => branch(accumulator == k),
+                IF_GREATER_OR_EQUAL => branch(accumulator >= k),
+                IF_ANY_BIT => branch(accumulator & k != 0),
+                GO => at += k as usize,
+                RETURN => return k,
+                code => panic!("instruction {code:#x} is not used"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_filter_is_short_enough_for_the_kernel() {
+        assert!(program(&tables(), COOKIE).len() < 4096);
+    }
+
+    #[test]
+    fn an_architecture_without_a_table_passes() {
+        let program = program(&tables(), COOKIE);
+        assert_eq!(
+            run(&program, 0xdead_beef, 2, [0; 6]),
+            libc::SECCOMP_RET_ALLOW
+        );
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn x32_calls_are_told_apart() {
+        let program = program(&tables(), COOKIE);
+        assert_eq!(
+            run(&program, 0xc000_003e, X32_BIT as u32 + 2, [0; 6]),
+            libc::SECCOMP_RET_TRACE | u32::from(foreign_cookie(COOKIE))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_filter_stops_exactly_what_the_tables_want(
+            number in 0u32..512,
+            args in prop::array::uniform6(prop_oneof![
+                any::<u64>(),
+                Just(0),
+                0u64..64,
+                Just(u64::from(u32::MAX)),
+                Just(1 << 32),
+                (0u32..32).prop_map(|bit| 1 << bit),
+            ]),
+        ) {
+            let tables = tables();
+            let program = program(&tables, COOKIE);
+            for table in &tables {
+                let wanted = table
+                    .call(u64::from(number))
+                    .is_some_and(|call| call.is_wanted(&args));
+                let expected = if wanted {
+                    libc::SECCOMP_RET_TRACE | u32::from(COOKIE)
+                } else {
+                    libc::SECCOMP_RET_ALLOW
+                };
+                prop_assert_eq!(run(&program, table.abi.arch, number, args), expected);
+            }
+        }
+    }
+}

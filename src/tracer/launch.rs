@@ -1,0 +1,239 @@
+//! Starts the command as if by exec: found as execvp(3) finds it, and in no way different from what
+//! it would be without us, but for the filter.
+
+use super::engine::{Engine, EngineChoice};
+use super::error::Error;
+use super::sys::{self, Child, ChildNote};
+use super::{Command, abi, filter};
+use libc::{c_char, c_int, pid_t};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::SigSet;
+use nix::unistd::pipe2;
+use std::ffi::{CStr, CString, OsStr};
+use std::hash::{BuildHasher, RandomState};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// What is asked of ptrace for every tracee.
+///
+/// EXITKILL: with a filter, a program whose tracer died would find every file call answered
+/// ENOSYS; it must not outlive us.
+const OPTIONS: c_int = libc::PTRACE_O_TRACESYSGOOD
+    | libc::PTRACE_O_TRACEFORK
+    | libc::PTRACE_O_TRACEVFORK
+    | libc::PTRACE_O_TRACECLONE
+    | libc::PTRACE_O_TRACEEXEC
+    | libc::PTRACE_O_TRACESECCOMP
+    | libc::PTRACE_O_EXITKILL;
+
+/// Where execvp(3) looks when PATH is not set (`_CS_PATH`).
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// A command that is seized and about to become its program.
+#[derive(Debug)]
+pub(super) struct Launched {
+    /// Its process id.
+    pub(super) pid: pid_t,
+    /// The engine that was asked for.
+    pub(super) engine: Engine,
+    /// The paths that are tried.
+    pub(super) candidates: Vec<CString>,
+    notes: OwnedFd,
+}
+
+/// How the launch went, once the program runs or the child is gone.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The candidate that was tried last.
+    pub(super) tried: usize,
+    /// The error of the exec, when there was one.
+    pub(super) not_executed: Option<Errno>,
+    /// The error of the filter, when it was refused.
+    pub(super) filter_refused: Option<Errno>,
+    /// Whether the filter had to be paid for with `no_new_privs`.
+    pub(super) no_new_privileges: bool,
+}
+
+/// The paths that execvp(3) tries for a program, in order.
+fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return vec![PathBuf::from(program)];
+    }
+    let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
+    std::env::split_paths(path)
+        .map(|directory| directory.join(program))
+        .collect()
+}
+
+/// Forks the command and begins to trace it; it has not run a single instruction of the program.
+pub(super) fn launch(
+    command: &Command,
+    choice: EngineChoice,
+    tables: &[abi::Table],
+    mask: SigSet,
+) -> Result<Launched, Error> {
+    let not_found = || Error::NotFound {
+        program: command.program.clone(),
+    };
+    if command.program.is_empty() {
+        return Err(not_found());
+    }
+    let text = |bytes: &[u8]| {
+        CString::new(bytes).map_err(|_| Error::Nul {
+            text: OsStr::from_bytes(bytes).to_owned(),
+        })
+    };
+    let candidates = candidates(&command.program, std::env::var_os("PATH").as_deref())
+        .into_iter()
+        .map(|path| text(path.as_os_str().as_bytes()))
+        .collect::<Result<Vec<_>, _>>()?;
+    if candidates.is_empty() {
+        return Err(not_found());
+    }
+    let args = std::iter::once(&command.program)
+        .chain(&command.args)
+        .map(|arg| text(arg.as_bytes()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let candidate_texts: Vec<&CStr> = candidates.iter().map(CString::as_c_str).collect();
+    let argv: Vec<*const c_char> = args
+        .iter()
+        .map(|arg| arg.as_ptr())
+        .chain([std::ptr::null()])
+        .collect();
+    // `sh FILE ARGS…`: what execvp(3) does with a file that the kernel does not know how to run.
+    let mut shell_argv: Vec<*const c_char> = [c"/bin/sh".as_ptr(), std::ptr::null()]
+        .into_iter()
+        .chain(argv.iter().copied().skip(1))
+        .collect();
+    let cookie = random_cookie();
+    let (engine, filter) = match choice {
+        EngineChoice::Syscall => (Engine::Syscall, None),
+        EngineChoice::Auto | EngineChoice::Seccomp => (
+            Engine::Seccomp { cookie },
+            Some(filter::program(tables, cookie)),
+        ),
+    };
+
+    let start = |while_doing| {
+        move |source| Error::Start {
+            while_doing,
+            source,
+        }
+    };
+    let (go_read, go_write) =
+        pipe2(OFlag::O_CLOEXEC).map_err(start("making a pipe to the command"))?;
+    let (notes_read, notes_write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+        .map_err(start("making a pipe from the command"))?;
+    let pid = sys::spawn(&mut Child {
+        candidates: &candidate_texts,
+        argv: &argv,
+        shell_argv: &mut shell_argv,
+        filter: filter.as_deref(),
+        mask,
+        go: go_read.as_fd(),
+        notes: notes_write.as_fd(),
+    })
+    .map_err(start("forking the command"))?;
+    drop((go_read, notes_write));
+
+    if let Err(errno) = sys::seize(pid, OPTIONS) {
+        // Without the byte the child ends by itself; the signal only makes it sooner.
+        drop(go_write);
+        let _ = sys::kill(pid, libc::SIGKILL);
+        let _ = sys::reap(pid);
+        return Err(Error::denied(errno));
+    }
+    nix::unistd::write(&go_write, &[1]).map_err(start("starting the command"))?;
+    Ok(Launched {
+        pid,
+        engine,
+        candidates,
+        notes: notes_read,
+    })
+}
+
+/// A number that no filter of the program's own uses but by chance: std seeds its hashers from the
+/// kernel's random numbers.
+fn random_cookie() -> u16 {
+    RandomState::new().hash_one(()) as u16
+}
+
+impl Launched {
+    /// What the child has told.
+    pub(super) fn outcome(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        for note in sys::read_notes(self.notes.as_fd()) {
+            match note {
+                ChildNote::NoNewPrivileges => outcome.no_new_privileges = true,
+                ChildNote::FilterRefused(errno) => outcome.filter_refused = Some(errno),
+                ChildNote::Trying(index) => outcome.tried = index,
+                ChildNote::NotExecuted(errno) => outcome.not_executed = Some(errno),
+            }
+        }
+        outcome
+    }
+
+    /// The error to report when the program could not be executed.
+    pub(super) fn failure(&self, command: &Command, outcome: &Outcome) -> Error {
+        let errno = outcome.not_executed.unwrap_or(Errno::UnknownErrno);
+        let tried = self
+            .candidates
+            .iter()
+            .map(|path| Path::new(OsStr::from_bytes(path.to_bytes())));
+        if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+            // A file that exists and is "not found" lacks its interpreter.
+            let existing = tried.clone().find(|path| path.exists());
+            return match existing {
+                Some(path) => Error::NoInterpreter {
+                    path: path.to_owned(),
+                    interpreter: super::image::Image::read(path)
+                        .wanted()
+                        .map(|wanted| PathBuf::from(std::ffi::OsString::from_vec(wanted))),
+                },
+                None => Error::NotFound {
+                    program: command.program.clone(),
+                },
+            };
+        }
+        let path = tried
+            .clone()
+            .rfind(|path| path.exists())
+            .or_else(|| tried.clone().next())
+            .map_or_else(|| PathBuf::from(&command.program), Path::to_owned);
+        Error::NotExecutable {
+            path,
+            source: errno,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_slash_is_not_searched() {
+        assert_eq!(
+            candidates(OsStr::new("./a"), Some(OsStr::new("/bin"))),
+            [PathBuf::from("./a")]
+        );
+    }
+
+    #[test]
+    fn an_empty_element_of_path_is_the_working_directory() {
+        assert_eq!(
+            candidates(OsStr::new("a"), Some(OsStr::new("/x::/y"))),
+            ["/x/a", "a", "/y/a"].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn without_path_the_default_directories_are_searched() {
+        assert_eq!(
+            candidates(OsStr::new("a"), None),
+            ["/bin/a", "/usr/bin/a"].map(PathBuf::from)
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! Strings and arrays in the memory of a stopped tracee.
+//!
+//! A read never runs past the end of a page that was not asked for: the next page may not be
+//! mapped, and a string that ends before it is whole all the same.
+
+use super::sys::{self, Remote, Result};
+use bstr::ByteSlice;
+use libc::pid_t;
+use nix::errno::Errno;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// The smallest page size of any Linux architecture; larger pages only make a read shorter.
+const PAGE: usize = 4096;
+
+/// The longest path the kernel takes, its final NUL included (limits.h).
+pub(super) const PATH_MAX: usize = 4096;
+
+/// What an argument or variable is cut to when it is longer: no fact about files is so long.
+const LONGEST_STRING: usize = 128 * 1024;
+
+/// How many arguments or variables are looked at.
+const MOST_STRINGS: usize = 64 * 1024;
+
+fn to_page_end(address: usize) -> usize {
+    PAGE - address % PAGE
+}
+
+/// Reads up to `buffer.len()` bytes; fewer where the memory ends.
+pub(super) fn read(tid: pid_t, address: u64, buffer: &mut [u8]) -> Result<usize> {
+    let address = address as usize;
+    let mut done = 0;
+    while done < buffer.len() {
+        let from = address.wrapping_add(done);
+        let length = to_page_end(from).min(buffer.len() - done);
+        match read_within_page(tid, from, &mut buffer[done..done + length]) {
+            Ok(read) if read == length => done += read,
+            Ok(read) => return Ok(done + read),
+            Err(_) if done > 0 => return Ok(done),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(done)
+}
+
+/// Reads inside one page, by whichever way the kernel allows.
+fn read_within_page(tid: pid_t, address: usize, buffer: &mut [u8]) -> Result<usize> {
+    let range = Remote {
+        address,
+        length: buffer.len(),
+    };
+    match sys::read_memory(tid, buffer, &[range]) {
+        // Kernels without process_vm_readv, and sandboxes that forbid it.
+        Err(Errno::ENOSYS | Errno::EPERM) => File::open(format!("/proc/{tid}/mem"))
+            .and_then(|memory| memory.read_at(buffer, address as u64))
+            .or_else(|_| read_by_words(tid, address, buffer))
+            .map_err(|_: Errno| Errno::EFAULT),
+        done => done,
+    }
+}
+
+fn read_by_words(tid: pid_t, address: usize, buffer: &mut [u8]) -> Result<usize> {
+    const WORD: usize = size_of::<libc::c_long>();
+    let mut done = 0;
+    while done < buffer.len() {
+        let at = address + done;
+        let word = sys::peek(tid, at - at % WORD)?;
+        let bytes = &word[at % WORD..];
+        let count = bytes.len().min(buffer.len() - done);
+        buffer[done..done + count].copy_from_slice(&bytes[..count]);
+        done += count;
+    }
+    Ok(done)
+}
+
+/// A string of a tracee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    /// It is whole: this many bytes were appended.
+    Whole(usize),
+    /// No NUL within the limit; this many bytes were appended.
+    Unended(usize),
+    /// Its memory cannot be read to a NUL. Nothing was appended.
+    Unreadable,
+}
+
+/// Appends the string at `address`, without its NUL, to `to`; at most `limit` bytes.
+pub(super) fn read_text(tid: pid_t, address: u64, limit: usize, to: &mut Vec<u8>) -> Text {
+    let start = to.len();
+    let mut at = address as usize;
+    while to.len() - start < limit {
+        let length = to_page_end(at).min(limit - (to.len() - start));
+        let chunk = to.len();
+        to.resize(chunk + length, 0);
+        match read_within_page(tid, at, &mut to[chunk..]) {
+            Ok(read) if read > 0 => {
+                if let Some(end) = to[chunk..chunk + read].find_byte(0) {
+                    to.truncate(chunk + end);
+                    return Text::Whole(to.len() - start);
+                }
+                if read < length {
+                    to.truncate(start);
+                    return Text::Unreadable;
+                }
+                at = at.wrapping_add(read);
+            }
+            _ => {
+                to.truncate(start);
+                return Text::Unreadable;
+            }
+        }
+    }
+    Text::Unended(to.len() - start)
+}
+
+/// The size of a pointer of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    /// 32 bits.
+    Four,
+    /// 64 bits.
+    Eight,
+}
+
+impl Width {
+    /// How many bytes a pointer takes.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Four => 4,
+            Self::Eight => 8,
+        }
+    }
+
+    /// The pointer in the first bytes of `bytes`.
+    pub(super) fn pointer(self, bytes: &[u8]) -> Option<u64> {
+        match self {
+            Self::Four => Some(u64::from(u32::from_ne_bytes(*bytes.first_chunk()?))),
+            Self::Eight => Some(u64::from_ne_bytes(*bytes.first_chunk()?)),
+        }
+    }
+}
+
+/// Reads an array of pointers up to its null pointer; none when it cannot be read.
+fn read_pointers(tid: pid_t, mut address: u64, width: Width) -> Option<Vec<u64>> {
+    let mut pointers = Vec::new();
+    let mut chunk = [0; PAGE];
+    while address != 0 && pointers.len() < MOST_STRINGS {
+        let length = to_page_end(address as usize).max(width.bytes()).min(PAGE);
+        let read = read(tid, address, &mut chunk[..length]).ok()?;
+        let whole = read - read % width.bytes();
+        if whole == 0 {
+            return None;
+        }
+        for bytes in chunk[..whole].chunks_exact(width.bytes()) {
+            match width.pointer(bytes)? {
+                0 => return Some(pointers),
+                pointer => pointers.push(pointer),
+            }
+        }
+        address = address.wrapping_add(whole as u64);
+    }
+    Some(pointers)
+}
+
+/// Appends the strings of a null-terminated array (`argv`), each with its NUL; whether they could
+/// be read.
+pub(super) fn read_strings(tid: pid_t, address: u64, width: Width, to: &mut Vec<u8>) -> bool {
+    let Some(pointers) = read_pointers(tid, address, width) else {
+        return false;
+    };
+    for pointer in pointers {
+        if read_text(tid, pointer, LONGEST_STRING, to) == Text::Unreadable {
+            return false;
+        }
+        to.push(0);
+    }
+    true
+}
+
+/// Calls `each` with every variable (`NAME=value`) of a program that has just been loaded.
+///
+/// At `stack_pointer` are, by the ABIs of Linux, the number of arguments, the pointers to them, a
+/// null pointer, and the pointers to the variables; the strings follow each other in one piece, so
+/// that they cost few reads.
+pub(super) fn read_environment(
+    tid: pid_t,
+    stack_pointer: u64,
+    width: Width,
+    mut each: impl FnMut(&[u8]),
+) -> Option<()> {
+    let mut head = [0; 8];
+    let size = width.bytes();
+    read(tid, stack_pointer, &mut head[..size]).ok()?;
+    let count = width.pointer(&head[..size])?;
+    let array = count
+        .checked_add(2)?
+        .checked_mul(size as u64)
+        .and_then(|skip| stack_pointer.checked_add(skip))?;
+    let pointers = read_pointers(tid, array, width)?;
+    let mut piece = Vec::new();
+    let mut piece_at = 0u64;
+    for pointer in pointers {
+        loop {
+            let known = pointer
+                .checked_sub(piece_at)
+                .and_then(|offset| piece.get(offset as usize..))
+                .unwrap_or_default();
+            if let Some(end) = known.find_byte(0) {
+                each(&known[..end]);
+                break;
+            }
+            if piece_at == pointer && piece.len() >= LONGEST_STRING {
+                each(&piece);
+                break;
+            }
+            let wanted = if piece_at == pointer {
+                piece.len() * 2
+            } else {
+                0
+            };
+            piece_at = pointer;
+            piece.resize(wanted.clamp(2 * PAGE, LONGEST_STRING), 0);
+            let read = read(tid, pointer, &mut piece).ok()?;
+            piece.truncate(read);
+            if read == 0 || (read < wanted && piece.find_byte(0).is_none()) {
+                return None;
+            }
+        }
+    }
+    Some(())
+}

@@ -1,0 +1,257 @@
+//! A path argument of a call: as asked, where it is relative to, and made absolute.
+
+use super::abi::At;
+use super::memory::{self, PATH_MAX, Text};
+use super::proc::{Directory, Link};
+use super::task::Process;
+use libc::pid_t;
+use std::ffi::CStr;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+/// Where a look-up begins.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Base {
+    /// At the root, or nowhere: the path is empty.
+    #[default]
+    Root,
+    /// At the working directory.
+    Working(Rc<Directory>),
+    /// At a directory that the tracee has open; its path in `/proc` is put before the name.
+    Descriptor,
+    /// At a place that has no name or does not exist: the kernel will say what it thinks of it.
+    Nowhere,
+}
+
+/// Why there is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// The call passed no path at all; what it did was with the descriptor.
+    Null,
+    /// The path's memory cannot be read.
+    Unreadable,
+}
+
+/// A path argument; made to be used again, so that reading a name allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Name {
+    /// What the look-up is given: the path as asked, behind the base's place in `/proc` if it has
+    /// one; NUL at the end.
+    lookup: Vec<u8>,
+    /// Where in `lookup` the path as asked begins.
+    asked_at: usize,
+    /// The path made absolute.
+    absolute: Vec<u8>,
+    base: Base,
+    /// Whether the path was longer than the kernel takes.
+    too_long: bool,
+}
+
+impl Name {
+    /// Reads a path argument of a stopped tracee.
+    pub(super) fn read(
+        &mut self,
+        tid: pid_t,
+        process: &mut Process,
+        at: At,
+        args: &[u64; 6],
+    ) -> Result<(), Missing> {
+        self.lookup.clear();
+        self.absolute.clear();
+        self.asked_at = 0;
+        self.base = Base::Root;
+        let address = args[usize::from(at.path)];
+        if address == 0 {
+            return Err(Missing::Null);
+        }
+        let directory = match at.directory {
+            Some(arg) => args[usize::from(arg)] as i32,
+            None => libc::AT_FDCWD,
+        };
+        self.too_long = match memory::read_text(tid, address, PATH_MAX, &mut self.lookup) {
+            Text::Whole(_) => false,
+            Text::Unended(_) => true,
+            Text::Unreadable => return Err(Missing::Unreadable),
+        };
+        if self.lookup.starts_with(b"/") {
+            self.absolute.extend_from_slice(&self.lookup);
+        } else if directory == libc::AT_FDCWD {
+            self.join_working(tid, process);
+        } else {
+            self.join_descriptor(tid, directory);
+        }
+        self.lookup.push(0);
+        Ok(())
+    }
+
+    fn join_working(&mut self, tid: pid_t, process: &mut Process) {
+        match process.working(tid) {
+            Some(directory) => {
+                self.absolute
+                    .extend_from_slice(strip_root(&directory.path, process.root.as_deref()));
+                self.append_asked(0);
+                self.base = Base::Working(directory);
+            }
+            None => {
+                self.absolute.extend_from_slice(&self.lookup);
+                self.base = Base::Nowhere;
+            }
+        }
+    }
+
+    fn join_descriptor(&mut self, tid: pid_t, fd: RawFd) {
+        let asked_length = self.lookup.len();
+        if Link::Fd(fd).read(tid, &mut self.absolute).is_err() {
+            // Not open (EBADF), or no place to look from (ENOTDIR).
+            self.absolute.clear();
+            self.absolute.extend_from_slice(&self.lookup);
+            self.base = Base::Nowhere;
+            return;
+        }
+        self.append_asked(0);
+        if asked_length == 0 {
+            self.base = Base::Nowhere;
+            return;
+        }
+        Link::Fd(fd).with(tid, |link| {
+            let link = link.to_bytes();
+            self.asked_at = link.len() + 1;
+            self.lookup.splice(0..0, link.iter().copied().chain([b'/']));
+        });
+        self.base = Base::Descriptor;
+    }
+
+    /// Appends the path as asked to the directory that `absolute` holds.
+    fn append_asked(&mut self, from: usize) {
+        let asked = &self.lookup[from..];
+        if !asked.is_empty() {
+            if self.absolute.last() != Some(&b'/') {
+                self.absolute.push(b'/');
+            }
+            self.absolute.extend_from_slice(asked);
+        }
+    }
+
+    /// The path as asked.
+    pub(super) fn asked(&self) -> &[u8] {
+        let end = self.lookup.len().saturating_sub(1);
+        &self.lookup[self.asked_at.min(end)..end]
+    }
+
+    /// The path made absolute.
+    pub(super) fn absolute(&self) -> &[u8] {
+        &self.absolute
+    }
+
+    /// The last component of the path.
+    pub(super) fn last(&self) -> &[u8] {
+        let end = self
+            .absolute
+            .iter()
+            .rposition(|&byte| byte != b'/')
+            .map_or(0, |at| at + 1);
+        let path = &self.absolute[..end];
+        match path.iter().rposition(|&byte| byte == b'/') {
+            Some(slash) => &path[slash + 1..],
+            None => path,
+        }
+    }
+
+    /// What a look-up in the tracer's own name is to be given, when that finds what the tracee's
+    /// will: a directory and a path.
+    ///
+    /// Some names mean something else to every process. `/proc/self` and what leads there
+    /// (`/dev/stdin`, `/dev/fd`), `/dev/tty`, and the attributes in `/sys`, which their drivers
+    /// guard: for these there is none.
+    pub(super) fn place(&self) -> Option<(RawFd, &CStr)> {
+        if self.too_long || self.asked().is_empty() || is_personal(&self.absolute) {
+            return None;
+        }
+        let directory = match &self.base {
+            Base::Root | Base::Descriptor => libc::AT_FDCWD,
+            Base::Working(directory) => directory.fd(),
+            Base::Nowhere => return None,
+        };
+        let path = CStr::from_bytes_with_nul(&self.lookup).ok()?;
+        Some((directory, path))
+    }
+}
+
+/// The device files that are the same to everyone.
+const COMMON_DEVICES: [&[u8]; 5] = [
+    b"/dev/null",
+    b"/dev/zero",
+    b"/dev/full",
+    b"/dev/random",
+    b"/dev/urandom",
+];
+
+/// Whether what an absolute path leads to may depend on who looks.
+fn is_personal(path: &[u8]) -> bool {
+    let start = path.iter().take_while(|&&byte| byte == b'/').count();
+    let rest = &path[start..];
+    let below = |top: &[u8]| {
+        rest.strip_prefix(top)
+            .is_some_and(|below| below.is_empty() || below[0] == b'/')
+    };
+    if below(b"dev") {
+        return !COMMON_DEVICES.contains(&path);
+    }
+    if below(b"proc") || below(b"sys") {
+        return true;
+    }
+    // `..` may lead up and down again into one of these.
+    let climbs = path.windows(3).any(|window| window == b"/..");
+    climbs
+        && [&b"/proc"[..], b"/dev", b"/sys"]
+            .iter()
+            .any(|top| path.windows(top.len()).any(|window| window == *top))
+}
+
+/// A path below a changed root, as the process names it.
+fn strip_root<'a>(path: &'a [u8], root: Option<&[u8]>) -> &'a [u8] {
+    match root.and_then(|root| path.strip_prefix(root)) {
+        Some([]) => b"/",
+        Some(inside) if inside[0] == b'/' => inside,
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_to_the_looking_process_is_personal() {
+        for path in [
+            &b"/proc/self/maps"[..],
+            b"//proc/1",
+            b"/proc",
+            b"/dev/stdin",
+            b"/dev/fd/3",
+            b"/dev/tty",
+            b"/sys/kernel/x",
+            b"/home/../proc/self/exe",
+        ] {
+            assert!(is_personal(path), "{}", path.escape_ascii());
+        }
+        for path in [
+            &b"/dev/null"[..],
+            b"/etc/passwd",
+            b"/process",
+            b"/home/dev/x",
+            b"/home/../etc",
+            b"",
+        ] {
+            assert!(!is_personal(path), "{}", path.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_directory_below_a_changed_root_is_named_as_the_process_names_it() {
+        assert_eq!(strip_root(b"/jail/etc", Some(b"/jail")), b"/etc");
+        assert_eq!(strip_root(b"/jail", Some(b"/jail")), b"/");
+        assert_eq!(strip_root(b"/jailer", Some(b"/jail")), b"/jailer");
+        assert_eq!(strip_root(b"/jail", None), b"/jail");
+    }
+}

@@ -1,0 +1,204 @@
+//! When the outcome of a call can be known before the kernel runs it, and what it is.
+//!
+//! A second stop at a call's end doubles its cost. For calls that only look at names or open
+//! existing files to read them, the tracer asks the kernel the same question just before the
+//! tracee does; every answer here is the kernel's, never a guess from remembered state. Where the
+//! answer might differ (other rights, another root, a name that another traced process is about to
+//! change, what depends on who asks), there is none, and the end of the call is awaited.
+
+use super::abi::Look;
+use super::name::Name;
+use super::sys;
+use crate::trace::{Errno, Outcome};
+use libc::c_int;
+
+/// The major number of memory devices (`/dev/null` and its like).
+const MEMORY_DEVICES: u32 = 1;
+
+/// Flags of an open that ask for no more than to read what exists.
+const PLAIN_READ: c_int = libc::O_CLOEXEC
+    | libc::O_DIRECTORY
+    | libc::O_NOFOLLOW
+    | libc::O_NOCTTY
+    | libc::O_NONBLOCK
+    | LARGE_FILE;
+
+/// The kernel's `O_LARGEFILE`: the C library's is 0 on 64-bit machines.
+const LARGE_FILE: c_int = 0o100_000;
+
+/// The flags that stat-like calls take.
+const STATUS_FLAGS: u32 = (libc::AT_SYMLINK_NOFOLLOW
+    | libc::AT_NO_AUTOMOUNT
+    | libc::AT_EMPTY_PATH
+    | libc::AT_STATX_FORCE_SYNC
+    | libc::AT_STATX_DONT_SYNC) as u32;
+
+fn failure(errno: nix::errno::Errno) -> Outcome {
+    Outcome::Failure(Errno(errno as i32))
+}
+
+fn outcome(result: sys::Result<()>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Success,
+        Err(errno) => failure(errno),
+    }
+}
+
+/// What the look-ups need to know about this machine.
+#[derive(Debug)]
+pub(super) struct Policy {
+    /// The devices that `/proc` and `/sys` are on.
+    personal: [Option<(u32, u32)>; 2],
+}
+
+/// What a look-up of a name found.
+enum Found {
+    File(sys::Status),
+    Nothing(Outcome),
+    /// It cannot be said: the answer may be another for the tracee.
+    Unsure,
+}
+
+impl Policy {
+    /// Asks where `/proc` and `/sys` are.
+    pub(super) fn new() -> Self {
+        let device = |path| {
+            sys::status(libc::AT_FDCWD, path, 0)
+                .ok()
+                .map(|status| status.device)
+        };
+        Self {
+            personal: [device(c"/proc"), device(c"/sys")],
+        }
+    }
+
+    /// Looks a name up, following a symbolic link at its end when `follow` says so.
+    fn find(&self, name: &Name, follow: bool) -> Found {
+        let Some((directory, path)) = name.place() else {
+            return Found::Unsure;
+        };
+        let status = match sys::status(directory, path, libc::AT_SYMLINK_NOFOLLOW) {
+            Ok(status) => status,
+            Err(errno) => return Found::Nothing(failure(errno)),
+        };
+        if status.kind() != libc::S_IFLNK {
+            return Found::File(status);
+        }
+        if !follow {
+            return Found::File(status);
+        }
+        // A link may lead to `/proc/self`, where each process sees its own.
+        match sys::status(directory, path, 0) {
+            Ok(status) if !self.personal.contains(&Some(status.device)) => Found::File(status),
+            _ => Found::Unsure,
+        }
+    }
+
+    /// The outcome of opening an existing file, if it is sure.
+    pub(super) fn open(&self, name: &Name, flags: c_int) -> Option<Outcome> {
+        if flags & libc::O_PATH != 0 {
+            return match self.find(name, flags & libc::O_NOFOLLOW == 0) {
+                Found::Nothing(outcome) => Some(outcome),
+                Found::File(status) => match status.kind() {
+                    libc::S_IFLNK => None,
+                    libc::S_IFDIR => Some(Outcome::Success),
+                    _ if flags & libc::O_DIRECTORY != 0 => {
+                        Some(failure(nix::errno::Errno::ENOTDIR))
+                    }
+                    _ => Some(Outcome::Success),
+                },
+                Found::Unsure => None,
+            };
+        }
+        if name.asked() == b"/dev/null" && flags & (libc::O_EXCL | libc::O_DIRECTORY) == 0 {
+            return self.open_null(name, flags);
+        }
+        if flags & !PLAIN_READ != 0 {
+            return None;
+        }
+        let status = match self.find(name, flags & libc::O_NOFOLLOW == 0) {
+            Found::File(status) => status,
+            Found::Nothing(outcome) => return Some(outcome),
+            Found::Unsure => return None,
+        };
+        match status.kind() {
+            libc::S_IFDIR => {}
+            libc::S_IFREG if flags & libc::O_DIRECTORY != 0 => {
+                return Some(failure(nix::errno::Errno::ENOTDIR));
+            }
+            libc::S_IFREG => {}
+            // A FIFO, device or socket: opening one may wait, or fail for reasons of its own.
+            _ => return None,
+        }
+        let (directory, path) = name.place()?;
+        Some(outcome(sys::access(
+            directory,
+            path,
+            libc::R_OK,
+            libc::AT_EACCESS,
+        )))
+    }
+
+    /// Shells open `/dev/null` all the time, and with the flags that make a file.
+    fn open_null(&self, name: &Name, flags: c_int) -> Option<Outcome> {
+        let Found::File(status) = self.find(name, false) else {
+            return None;
+        };
+        if status.kind() != libc::S_IFCHR || status.special.0 != MEMORY_DEVICES {
+            return None;
+        }
+        let mode = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY => libc::R_OK,
+            libc::O_WRONLY => libc::W_OK,
+            _ => libc::R_OK | libc::W_OK,
+        };
+        let (directory, path) = name.place()?;
+        sys::access(directory, path, mode, libc::AT_EACCESS)
+            .is_ok()
+            .then_some(Outcome::Success)
+    }
+
+    /// The outcome of looking at a name, if it is sure.
+    pub(super) fn look(&self, name: &Name, look: Look, args: &[u64; 6]) -> Option<Outcome> {
+        let arg = |index: u8| args[usize::from(index)];
+        match look {
+            Look::Status => self.status(name, true),
+            Look::LinkStatus => self.status(name, false),
+            Look::StatusFlags(flags) => {
+                let flags = arg(flags) as u32;
+                if flags & !STATUS_FLAGS != 0 {
+                    return None;
+                }
+                self.status(name, flags & libc::AT_SYMLINK_NOFOLLOW as u32 == 0)
+            }
+            Look::Access(mode, flags) => {
+                let flags = flags.map_or(0, |flags| arg(flags) as c_int);
+                let (directory, path) = name.place()?;
+                Some(outcome(sys::access(
+                    directory,
+                    path,
+                    arg(mode) as c_int,
+                    flags,
+                )))
+            }
+            Look::Link(size) => {
+                if arg(size) as c_int <= 0 {
+                    return None;
+                }
+                let (directory, path) = name.place()?;
+                let mut text = [0; 16];
+                Some(outcome(
+                    sys::read_link(directory, path, &mut text).map(drop),
+                ))
+            }
+        }
+    }
+
+    fn status(&self, name: &Name, follow: bool) -> Option<Outcome> {
+        match self.find(name, follow) {
+            Found::File(_) => Some(Outcome::Success),
+            Found::Nothing(outcome) => Some(outcome),
+            Found::Unsure => None,
+        }
+    }
+}

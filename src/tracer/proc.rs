@@ -1,0 +1,106 @@
+//! The links in `/proc/TID`: what the kernel knows about a tracee's directory, root and
+//! descriptors.
+
+use super::memory::PATH_MAX;
+use super::sys;
+use libc::pid_t;
+use nix::errno::Errno;
+use std::ffi::CStr;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// A link of `/proc/TID`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Link {
+    /// The working directory.
+    Cwd,
+    /// The root directory.
+    Root,
+    /// The program that runs.
+    Exe,
+    /// A descriptor.
+    Fd(RawFd),
+}
+
+impl Link {
+    /// Calls `with` on the link's path.
+    pub(super) fn with<T>(self, tid: pid_t, with: impl FnOnce(&CStr) -> T) -> T {
+        // "/proc/-2147483648/fd/-2147483648" and a NUL fit.
+        let mut buffer = [0; 40];
+        let mut rest = &mut buffer[..];
+        let written = match self {
+            Self::Cwd => write!(rest, "/proc/{tid}/cwd\0"),
+            Self::Root => write!(rest, "/proc/{tid}/root\0"),
+            Self::Exe => write!(rest, "/proc/{tid}/exe\0"),
+            Self::Fd(fd) => write!(rest, "/proc/{tid}/fd/{fd}\0"),
+        };
+        debug_assert!(written.is_ok());
+        with(CStr::from_bytes_until_nul(&buffer).unwrap_or(c""))
+    }
+
+    /// Appends where the link leads; what is no path (a pipe, a socket) is `Err(ENOTDIR)`.
+    pub(super) fn read(self, tid: pid_t, to: &mut Vec<u8>) -> sys::Result<()> {
+        self.with(tid, |path| {
+            let start = to.len();
+            to.resize(start + PATH_MAX, 0);
+            let length = sys::read_link(libc::AT_FDCWD, path, &mut to[start..]);
+            to.truncate(start + *length.as_ref().unwrap_or(&0));
+            length?;
+            let target = &to[start..];
+            // The kernel marks a name whose inode is gone; a file may be named like that, too. The
+            // link itself still works, so that its target has links exactly when it is not gone.
+            if target.ends_with(b" (deleted)") && !Self::is_linked(path, target) {
+                to.truncate(to.len() - b" (deleted)".len());
+            }
+            if to[start..].starts_with(b"/") {
+                Ok(())
+            } else {
+                to.truncate(start);
+                Err(Errno::ENOTDIR)
+            }
+        })
+    }
+
+    fn is_linked(link: &CStr, target: &[u8]) -> bool {
+        let Ok(target) = std::ffi::CString::new(target) else {
+            return false;
+        };
+        let here = sys::status(libc::AT_FDCWD, &target, libc::AT_SYMLINK_NOFOLLOW);
+        let there = sys::status(libc::AT_FDCWD, link, 0);
+        matches!((here, there), (Ok(here), Ok(there)) if here.inode == there.inode
+            && here.device == there.device)
+    }
+}
+
+/// A directory that names are looked up from.
+#[derive(Debug)]
+pub(super) struct Directory {
+    /// Its path.
+    pub(super) path: Vec<u8>,
+    descriptor: OwnedFd,
+}
+
+impl Directory {
+    /// A tracee's working directory.
+    pub(super) fn working(tid: pid_t) -> sys::Result<Self> {
+        let mut path = Vec::new();
+        Link::Cwd.read(tid, &mut path)?;
+        path.shrink_to_fit();
+        let descriptor = Link::Cwd.with(tid, sys::open_directory)?;
+        Ok(Self { path, descriptor })
+    }
+
+    /// Its descriptor.
+    pub(super) fn fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+/// Whether a thread belongs to a process.
+pub(super) fn is_thread_of(tid: pid_t, tgid: pid_t) -> bool {
+    let mut buffer = [0; 48];
+    let written = write!(&mut buffer[..], "/proc/{tgid}/task/{tid}\0");
+    debug_assert!(written.is_ok());
+    CStr::from_bytes_until_nul(&buffer)
+        .is_ok_and(|path| sys::access(libc::AT_FDCWD, path, libc::F_OK, 0).is_ok())
+}

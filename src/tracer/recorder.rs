@@ -1,0 +1,390 @@
+//! Turns facts into the records of a trace: counts repeats, resolves symbolic links, and finds the
+//! interpreters that the kernel started.
+//!
+//! Runs on a thread of its own, on facts that may be some milliseconds old.
+
+use super::facts::{Batch, Fact, Inbox, Real, Span};
+use super::image::Image;
+use super::real::Resolver;
+use crate::trace::{
+    Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
+    Record, Started,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+
+/// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
+const MOST_INTERPRETERS: usize = 5;
+
+/// How many paths are remembered before those that no process uses any more are forgotten.
+const MOST_IDLE_PATHS: usize = 64 * 1024;
+
+/// A path that some process named.
+type Path_ = Rc<[u8]>;
+
+/// What makes an access the same as an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    operation: Operation,
+    path: Path_,
+    target: Option<Path_>,
+    outcome: Outcome,
+}
+
+/// How often an access happened again, and where its line was.
+#[derive(Debug)]
+struct Repeats {
+    order: u32,
+    at: Micros,
+    more: u64,
+}
+
+/// What one process did since it started or last ran another program.
+#[derive(Debug, Default)]
+struct Seen {
+    accesses: HashMap<Key, Repeats>,
+    contacts: HashSet<Contact>,
+}
+
+/// Writes a trace.
+pub(super) struct Recorder<S> {
+    sink: S,
+    /// The first error of the sink; nothing is written after it.
+    failed: Option<io::Error>,
+    paths: HashSet<Path_>,
+    seen: HashMap<ProcessId, Seen>,
+    resolver: Resolver,
+    accesses: u64,
+}
+
+/// What a recorder ends with.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) accesses: u64,
+    pub(super) sink_error: Option<io::Error>,
+}
+
+impl<S: FnMut(Record) -> io::Result<()>> Recorder<S> {
+    pub(super) fn new(sink: S) -> Self {
+        Self {
+            sink,
+            failed: None,
+            paths: HashSet::new(),
+            seen: HashMap::new(),
+            resolver: Resolver::default(),
+            accesses: 0,
+        }
+    }
+
+    /// Writes the first line.
+    pub(super) fn begin(&mut self, header: Header) {
+        self.write(Record::Header(header));
+    }
+
+    /// Writes all facts until there are no more.
+    pub(super) fn record(&mut self, mut inbox: Inbox) {
+        while let Some(mut batch) = inbox.next() {
+            for fact in batch.take_facts() {
+                self.fact(&batch, fact);
+            }
+            inbox.give_back(batch);
+        }
+        let left: Vec<_> = self.seen.keys().copied().collect();
+        for process in left {
+            self.flush(process);
+        }
+    }
+
+    /// Writes the last line, and says how it went.
+    pub(super) fn end(
+        mut self,
+        footer: impl FnOnce(u64) -> Option<crate::trace::Footer>,
+    ) -> Recorded {
+        if let Some(footer) = footer(self.accesses) {
+            self.write(Record::Footer(footer));
+        }
+        Recorded {
+            accesses: self.accesses,
+            sink_error: self.failed,
+        }
+    }
+
+    fn write(&mut self, record: Record) {
+        if self.failed.is_none()
+            && let Err(error) = (self.sink)(record)
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    fn fact(&mut self, batch: &Batch, fact: Fact) {
+        match fact {
+            Fact::Started {
+                process,
+                pid,
+                parent,
+                at,
+            } => self.write(Record::Started(Started {
+                process,
+                pid,
+                parent,
+                at,
+            })),
+            Fact::Executed {
+                process,
+                at,
+                path,
+                real,
+                argv,
+                cwd,
+                env,
+            } => {
+                self.flush(process);
+                let text = |span: Span| Bytes::from(batch.text(span));
+                let path = path.map(text);
+                let real = match (real, &path) {
+                    (Real::Known(span), _) => Some(text(span)),
+                    (Real::LookUp, Some(path)) => self
+                        .resolver
+                        .resolve(path.as_bytes(), true)
+                        .map(Bytes::from),
+                    _ => None,
+                };
+                let (interpreters, loader) = self.interpreters(real.as_ref().or(path.as_ref()));
+                let executed = Executed {
+                    process,
+                    at,
+                    real: real.filter(|real| Some(real) != path.as_ref()),
+                    path,
+                    argv: argv.map(|argv| {
+                        let argv = batch.text(argv);
+                        let words = argv
+                            .strip_suffix(b"\0")
+                            .map(|argv| argv.split(|&byte| byte == 0));
+                        words.into_iter().flatten().map(Bytes::from).collect()
+                    }),
+                    cwd: cwd.map(text),
+                    interpreters,
+                    loader,
+                    env: steering(batch.text(env)),
+                };
+                self.write(Record::Executed(executed));
+            }
+            Fact::Accessed {
+                process,
+                at,
+                operation,
+                path,
+                target,
+                real,
+                outcome,
+            } => {
+                let target = target.map(|target| batch.text(target));
+                let known = match real {
+                    Real::Known(span) => Some(batch.text(span)),
+                    Real::LookUp | Real::Unknown => None,
+                };
+                let look_up = matches!(real, Real::LookUp);
+                self.access(
+                    process,
+                    at,
+                    operation,
+                    batch.text(path),
+                    target,
+                    known,
+                    look_up,
+                    outcome,
+                );
+            }
+            Fact::Contacted(contact) => {
+                let mut key = (*contact).clone();
+                key.at = Micros(0);
+                let seen = self.seen.entry(contact.process).or_default();
+                if seen.contacts.insert(key) {
+                    self.write(Record::Contacted(*contact));
+                }
+            }
+            Fact::Exited {
+                process,
+                at,
+                status,
+            } => {
+                self.flush(process);
+                self.seen.remove(&process);
+                self.write(Record::Exited(Exited {
+                    process,
+                    at,
+                    status,
+                }));
+            }
+            Fact::Gap {
+                process,
+                at,
+                kind,
+                detail,
+            } => self.write(Record::Gap(Gap {
+                process,
+                at,
+                kind,
+                detail,
+            })),
+        }
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the parts of one fact, taken apart by its only caller"
+    )]
+    fn access(
+        &mut self,
+        process: ProcessId,
+        at: Micros,
+        operation: Operation,
+        path: &[u8],
+        target: Option<&[u8]>,
+        known: Option<&[u8]>,
+        look_up: bool,
+        outcome: Outcome,
+    ) {
+        self.accesses += 1;
+        if outcome.is_success() {
+            self.forget_changed(operation, path, target);
+        }
+        let key = Key {
+            operation,
+            path: self.intern(path),
+            target: target.map(|target| self.intern(target)),
+            outcome,
+        };
+        let seen = self.seen.entry(process).or_default();
+        if let Some(repeats) = seen.accesses.get_mut(&key) {
+            repeats.more += 1;
+            return;
+        }
+        let order = seen.accesses.len() as u32;
+        seen.accesses.insert(key, Repeats { order, at, more: 0 });
+        let real = match known {
+            Some(real) => Some(real.to_vec()),
+            None if look_up && outcome.is_success() => {
+                self.resolver.resolve(path, follows(operation))
+            }
+            None => None,
+        };
+        self.write(Record::Accessed(Access {
+            process,
+            at,
+            operation,
+            path: Bytes::from(path),
+            real: real.filter(|real| real != path).map(Bytes::from),
+            target: target.map(Bytes::from),
+            outcome,
+            count: 1,
+        }));
+    }
+
+    /// Forgets what was known about names that a call has changed.
+    fn forget_changed(&mut self, operation: Operation, path: &[u8], target: Option<&[u8]>) {
+        match operation {
+            Operation::Rename | Operation::ChangeRoot => {
+                self.resolver.forget(path);
+                if let Some(target) = target {
+                    self.resolver.forget(target);
+                }
+            }
+            Operation::Remove | Operation::Symlink | Operation::MakeDirectory => {
+                self.resolver.forget(path);
+            }
+            _ => {}
+        }
+    }
+
+    /// One copy of each path, however many processes name it.
+    fn intern(&mut self, path: &[u8]) -> Path_ {
+        if let Some(known) = self.paths.get(path) {
+            return Rc::clone(known);
+        }
+        let path = Path_::from(path);
+        self.paths.insert(Rc::clone(&path));
+        path
+    }
+
+    /// Writes how often the accesses of a process happened again, and forgets them.
+    fn flush(&mut self, process: ProcessId) {
+        let Some(seen) = self.seen.get_mut(&process) else {
+            return;
+        };
+        seen.contacts.clear();
+        let mut repeated: Vec<_> = seen
+            .accesses
+            .drain()
+            .filter(|(_, repeats)| repeats.more > 0)
+            .collect();
+        repeated.sort_unstable_by_key(|(_, repeats)| repeats.order);
+        for (key, repeats) in repeated {
+            self.write(Record::Repeated(Access {
+                process,
+                at: repeats.at,
+                operation: key.operation,
+                path: Bytes::from(&*key.path),
+                real: None,
+                target: key.target.as_deref().map(Bytes::from),
+                outcome: key.outcome,
+                count: repeats.more,
+            }));
+        }
+        if self.paths.len() > MOST_IDLE_PATHS {
+            self.paths.retain(|path| Rc::strong_count(path) > 1);
+        }
+    }
+
+    /// The `#!` interpreters and the loader that the kernel opens to run a file.
+    fn interpreters(&mut self, path: Option<&Bytes>) -> (Vec<Bytes>, Option<Bytes>) {
+        let mut interpreters = Vec::new();
+        let Some(path) = path else {
+            return (interpreters, None);
+        };
+        let mut image = Image::read(path.as_path());
+        while let Image::Script(interpreter) = image {
+            image = Image::read(Path::new(OsStr::from_bytes(&interpreter)));
+            interpreters.push(Bytes::from(interpreter));
+            if interpreters.len() == MOST_INTERPRETERS {
+                break;
+            }
+        }
+        let loader = match image {
+            Image::Elf(loader) => loader.map(Bytes::from),
+            _ => None,
+        };
+        (interpreters, loader)
+    }
+}
+
+/// Whether a call acts on what a symbolic link at the end of its path leads to.
+fn follows(operation: Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::ReadLink
+            | Operation::MakeNode
+            | Operation::MakeDirectory
+            | Operation::Remove
+            | Operation::Rename
+            | Operation::Link
+            | Operation::Symlink
+    )
+}
+
+/// Variables from their strings, each of which ends in NUL.
+fn steering(strings: &[u8]) -> BTreeMap<String, Bytes> {
+    strings
+        .split(|&byte| byte == 0)
+        .filter_map(|variable| {
+            let equals = variable.iter().position(|&byte| byte == b'=')?;
+            let name = std::str::from_utf8(&variable[..equals]).ok()?;
+            Some((name.to_owned(), Bytes::from(&variable[equals + 1..])))
+        })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! Signals sent to nixtrace while the command runs.
+//!
+//! They are blocked and read, not handled: their dispositions, which the command inherits, stay as
+//! they are. What the terminal sends (Ctrl-C, Ctrl-\) reaches the command by itself, and nixtrace
+//! must live on to write what it has seen.
+
+use super::error::Error;
+use super::sys;
+use libc::pid_t;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::pipe2;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// The signals, blocked in this thread and those it starts until this is dropped.
+pub(super) struct Signals {
+    previous: SigSet,
+    taken: SigSet,
+}
+
+/// Whom to pass signals to; when it is dropped, nobody is left.
+pub(super) struct Target {
+    pid: Arc<AtomicI32>,
+    _alive: OwnedFd,
+}
+
+/// Passes signals on.
+pub(super) struct Watch {
+    pid: Arc<AtomicI32>,
+    signals: SignalFd,
+    ended: OwnedFd,
+}
+
+impl Signals {
+    /// Blocks the signals.
+    pub(super) fn take() -> Result<Self, Error> {
+        let taken: SigSet = [
+            Signal::SIGINT,
+            Signal::SIGQUIT,
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+            Signal::SIGTSTP,
+        ]
+        .into_iter()
+        .collect();
+        let previous = taken
+            .thread_swap_mask(SigmaskHow::SIG_BLOCK)
+            .map_err(|source| Error::Start {
+                while_doing: "blocking signals",
+                source,
+            })?;
+        Ok(Self { previous, taken })
+    }
+
+    /// The mask that the command is to start with.
+    pub(super) fn previous_mask(&self) -> SigSet {
+        self.previous
+    }
+
+    /// Prepares to pass them on.
+    pub(super) fn watch(&self) -> Result<(Watch, Target), Error> {
+        let start = |while_doing| {
+            move |source| Error::Start {
+                while_doing,
+                source,
+            }
+        };
+        let signals =
+            SignalFd::with_flags(&self.taken, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+                .map_err(start("watching for signals"))?;
+        let (ended, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(start("making a pipe"))?;
+        let pid = Arc::new(AtomicI32::new(0));
+        Ok((
+            Watch {
+                pid: Arc::clone(&pid),
+                signals,
+                ended,
+            },
+            Target { pid, _alive: alive },
+        ))
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // A Ctrl-C that was meant for the command must not end us late.
+        if let Ok(signals) = SignalFd::with_flags(&self.taken, SfdFlags::SFD_NONBLOCK) {
+            while let Ok(Some(_)) = signals.read_signal() {}
+        }
+        // The mask was ours a moment ago; setting it again cannot fail.
+        let _ = self.previous.thread_set_mask();
+    }
+}
+
+impl Target {
+    /// Says who it is.
+    pub(super) fn set(&self, pid: pid_t) {
+        self.pid.store(pid, Ordering::Release);
+    }
+}
+
+impl Watch {
+    /// Passes signals on until the target is gone.
+    pub(super) fn pass_on(mut self) {
+        loop {
+            let Ok((signal, ended)) = sys::readable(self.signals.as_fd(), self.ended.as_fd())
+            else {
+                return;
+            };
+            if signal {
+                while let Ok(Some(info)) = self.signals.read_signal() {
+                    self.pass(info.ssi_signo as i32);
+                }
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+
+    fn pass(&mut self, signal: i32) {
+        let pid = self.pid.load(Ordering::Acquire);
+        match signal {
+            libc::SIGTERM | libc::SIGHUP if pid > 0 => {
+                // ESRCH: it has ended, and what it left in the background is waited for.
+                let _ = sys::kill(pid, signal);
+            }
+            // Ctrl-Z stopped the command as well; a shell must see its job, which is us, stop. The
+            // tracing thread stops too, but the kernel's SIGCONT wakes all.
+            libc::SIGTSTP => {
+                let _ = raise(Signal::SIGSTOP);
+            }
+            _ => {}
+        }
+    }
+}

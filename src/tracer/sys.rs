@@ -1,0 +1,615 @@
+//! The system calls that have no safe wrapper: ptrace, fork, seccomp, foreign memory.
+//!
+//! Everything `unsafe` of the tracer is here. Nothing here decides anything: each function is one
+//! system call (or the fixed sequence a forked child may run) with typed arguments and results.
+
+#![allow(
+    unsafe_code,
+    reason = "ptrace(2), fork(2) and seccomp(2) have no safe interface; this module is it"
+)]
+
+use libc::{c_int, c_long, c_void, pid_t};
+use nix::errno::Errno;
+use std::ffi::CStr;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+/// The result of a system call. `ESRCH` of a ptrace request says that the tracee was killed.
+pub(super) type Result<T> = std::result::Result<T, Errno>;
+
+fn check(returned: c_long) -> Result<c_long> {
+    if returned == -1 {
+        Err(Errno::last())
+    } else {
+        Ok(returned)
+    }
+}
+
+/// One change of state of a tracee, as wait4(2) reports it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waited {
+    /// The thread.
+    pub(super) tid: pid_t,
+    /// The raw status.
+    pub(super) status: c_int,
+}
+
+/// Waits for the next change of any child or tracee of this thread.
+///
+/// `__WNOTHREAD` leaves alone what other threads of this process started.
+pub(super) fn wait() -> Result<Waited> {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is a valid place for an int.
+        let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+        if tid > 0 {
+            return Ok(Waited { tid, status });
+        }
+        match Errno::last() {
+            Errno::EINTR => {}
+            errno => return Err(errno),
+        }
+    }
+}
+
+/// Waits for the end of one child; its raw status.
+pub(super) fn reap(pid: pid_t) -> Result<c_int> {
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is a valid place for an int.
+        let got = unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) };
+        if got > 0 {
+            if libc::WIFEXITED(status) || libc::WIFSIGNALED(status) {
+                return Ok(status);
+            }
+            continue;
+        }
+        match Errno::last() {
+            Errno::EINTR => {}
+            errno => return Err(errno),
+        }
+    }
+}
+
+fn ptrace(request: libc::c_uint, tid: pid_t, address: usize, data: usize) -> Result<c_long> {
+    // SAFETY: callers pass either plain numbers or, for requests that read or write memory,
+    // addresses of live values of the size the request names (see each caller).
+    check(unsafe { libc::ptrace(request, tid, address as *mut c_void, data as *mut c_void) })
+}
+
+/// Begins to trace a thread without stopping it.
+pub(super) fn seize(tid: pid_t, options: c_int) -> Result<()> {
+    ptrace(libc::PTRACE_SEIZE, tid, 0, options as usize).map(drop)
+}
+
+/// Resumes a stopped tracee until something happens that must be reported.
+pub(super) fn cont(tid: pid_t, signal: c_int) -> Result<()> {
+    ptrace(libc::PTRACE_CONT, tid, 0, signal as usize).map(drop)
+}
+
+/// Resumes a stopped tracee until its next system call begins or ends.
+pub(super) fn cont_to_syscall(tid: pid_t, signal: c_int) -> Result<()> {
+    ptrace(libc::PTRACE_SYSCALL, tid, 0, signal as usize).map(drop)
+}
+
+/// Leaves a tracee in its group-stop, ready to see SIGCONT.
+pub(super) fn listen(tid: pid_t) -> Result<()> {
+    ptrace(libc::PTRACE_LISTEN, tid, 0, 0).map(drop)
+}
+
+/// The message of the event that the tracee stopped for.
+pub(super) fn event_message(tid: pid_t) -> Result<u64> {
+    let mut message: libc::c_ulong = 0;
+    ptrace(
+        libc::PTRACE_GETEVENTMSG,
+        tid,
+        0,
+        (&raw mut message) as usize,
+    )?;
+    Ok(message)
+}
+
+/// One word of a tracee's memory.
+pub(super) fn peek(tid: pid_t, address: usize) -> Result<[u8; size_of::<c_long>()]> {
+    Errno::clear();
+    // SAFETY: the request reads the tracee's memory and gives the word as its result, which may
+    // well be -1: errno tells.
+    let word = unsafe { libc::ptrace(libc::PTRACE_PEEKDATA, tid, address, 0usize) };
+    if word == -1 && Errno::last_raw() != 0 {
+        return Err(Errno::last());
+    }
+    Ok(word.to_ne_bytes())
+}
+
+/// The kernel's `struct ptrace_syscall_info`, its union as the words it is made of.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct RawSyscallInfo {
+    op: u8,
+    pad: [u8; 3],
+    arch: u32,
+    instruction_pointer: u64,
+    stack_pointer: u64,
+    words: [u64; 8],
+}
+
+/// Where a stopped tracee is, as `PTRACE_GET_SYSCALL_INFO` tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SyscallInfo {
+    /// The `AUDIT_ARCH_*` of the code that runs.
+    pub(super) arch: u32,
+    /// Its stack pointer.
+    pub(super) stack_pointer: u64,
+    /// In which part of a system call it is.
+    pub(super) phase: Phase,
+}
+
+/// The part of a system call that a tracee stopped in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Phase {
+    /// In none.
+    Outside,
+    /// At its beginning.
+    Entry(RawCall),
+    /// At its end, with what it returned.
+    Exit {
+        /// The value, or the negative error number.
+        value: i64,
+        /// Whether it is an error number.
+        failed: bool,
+    },
+    /// Where a seccomp filter gave `SECCOMP_RET_TRACE` with this data.
+    Seccomp(RawCall, u16),
+}
+
+/// A system call as the registers name it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawCall {
+    /// Its number in the table of its architecture.
+    pub(super) number: u64,
+    /// Its arguments.
+    pub(super) args: [u64; 6],
+}
+
+/// Asks where a stopped tracee is.
+pub(super) fn syscall_info(tid: pid_t) -> Result<SyscallInfo> {
+    let mut raw = RawSyscallInfo::default();
+    ptrace(
+        libc::PTRACE_GET_SYSCALL_INFO,
+        tid,
+        size_of::<RawSyscallInfo>(),
+        (&raw mut raw) as usize,
+    )?;
+    let call = || {
+        let [number, args @ .., _] = raw.words;
+        RawCall { number, args }
+    };
+    let phase = match raw.op {
+        libc::PTRACE_SYSCALL_INFO_ENTRY => Phase::Entry(call()),
+        libc::PTRACE_SYSCALL_INFO_EXIT => Phase::Exit {
+            value: raw.words[0].cast_signed(),
+            failed: raw.words[1] & 0xff != 0,
+        },
+        libc::PTRACE_SYSCALL_INFO_SECCOMP => Phase::Seccomp(call(), raw.words[7] as u16),
+        _ => Phase::Outside,
+    };
+    Ok(SyscallInfo {
+        arch: raw.arch,
+        stack_pointer: raw.stack_pointer,
+        phase,
+    })
+}
+
+/// Replaces the first argument of the call that a tracee is about to make.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn set_first_argument(tid: pid_t, arch: u32, value: u64) -> Result<()> {
+    let mut registers = registers(tid)?;
+    // The 32-bit table takes its first argument from ebx.
+    if arch == super::abi::HOST_ARCH {
+        registers.rdi = value;
+    } else {
+        registers.rbx = value;
+    }
+    set_registers(tid, &registers)
+}
+
+/// Replaces the first argument of the call that a tracee is about to make: not written for this
+/// architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn set_first_argument(_: pid_t, _: u32, _: u64) -> Result<()> {
+    Err(Errno::ENOSYS)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn registers(tid: pid_t) -> Result<libc::user_regs_struct> {
+    let mut registers = std::mem::MaybeUninit::<libc::user_regs_struct>::uninit();
+    ptrace(
+        libc::PTRACE_GETREGS,
+        tid,
+        0,
+        registers.as_mut_ptr() as usize,
+    )?;
+    // SAFETY: the request succeeded, so the kernel has written the whole structure.
+    Ok(unsafe { registers.assume_init() })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn set_registers(tid: pid_t, registers: &libc::user_regs_struct) -> Result<()> {
+    let registers = ptr::from_ref(registers) as usize;
+    ptrace(libc::PTRACE_SETREGS, tid, 0, registers).map(drop)
+}
+
+/// A range of a tracee's memory.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(super) struct Remote {
+    /// Its first byte.
+    pub(super) address: usize,
+    /// How many bytes.
+    pub(super) length: usize,
+}
+
+/// Copies ranges of a tracee's memory one after the other into `buffer`; how many bytes it was
+/// until the first that cannot be read.
+pub(super) fn read_memory(tid: pid_t, buffer: &mut [u8], ranges: &[Remote]) -> Result<usize> {
+    let mut local = [IoSliceMut::new(buffer)];
+    // SAFETY: IoSliceMut has the layout of iovec and borrows `buffer` for the call; Remote has the
+    // layout of iovec and its addresses are the tracee's, which the kernel checks.
+    let read = unsafe {
+        libc::process_vm_readv(
+            tid,
+            local.as_mut_ptr().cast::<libc::iovec>(),
+            1,
+            ranges.as_ptr().cast::<libc::iovec>(),
+            ranges.len() as libc::c_ulong,
+            0,
+        )
+    };
+    check(read as c_long).map(|read| read as usize)
+}
+
+/// What statx(2) told about a name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Status {
+    /// Type and permissions, as in `st_mode`.
+    pub(super) mode: u32,
+    /// Major and minor number of the device the file is on.
+    pub(super) device: (u32, u32),
+    /// The inode's number on that device.
+    pub(super) inode: u64,
+    /// Major and minor number of the device the file is.
+    pub(super) special: (u32, u32),
+}
+
+impl Status {
+    /// The file's type (`S_IFMT` of its mode).
+    pub(super) fn kind(self) -> u32 {
+        self.mode & libc::S_IFMT
+    }
+}
+
+/// Asks about a name; with `AT_*` flags of statx(2).
+pub(super) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Status> {
+    let mut got = std::mem::MaybeUninit::<libc::statx>::uninit();
+    // SAFETY: the path ends in NUL and `got` has room for the structure.
+    let returned = unsafe {
+        libc::statx(
+            directory,
+            path.as_ptr(),
+            flags | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC,
+            libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO,
+            got.as_mut_ptr(),
+        )
+    };
+    check(c_long::from(returned))?;
+    // SAFETY: the call succeeded, so the kernel has written the whole structure.
+    let got = unsafe { got.assume_init() };
+    Ok(Status {
+        mode: u32::from(got.stx_mode),
+        device: (got.stx_dev_major, got.stx_dev_minor),
+        inode: got.stx_ino,
+        special: (got.stx_rdev_major, got.stx_rdev_minor),
+    })
+}
+
+/// Asks whether a name may be used so; flags as of faccessat2(2).
+pub(super) fn access(directory: RawFd, path: &CStr, mode: c_int, flags: c_int) -> Result<()> {
+    // SAFETY: the path ends in NUL. The C library's wrapper is not used because it emulates flags.
+    check(unsafe { libc::syscall(libc::SYS_faccessat2, directory, path.as_ptr(), mode, flags) })
+        .map(drop)
+}
+
+/// Reads a symbolic link; how many bytes of `buffer` its text took.
+pub(super) fn read_link(directory: RawFd, path: &CStr, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: the path ends in NUL and the buffer is as long as said.
+    let length = unsafe {
+        libc::readlinkat(
+            directory,
+            path.as_ptr(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    };
+    check(length as c_long).map(|length| length as usize)
+}
+
+/// Opens a directory only as a place to look up names from.
+pub(super) fn open_directory(path: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the path ends in NUL.
+    let fd = check(c_long::from(unsafe {
+        libc::openat(
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
+        )
+    }))?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Whether a file has capabilities of its own (capabilities(7), "File capabilities").
+pub(super) fn has_capabilities(path: &CStr) -> bool {
+    // SAFETY: both strings end in NUL; a size of 0 asks for the length only.
+    let length = unsafe {
+        libc::getxattr(
+            path.as_ptr(),
+            c"security.capability".as_ptr(),
+            ptr::null_mut(),
+            0,
+        )
+    };
+    length > 0
+}
+
+/// A copy of a descriptor of another process.
+pub(super) fn borrow_descriptor(pid: pid_t, fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: plain numbers.
+    let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd as RawFd) };
+    // SAFETY: plain numbers.
+    let copy = check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) })?;
+    // SAFETY: as above; pidfd_getfd(2) sets close-on-exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy as RawFd) })
+}
+
+/// The protocol number of a socket (`SO_PROTOCOL`).
+pub(super) fn socket_protocol(socket: BorrowedFd<'_>) -> Result<c_int> {
+    let mut protocol: c_int = 0;
+    let mut length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: the option is an int and the length says so.
+    check(c_long::from(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PROTOCOL,
+            (&raw mut protocol).cast(),
+            &raw mut length,
+        )
+    }))?;
+    Ok(protocol)
+}
+
+/// The address a socket is bound to, as the bytes of its `sockaddr`.
+pub(super) fn socket_name<'a>(socket: BorrowedFd<'_>, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
+    let mut length = buffer.len() as libc::socklen_t;
+    // SAFETY: the buffer is as long as said; the kernel writes no more and alignment is not asked
+    // for by the system call, which copies bytes.
+    check(c_long::from(unsafe {
+        libc::getsockname(
+            socket.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    }))?;
+    let length = (length as usize).min(buffer.len());
+    Ok(&buffer[..length])
+}
+
+/// Sends a signal to a process.
+pub(super) fn kill(pid: pid_t, signal: c_int) -> Result<()> {
+    // SAFETY: plain numbers.
+    check(c_long::from(unsafe { libc::kill(pid, signal) })).map(drop)
+}
+
+/// Waits until one of two descriptors can be read; whether each can.
+pub(super) fn readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<(bool, bool)> {
+    let mut polled = [first, second].map(|fd| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    // SAFETY: the array has as many elements as said.
+    match check(c_long::from(unsafe {
+        libc::poll(polled.as_mut_ptr(), 2, -1)
+    })) {
+        Ok(_) | Err(Errno::EINTR) => Ok((polled[0].revents != 0, polled[1].revents != 0)),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// A message from the child to its tracer, sent before the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChildNote {
+    /// The filter needed `no_new_privs`.
+    NoNewPrivileges,
+    /// The filter was refused with this error.
+    FilterRefused(Errno),
+    /// It now tries the candidate of this index.
+    Trying(usize),
+    /// None of the candidates could be executed; the error that counts.
+    NotExecuted(Errno),
+}
+
+const NOTE_LENGTH: usize = 5;
+
+impl ChildNote {
+    fn to_bytes(self) -> [u8; NOTE_LENGTH] {
+        let (kind, value) = match self {
+            Self::NoNewPrivileges => (b'p', 0),
+            Self::FilterRefused(errno) => (b'f', errno as u32),
+            Self::Trying(index) => (b't', index as u32),
+            Self::NotExecuted(errno) => (b'e', errno as u32),
+        };
+        let [a, b, c, d] = value.to_ne_bytes();
+        [kind, a, b, c, d]
+    }
+
+    fn from_bytes([kind, a, b, c, d]: [u8; NOTE_LENGTH]) -> Option<Self> {
+        let value = u32::from_ne_bytes([a, b, c, d]);
+        let errno = Errno::from_raw(value.cast_signed());
+        match kind {
+            b'p' => Some(Self::NoNewPrivileges),
+            b'f' => Some(Self::FilterRefused(errno)),
+            b't' => Some(Self::Trying(value as usize)),
+            b'e' => Some(Self::NotExecuted(errno)),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the notes that the child has sent so far.
+pub(super) fn read_notes(pipe: BorrowedFd<'_>) -> Vec<ChildNote> {
+    let mut notes = Vec::new();
+    let mut bytes = [0; NOTE_LENGTH];
+    // Writes to a pipe of at most PIPE_BUF bytes are never split (pipe(7)).
+    while nix::unistd::read(pipe, &mut bytes) == Ok(NOTE_LENGTH) {
+        notes.extend(ChildNote::from_bytes(bytes));
+    }
+    notes
+}
+
+/// What a forked child needs to become the program; all of it allocated before the fork.
+pub(super) struct Child<'a> {
+    /// The paths to try in turn.
+    pub(super) candidates: &'a [&'a CStr],
+    /// The arguments and a null pointer.
+    pub(super) argv: &'a [*const libc::c_char],
+    /// The arguments for a shell that runs a file without `#!`; the second is a place for its path.
+    pub(super) shell_argv: &'a mut [*const libc::c_char],
+    /// The seccomp filter, if one is to be installed.
+    pub(super) filter: Option<&'a [libc::sock_filter]>,
+    /// The signal mask the program starts with.
+    pub(super) mask: nix::sys::signal::SigSet,
+    /// Where the byte that starts it comes from.
+    pub(super) go: BorrowedFd<'a>,
+    /// Where notes go.
+    pub(super) notes: BorrowedFd<'a>,
+}
+
+/// Forks a child that waits for a byte on `go`, installs the filter and becomes the program.
+pub(super) fn spawn(child: &mut Child<'_>) -> Result<pid_t> {
+    // SAFETY: the child calls only async-signal-safe functions and allocates nothing: other
+    // threads may have held any lock at the moment of the fork.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        -1 => Err(Errno::last()),
+        0 => become_program(child),
+        pid => Ok(pid),
+    }
+}
+
+fn become_program(child: &mut Child<'_>) -> ! {
+    let mut byte = [0];
+    if nix::unistd::read(child.go, &mut byte) == Ok(1) {
+        // Rust's runtime ignores SIGPIPE; an ignored signal stays ignored across exec.
+        // SAFETY: a plain system call with a constant disposition.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        if let Some(filter) = child.filter {
+            match install_filter(filter) {
+                Ok(None) => {}
+                Ok(Some(note)) => send_note(child.notes, note),
+                Err(errno) => send_note(child.notes, ChildNote::FilterRefused(errno)),
+            }
+        }
+        // Nothing can be done about a mask that cannot be set.
+        let _ = child.mask.thread_set_mask();
+        let errno = try_candidates(child);
+        send_note(child.notes, ChildNote::NotExecuted(errno));
+    }
+    // SAFETY: `_exit` runs none of the parent's exit handlers.
+    unsafe { libc::_exit(127) }
+}
+
+/// Tries each candidate as execvp(3) does; the error that it would give.
+fn try_candidates(child: &mut Child<'_>) -> Errno {
+    let mut denied = None;
+    let mut last = Errno::ENOENT;
+    for (index, path) in child.candidates.iter().enumerate() {
+        send_note(child.notes, ChildNote::Trying(index));
+        // SAFETY: the path ends in NUL and `argv` in a null pointer.
+        unsafe { libc::execv(path.as_ptr(), child.argv.as_ptr()) };
+        last = Errno::last();
+        if last == Errno::ENOEXEC {
+            child.shell_argv[1] = path.as_ptr();
+            // SAFETY: as above.
+            unsafe { libc::execv(c"/bin/sh".as_ptr(), child.shell_argv.as_ptr()) };
+            return Errno::last();
+        }
+        match last {
+            Errno::EACCES => denied = Some(last),
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {}
+            errno => return errno,
+        }
+    }
+    denied.unwrap_or(last)
+}
+
+fn send_note(pipe: BorrowedFd<'_>, note: ChildNote) {
+    // A full or broken pipe means that the tracer is gone, and this process with it.
+    let _ = nix::unistd::write(pipe, &note.to_bytes());
+}
+
+/// Installs a filter on this thread, with `no_new_privs` only where the kernel asks for it.
+fn install_filter(filter: &[libc::sock_filter]) -> Result<Option<ChildNote>> {
+    match set_filter(filter) {
+        Err(Errno::EACCES) => {
+            // SAFETY: plain numbers.
+            check(c_long::from(unsafe {
+                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            }))?;
+            set_filter(filter).map(|()| Some(ChildNote::NoNewPrivileges))
+        }
+        done => done.map(|()| None),
+    }
+}
+
+fn set_filter(filter: &[libc::sock_filter]) -> Result<()> {
+    let program = libc::sock_fprog {
+        len: filter.len() as libc::c_ushort,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // Without SPEC_ALLOW, kernels before 5.16 switch a mitigation on that slows the program down.
+    // SAFETY: the program points at as many instructions as it says; the kernel only reads them.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+            &raw const program,
+        )
+    })
+    .map(drop)
+}
+
+/// Writes bytes of a tracee's memory.
+pub(super) fn write_memory(tid: pid_t, address: usize, bytes: &[u8]) -> Result<usize> {
+    let local = [IoSlice::new(bytes)];
+    let remote = Remote {
+        address,
+        length: bytes.len(),
+    };
+    // SAFETY: IoSlice has the layout of iovec; the kernel checks the tracee's address.
+    let written = unsafe {
+        libc::process_vm_writev(
+            tid,
+            local.as_ptr().cast::<libc::iovec>(),
+            1,
+            (&raw const remote).cast::<libc::iovec>(),
+            1,
+            0,
+        )
+    };
+    check(written as c_long).map(|written| written as usize)
+}

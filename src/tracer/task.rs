@@ -1,0 +1,205 @@
+//! The tracees: threads and the processes they belong to.
+
+use super::proc::Directory;
+use crate::trace::{Contact, Operation, ProcessId};
+use libc::pid_t;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A thread.
+#[derive(Debug)]
+pub(super) struct Task {
+    /// The process (thread group) it belongs to.
+    pub(super) tgid: pid_t,
+    /// The call that it is in, when its end is awaited.
+    pub(super) pending: Option<Pending>,
+}
+
+/// A call whose outcome is read when it ends.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// A file was named.
+    Access {
+        operation: Operation,
+        path: Vec<u8>,
+        target: Option<Vec<u8>>,
+        effect: Effect,
+    },
+    /// A program is executed.
+    Execute {
+        path: Option<Vec<u8>>,
+        argv: Option<Vec<u8>>,
+    },
+    /// A socket address is used.
+    Contact(Box<Contact>),
+    /// Nothing to record, but an effect.
+    Silent(Effect),
+}
+
+/// What a call changes about its process when it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing that matters here.
+    None,
+    /// It returns a descriptor of the file.
+    Descriptor,
+    /// The working directory.
+    WorkingDirectory,
+    /// The root directory.
+    Root,
+    /// A name came, went or moved.
+    Names,
+    /// The process sees the file system otherwise than the tracer does.
+    View,
+}
+
+/// A process.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Its number in the trace.
+    pub(super) id: ProcessId,
+    /// How many of its threads are followed.
+    pub(super) threads: u32,
+    /// Its working directory, once known and as long as it cannot have changed.
+    pub(super) cwd: Option<Rc<Directory>>,
+    /// Whether others may change its working directory behind our back.
+    pub(super) cwd_is_shared: bool,
+    /// Whether it sees files exactly as the tracer does: same root, mounts, rights.
+    pub(super) sees_as_we_do: bool,
+    /// Whether descriptors may run out, so that an open fails where it should succeed.
+    pub(super) few_descriptors: bool,
+    /// Its root directory when that is not the tracer's.
+    pub(super) root: Option<Rc<[u8]>>,
+}
+
+impl Process {
+    /// Its working directory, as seen by one of its threads, which is stopped.
+    pub(super) fn working(&mut self, tid: pid_t) -> Option<Rc<Directory>> {
+        if self.cwd.is_none() || self.cwd_is_shared {
+            self.cwd = Directory::working(tid).ok().map(Rc::new);
+        }
+        self.cwd.clone()
+    }
+}
+
+/// All that is followed.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    tasks: HashMap<pid_t, Task>,
+    processes: HashMap<pid_t, Process>,
+    next: u32,
+}
+
+impl Tasks {
+    /// Begins to follow a thread of a new process.
+    pub(super) fn start_process(&mut self, pid: pid_t, parent: Option<pid_t>) -> ProcessId {
+        let id = ProcessId(self.next);
+        self.next += 1;
+        let process = match parent.and_then(|parent| self.processes.get(&parent)) {
+            Some(parent) => Process {
+                id,
+                threads: 1,
+                cwd: parent.cwd.clone(),
+                cwd_is_shared: parent.cwd_is_shared,
+                sees_as_we_do: parent.sees_as_we_do,
+                few_descriptors: parent.few_descriptors,
+                root: parent.root.clone(),
+            },
+            None => Process {
+                id,
+                threads: 1,
+                cwd: None,
+                cwd_is_shared: false,
+                sees_as_we_do: true,
+                few_descriptors: false,
+                root: None,
+            },
+        };
+        self.processes.insert(pid, process);
+        self.insert(pid, pid);
+        id
+    }
+
+    /// Begins to follow another thread of a process.
+    pub(super) fn start_thread(&mut self, tid: pid_t, tgid: pid_t) {
+        if let Some(process) = self.processes.get_mut(&tgid) {
+            process.threads += 1;
+        }
+        self.insert(tid, tgid);
+    }
+
+    fn insert(&mut self, tid: pid_t, tgid: pid_t) {
+        self.tasks.insert(
+            tid,
+            Task {
+                tgid,
+                pending: None,
+            },
+        );
+    }
+
+    /// A thread.
+    pub(super) fn task(&mut self, tid: pid_t) -> Option<&mut Task> {
+        self.tasks.get_mut(&tid)
+    }
+
+    /// The process of a thread.
+    pub(super) fn process_of(&mut self, tid: pid_t) -> Option<&mut Process> {
+        let tgid = self.tasks.get(&tid)?.tgid;
+        self.processes.get_mut(&tgid)
+    }
+
+    /// The process id of a thread.
+    pub(super) fn tgid_of(&self, tid: pid_t) -> Option<pid_t> {
+        self.tasks.get(&tid).map(|task| task.tgid)
+    }
+
+    /// A thread is gone; its process's number when that went with it.
+    ///
+    /// The kernel reports the end of a thread group's leader after that of all other threads, so
+    /// the leader's end is the process's.
+    pub(super) fn end(&mut self, tid: pid_t) -> Option<ProcessId> {
+        let task = self.tasks.remove(&tid)?;
+        if task.tgid == tid {
+            return self.processes.remove(&tid).map(|process| process.id);
+        }
+        if let Some(process) = self.processes.get_mut(&task.tgid) {
+            process.threads = process.threads.saturating_sub(1);
+        }
+        None
+    }
+
+    /// A thread of the process executed a program: it is the only one now and has the leader's id.
+    /// What the call was is returned.
+    pub(super) fn execute(&mut self, tgid: pid_t, former: pid_t) -> Option<Pending> {
+        let pending = self
+            .tasks
+            .get_mut(&former)
+            .and_then(|task| task.pending.take());
+        let threads = self
+            .processes
+            .get(&tgid)
+            .map_or(0, |process| process.threads);
+        if threads > 1 || former != tgid {
+            self.tasks
+                .retain(|&tid, task| task.tgid != tgid || tid == tgid);
+        }
+        self.insert(tgid, tgid);
+        if let Some(process) = self.processes.get_mut(&tgid) {
+            process.threads = 1;
+        }
+        pending
+    }
+
+    /// How many processes there were.
+    pub(super) fn count(&self) -> u32 {
+        self.next
+    }
+
+    /// Forgets every working directory: a directory may have another name now.
+    pub(super) fn forget_directories(&mut self) {
+        for process in self.processes.values_mut() {
+            process.cwd = None;
+        }
+    }
+}

@@ -1,0 +1,588 @@
+//! A shell.nix for each kind of run, word for word. Each is also what nixfmt prints, and evaluates
+//! to a derivation.
+
+use crate::support::{Nix, Tell, run};
+use nixtrace::emit::{Comments, Environment, Format, Nixpkgs, Options, Role, RunKind, render};
+use nixtrace::trace::Bytes;
+
+fn options() -> Options {
+    Options {
+        home: Some(Bytes::from("/home/me")),
+        ..Options::default()
+    }
+}
+
+/// The shell of an environment, after all that must be true of any shell was checked.
+fn shell(environment: &Environment) -> String {
+    shell_with(environment, &options())
+}
+
+fn shell_with(environment: &Environment, options: &Options) -> String {
+    let text = render(environment, Format::Shell, options).unwrap();
+    let bare = Options {
+        comments: Comments::None,
+        ..options.clone()
+    };
+    let bare = render(environment, Format::Shell, &bare).unwrap();
+    // This proves the layout: the crate re-implements RFC 166's nixfmt and is tested for the same
+    // output, so what it leaves unchanged is what nixfmt prints.
+    for text in [&text, &bare] {
+        assert_eq!(&nixfmt_rs::format(text).unwrap(), text);
+    }
+    assert!(!bare.contains("with ") && !bare.contains("rec "), "{bare}");
+    assert!(!text.contains("/home/me"), "{text}");
+    if let Some(nix) = Nix::installed() {
+        assert_eq!(nix.parse(&text).unwrap(), nix.parse(&bare).unwrap());
+        let derivation = nix.derivation(&text).unwrap();
+        assert!(derivation.trim_end().ends_with("-nix-shell.drv"));
+    }
+    text
+}
+
+#[test]
+fn a_program_of_nixpkgs_needs_itself() {
+    let environment = run(RunKind::Binary, &["jq", ".", "/home/me/my file.json"]).needs(
+        Role::Command,
+        "jq",
+        "/usr/bin/jq was run",
+    );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: jq . ~/'my file.json'
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [ pkgs.jq ];
+    }
+    "#);
+}
+
+#[test]
+fn a_module_joins_its_interpreter() {
+    let environment = run(RunKind::Script, &["python3", "-c", "import numpy"])
+        .needs(Role::Interpreter, "python3", "/usr/bin/python3 was run")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported");
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: python3 -c 'import numpy'
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [
+        (pkgs.python3.withPackages (ps: [
+          ps.numpy # numpy was imported
+        ]))
+      ];
+    }
+    "#);
+}
+
+#[test]
+fn modules_of_several_languages_join_the_interpreters_that_ran() {
+    let environment = run(RunKind::Script, &["./report"])
+        .needs(Role::Interpreter, "python311", "run by ./report")
+        .needs(Role::Command, "git", "run by ./report")
+        .needs(
+            Role::Module,
+            "perlPackages.JSONXS",
+            "JSON/XS.pm was read by /usr/bin/perl",
+        )
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported")
+        .needs(
+            Role::Module,
+            "rubyPackages.nokogiri",
+            "nokogiri was required",
+        );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./report
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [
+        pkgs.git # run by ./report
+        (pkgs.perl.withPackages (p: [
+          p.JSONXS # JSON/XS.pm was read by /usr/bin/perl
+        ]))
+        (pkgs.python311.withPackages (ps: [
+          ps.numpy # numpy was imported
+        ])) # run by ./report
+        (pkgs.ruby.withPackages (ps: [
+          ps.nokogiri # nokogiri was required
+        ]))
+      ];
+    }
+    "#);
+}
+
+#[test]
+fn a_perl_module_without_its_interpreter_brings_it() {
+    let environment = run(RunKind::Script, &["perl", "-MJSON::XS", "-e1"]).needs(
+        Role::Module,
+        "perlPackages.JSONXS",
+        "JSON/XS.pm was read",
+    );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: perl -MJSON::XS -e1
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [
+        (pkgs.perl.withPackages (p: [
+          p.JSONXS # JSON/XS.pm was read
+        ]))
+      ];
+    }
+    "#);
+}
+
+#[test]
+fn libraries_of_a_program_that_nix_did_not_build_are_for_nix_ld() {
+    let environment = run(RunKind::Binary, &["/home/me/app/app", "--once"])
+        .needs(
+            Role::Library,
+            "curl",
+            "libcurl.so.4, needed by /home/me/app/app",
+        )
+        .needs(Role::Library, "expat", "libexpat.so.1")
+        .implied_by("curl")
+        .needs(
+            Role::Library,
+            "openssl",
+            "libssl.so.3, needed by /home/me/app/app",
+        )
+        .needs(
+            Role::Library,
+            "stdenv.cc.cc^lib",
+            "libstdc++.so.6, needed by /home/me/app/app",
+        )
+        .needs(
+            Role::Library,
+            "zlib",
+            "libz.so.1, needed by /home/me/app/app",
+        );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ~/app/app --once
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      # For programs that Nix did not build; NixOS needs programs.nix-ld.enable = true.
+      env = {
+        NIX_LD = pkgs.stdenv.cc.bintools.dynamicLinker;
+        NIX_LD_LIBRARY_PATH = pkgs.lib.makeLibraryPath [
+          pkgs.curl # libcurl.so.4, needed by ~/app/app
+          pkgs.openssl # libssl.so.3, needed by ~/app/app
+          pkgs.stdenv.cc.cc # libstdc++.so.6, needed by ~/app/app
+          pkgs.zlib # libz.so.1, needed by ~/app/app
+        ];
+      };
+    }
+    "#);
+}
+
+#[test]
+fn a_library_that_was_only_opened_at_run_time_is_there_too() {
+    let environment = run(RunKind::Binary, &["./app"]).needs(
+        Role::Dlopen,
+        "sqlite",
+        "libsqlite3.so.0, opened by ./app with dlopen",
+    );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./app
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      # For programs that Nix did not build; NixOS needs programs.nix-ld.enable = true.
+      env = {
+        NIX_LD = pkgs.stdenv.cc.bintools.dynamicLinker;
+        NIX_LD_LIBRARY_PATH = pkgs.lib.makeLibraryPath [
+          pkgs.sqlite # libsqlite3.so.0, opened by ./app with dlopen
+        ];
+      };
+    }
+    "#);
+}
+
+#[test]
+fn a_build_gets_a_compiler_and_finds_its_libraries() {
+    let environment = run(RunKind::Build, &["make", "-j2"])
+        .needs(Role::Command, "coreutils", "/usr/bin/install was run")
+        .implied_by("stdenv")
+        .needs(Role::Command, "gnumake", "/usr/bin/make was run")
+        .implied_by("stdenv")
+        .needs(
+            Role::Command,
+            "openssl^bin",
+            "/usr/bin/openssl was run by make",
+        )
+        .needs(Role::Command, "pkg-config", "run by make")
+        .needs(Role::Library, "openssl", "libssl.so.3, linked into ./app")
+        .needs(Role::Header, "openssl^dev", "openssl/ssl.h was read by cc1")
+        .needs(Role::Library, "zlib", "libz.so.1, linked into ./app")
+        .needs(
+            Role::PkgConfig,
+            "zlib^dev",
+            "zlib.pc was read by pkg-config",
+        );
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: make -j2
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShell {
+      packages = [
+        pkgs.pkg-config # run by make
+      ];
+
+      buildInputs = [
+        pkgs.openssl # libssl.so.3, linked into ./app; openssl/ssl.h was read by cc1; /usr/bin/openssl…
+        pkgs.zlib # libz.so.1, linked into ./app; zlib.pc was read by pkg-config
+      ];
+    }
+    "#);
+}
+
+#[test]
+fn what_stayed_open_is_left_to_a_person() {
+    let environment = run(RunKind::Binary, &["./app"])
+        .ended(1)
+        .needs(Role::Library, "zlib", "libz.so.1, needed by ./app")
+        .unresolved(
+            "/opt/vendor/libacme.so.2",
+            "mapped by ./app; no index knows the soname",
+            &["acme", "acme_2", "a", "b", "c", "d", "e"],
+        )
+        .unresolved("/home/me/lib/libown.so", "mapped by /home/me/app", &[])
+        .missing(
+            "libcrypt.so.2",
+            "./app would not start without it",
+            &["libxcrypt"],
+        )
+        .gap("io_uring was refused", 3)
+        .gap("a child could not be followed", 1);
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./app
+    # Its exit status was 1: it may need more than was seen here.
+    # Not seen: io_uring was refused (3 times)
+    # Not seen: a child could not be followed
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      # For programs that Nix did not build; NixOS needs programs.nix-ld.enable = true.
+      env = {
+        NIX_LD = pkgs.stdenv.cc.bintools.dynamicLinker;
+        NIX_LD_LIBRARY_PATH = pkgs.lib.makeLibraryPath [
+          pkgs.zlib # libz.so.1, needed by ./app
+        ];
+      };
+
+      # TODO nixtrace: no certain package for /opt/vendor/libacme.so.2
+      #   mapped by ./app; no index knows the soname
+      #   perhaps pkgs.acme, pkgs.acme_2, pkgs.a, pkgs.b, pkgs.c, 2 more
+
+      # TODO nixtrace: no certain package for ~/lib/libown.so
+      #   mapped by ~/app
+
+      # TODO nixtrace: not found: libcrypt.so.2
+      #   ./app would not start without it
+      #   perhaps pkgs.libxcrypt
+    }
+    "#);
+}
+
+#[test]
+fn hostile_names_stay_in_their_comment() {
+    let environment = run(
+        RunKind::Binary,
+        &["./a\n}: builtins.abort \"x\"", "", "it's", "${x}"],
+    )
+    .needs(Role::Command, "git", "run by ./a\n]; # \u{202e}\u{7}")
+    .unresolved(&b"/tmp/\xff\n*/ ${evil} ''"[..], "\r\n}", &["x"])
+    .unresolved(" \n ", "", &[]);
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: './a\n}: builtins.abort "x"' '' 'it'\''s' '${x}'
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [
+        pkgs.git # run by ./a\n]; # \u{202e}\x07
+      ];
+
+      # TODO nixtrace: no certain package for /tmp/\xff\n*/ ${evil} ''
+      #   \r\n}
+      #   perhaps pkgs.x
+
+      # TODO nixtrace: no certain package for  \n
+    }
+    "#);
+}
+
+#[test]
+fn outputs_and_names_that_need_care_get_it() {
+    let environment = run(RunKind::Script, &["./backup.sh"])
+        .needs(Role::Command, "7zz", "run by ./backup.sh")
+        .needs(Role::Command, "bind^dnsutils", "dig, run by ./backup.sh")
+        .needs(Role::Data, "tzdata", "share/zoneinfo was read");
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./backup.sh
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      packages = [
+        pkgs."7zz" # run by ./backup.sh
+        (pkgs.lib.getOutput "dnsutils" pkgs.bind) # dig, run by ./backup.sh
+        pkgs.tzdata # share/zoneinfo was read
+      ];
+    }
+    "#);
+}
+
+#[test]
+fn a_static_program_needs_nothing() {
+    let environment = run(RunKind::Binary, &["./hello"]);
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: ./hello
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      # The program used nothing that a package would have to provide.
+    }
+    "#);
+}
+
+#[test]
+fn a_script_of_standard_tools_says_that_they_come_with_stdenv() {
+    let environment = run(RunKind::Script, &["bash", "-c", "grep x | sort"])
+        .needs(Role::Interpreter, "bash", "")
+        .implied_by("stdenv")
+        .needs(Role::Command, "gnugrep", "")
+        .implied_by("stdenv")
+        .needs(Role::Command, "coreutils", "")
+        .implied_by("stdenv");
+    insta::assert_snapshot!(shell(&environment), @r#"
+    # Written by nixtrace for: bash -c 'grep x | sort'
+    {
+      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShellNoCC {
+      # All that was used is part of stdenv: bash, coreutils, gnugrep.
+    }
+    "#);
+}
+
+fn jq_from(nixpkgs: Nixpkgs) -> String {
+    let environment =
+        run(RunKind::Binary, &["jq", "."]).needs(Role::Command, "jq", "/usr/bin/jq was run");
+    let options = Options {
+        nixpkgs,
+        ..options()
+    };
+    let text = shell_with(&environment, &options);
+    let (arguments, _) = text.split_once("\n\n").unwrap();
+    arguments.to_owned()
+}
+
+#[test]
+fn a_revision_with_its_hash_is_a_pin() {
+    let nixpkgs = Nixpkgs::revision(
+        "c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1",
+        Some("sha256-oUiBFVTVVTVsbXKyFLR0JCFHv0GQ3TJpEBUQXbJmJ2E=".to_owned()),
+    );
+    insta::assert_snapshot!(jq_from(nixpkgs), @r#"
+    # Written by nixtrace for: jq .
+    {
+      pkgs ?
+        import
+          (fetchTarball {
+            url = "https://github.com/NixOS/nixpkgs/archive/c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1.tar.gz";
+            sha256 = "sha256-oUiBFVTVVTVsbXKyFLR0JCFHv0GQ3TJpEBUQXbJmJ2E=";
+          })
+          {
+            config = { };
+            overlays = [ ];
+          },
+    }:
+    "#);
+}
+
+#[test]
+fn a_revision_without_hash_is_fetched_as_it_is() {
+    let nixpkgs = Nixpkgs::revision("c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1", None);
+    insta::assert_snapshot!(jq_from(nixpkgs), @r#"
+    # Written by nixtrace for: jq .
+    {
+      # Not pinned by a hash: `nix-prefetch-url --unpack` prints the one to give `sha256`.
+      pkgs ?
+        import
+          (fetchTarball {
+            url = "https://github.com/NixOS/nixpkgs/archive/c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1.tar.gz";
+          })
+          {
+            config = { };
+            overlays = [ ];
+          },
+    }:
+    "#);
+}
+
+#[test]
+fn an_argument_has_no_default() {
+    insta::assert_snapshot!(jq_from(Nixpkgs::Argument), @r#"
+    # Written by nixtrace for: jq .
+    { pkgs }:
+    "#);
+}
+
+#[test]
+fn a_path_is_a_path() {
+    let line = |path: &str| {
+        let text = jq_from(Nixpkgs::Path(Bytes::from(path)));
+        let line = text.lines().find(|line| line.contains("import")).unwrap();
+        line.trim().to_owned()
+    };
+    assert_eq!(line("/srv/nixpkgs//"), "pkgs ? import /srv/nixpkgs {");
+    assert_eq!(line("../nixpkgs"), "pkgs ? import ../nixpkgs {");
+    assert_eq!(line("nixpkgs"), "pkgs ? import ./nixpkgs {");
+    assert_eq!(line("."), "pkgs ? import ./. {");
+    assert_eq!(line("/"), "pkgs ? import /. {");
+    assert_eq!(
+        line("/srv/my nixpkgs"),
+        "pkgs ? import (/. + \"/srv/my nixpkgs\") {"
+    );
+    assert_eq!(line("a ${b}"), "pkgs ? import (./. + \"/a \\${b}\") {");
+}
+
+#[test]
+fn a_path_that_nix_cannot_spell_is_an_error_that_names_it() {
+    let options = Options {
+        nixpkgs: Nixpkgs::Path(Bytes::from(&b"/srv/\xff"[..])),
+        ..Options::default()
+    };
+    let error = render(&run(RunKind::Binary, &["jq"]), Format::Shell, &options).unwrap_err();
+    assert!(error.to_string().contains("nixpkgs"), "{error}");
+}
+
+#[test]
+fn json_is_the_result_as_it_is() {
+    let environment = run(RunKind::Binary, &["jq"])
+        .needs(Role::Command, "jq", "/usr/bin/jq was run")
+        .unresolved(&b"/tmp/\xff"[..], "read", &["x"]);
+    let text = render(&environment, Format::Json, &options()).unwrap();
+    insta::assert_snapshot!(text, @r#"
+    {
+      "version": 1,
+      "command": [
+        "jq"
+      ],
+      "kind": "binary",
+      "exit": 0,
+      "packages": [
+        {
+          "attr": "jq",
+          "output": "out",
+          "role": "command",
+          "implied": null,
+          "score": 0.97,
+          "because": [
+            "/usr/bin/jq was run"
+          ]
+        }
+      ],
+      "unresolved": [
+        {
+          "path": "/tmp/\u0000ff",
+          "why": "read",
+          "candidates": [
+            {
+              "attr": "x",
+              "output": "out",
+              "score": 0.4,
+              "because": []
+            }
+          ]
+        }
+      ],
+      "missing": [],
+      "network": [],
+      "gaps": []
+    }
+    "#);
+}
+
+#[test]
+fn the_same_environment_gives_the_same_bytes() {
+    let environment = run(RunKind::Build, &["make"])
+        .needs(Role::Library, "zlib", "linked")
+        .needs(Role::Module, "python3Packages.numpy", "imported");
+    for format in [Format::Shell, Format::Json] {
+        let first = render(&environment, format, &options()).unwrap();
+        assert_eq!(render(&environment, format, &options()).unwrap(), first);
+    }
+}
