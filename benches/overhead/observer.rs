@@ -1,0 +1,44 @@
+//! What watches a workload.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+/// One way to run a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Observer {
+    /// Nobody watches.
+    Nobody,
+    /// `strace -f`, which stops at every system call.
+    Strace,
+    /// `strace -f --seccomp-bpf`, which stops only at those that are shown.
+    StraceFiltered,
+    /// `nixtrace record`.
+    Nixtrace,
+}
+
+impl Observer {
+    /// All of them, in the order in which they take turns.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Nobody,
+        Self::Strace,
+        Self::StraceFiltered,
+        Self::Nixtrace,
+    ];
+
+    /// What comes before the command. `trace` is a file that does not exist.
+    pub(crate) fn prefix(self, trace: &Path) -> Vec<OsString> {
+        const STRACE: [&str; 5] = ["strace", "-f", "-qq", "-e", "trace=file,process,network"];
+        let words: Vec<&str> = match self {
+            Self::Nobody => Vec::new(),
+            Self::Strace => [&STRACE[..], &["-o", "/dev/null"]].concat(),
+            Self::StraceFiltered => [&STRACE[..], &["--seccomp-bpf", "-o", "/dev/null"]].concat(),
+            Self::Nixtrace => vec![env!("CARGO_BIN_EXE_nixtrace"), "record", "-q", "-o"],
+        };
+        let mut prefix: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+        if self == Self::Nixtrace {
+            prefix.push(trace.into());
+            prefix.push("--".into());
+        }
+        prefix
+    }
+}

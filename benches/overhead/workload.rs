@@ -1,0 +1,250 @@
+//! What is run to see what watching it costs.
+
+use super::observer::Observer;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How much is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// So little that it only shows that everything runs.
+    Quick,
+    /// What the results are about.
+    Full,
+}
+
+impl Size {
+    fn choose(self, quick: u32, full: u32) -> u32 {
+        match self {
+            Self::Quick => quick,
+            Self::Full => full,
+        }
+    }
+}
+
+/// A command, and what has to be done before each of its runs.
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    command: Vec<String>,
+    clean: Option<Vec<String>>,
+    directory: PathBuf,
+}
+
+impl Workload {
+    /// Prepares all workloads below a directory of their own.
+    pub(crate) fn all(directory: &Path, size: Size) -> Vec<Self> {
+        [
+            configure(directory, size),
+            Some(Self::make(directory, size)),
+            Some(python(directory, size)),
+            Some(shell_loop(directory, size)),
+            Some(stat_storm(directory, size)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// `make -j2` of a C project.
+    pub(crate) fn make(directory: &Path, size: Size) -> Self {
+        let files = size.choose(4, 60);
+        let directory = directory.join("project");
+        fs::create_dir_all(&directory).unwrap();
+        for file in 0..files {
+            fs::write(directory.join(format!("part{file}.c")), part(file)).unwrap();
+        }
+        fs::write(directory.join("main.c"), main_of(files)).unwrap();
+        let objects: Vec<_> = (0..files).map(|file| format!("part{file}.o")).collect();
+        fs::write(
+            directory.join("Makefile"),
+            format!(
+                "CFLAGS = -O1\nprogram: main.o {}\n\t$(CC) -o $@ $^\nclean:\n\trm -f *.o program\n",
+                objects.join(" ")
+            ),
+        )
+        .unwrap();
+        Self {
+            name: format!("make -j2 of {} C files", files + 1),
+            command: words(&["make", "-s", "-j2"]),
+            clean: Some(words(&["make", "-s", "clean"])),
+            directory,
+        }
+    }
+
+    /// Runs it once and gives the time it took.
+    ///
+    /// # Panics
+    /// When it fails: the time of a failure says nothing.
+    pub(crate) fn time(&self, observer: Observer) -> Duration {
+        let mut command = self.start(observer);
+        let start = Instant::now();
+        let status = command.status().unwrap();
+        let elapsed = start.elapsed();
+        assert!(
+            status.success(),
+            "{} under {observer:?}: {status}",
+            self.name
+        );
+        elapsed
+    }
+
+    /// The command, ready to be started, with all clean for it.
+    pub(crate) fn start(&self, observer: Observer) -> Command {
+        if let Some(clean) = &self.clean {
+            let status = self
+                .command(clean.iter().map(Into::into).collect())
+                .status();
+            assert!(status.unwrap().success());
+        }
+        let trace = self.directory.with_extension("jsonl");
+        let _ = fs::remove_file(&trace);
+        let mut argv = observer.prefix(&trace);
+        argv.extend(self.command.iter().map(Into::into));
+        self.command(argv)
+    }
+
+    fn command(&self, argv: Vec<std::ffi::OsString>) -> Command {
+        let mut command = Command::new(&argv[0]);
+        command
+            .args(&argv[1..])
+            .current_dir(&self.directory)
+            // The same tools for everyone: a version manager's shims would drown what they start.
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        command
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// `./configure` of GNU hello, whose source `scripts/test` fetches; none without it, nor in the
+/// quick size.
+fn configure(directory: &Path, size: Size) -> Option<Workload> {
+    if size == Size::Quick {
+        return None;
+    }
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/fixtures");
+    let archive = fs::read_dir(fixtures)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.to_string_lossy().ends_with(".orig.tar.gz"));
+    let Some(archive) = archive else {
+        eprintln!("no source of GNU hello (scripts/test fetches it): configure is left out");
+        return None;
+    };
+    let directory = directory.join("hello");
+    fs::create_dir_all(&directory).unwrap();
+    let unpacked = Command::new("tar")
+        .args(["--strip-components=1", "-xzC"])
+        .arg(&directory)
+        .stdin(File::open(archive).unwrap())
+        .status()
+        .unwrap();
+    assert!(unpacked.success());
+    Some(Workload {
+        name: "configure of GNU hello".to_owned(),
+        command: words(&["./configure", "-q"]),
+        clean: Some(words(&[
+            "rm",
+            "-f",
+            "config.status",
+            "config.log",
+            "Makefile",
+        ])),
+        directory,
+    })
+}
+
+/// One file of the C project: the headers are what makes a compiler open files.
+fn part(number: u32) -> String {
+    format!(
+        "#include <errno.h>\n#include <math.h>\n#include <pthread.h>\n#include <signal.h>\n\
+         #include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/socket.h>\n\
+         #include <sys/stat.h>\n#include <time.h>\n#include <unistd.h>\n\
+         int part{number}(int x)\n{{\n\tchar text[64];\n\
+         \tsnprintf(text, sizeof text, \"%d\", x * {number});\n\treturn atoi(text) + errno;\n}}\n"
+    )
+}
+
+fn main_of(files: u32) -> String {
+    let mut text = String::new();
+    for file in 0..files {
+        text.push_str(&format!("int part{file}(int);\n"));
+    }
+    text.push_str("int main(void)\n{\n\tint sum = 0;\n");
+    for file in 0..files {
+        text.push_str(&format!("\tsum += part{file}(sum);\n"));
+    }
+    text.push_str("\treturn sum == 1;\n}\n");
+    text
+}
+
+/// Starts of python3 with modules of its standard library.
+fn python(directory: &Path, size: Size) -> Workload {
+    let starts = size.choose(2, 20);
+    let imports = "import argparse, asyncio, csv, email.message, http.client, json, logging, \
+                   multiprocessing, sqlite3, ssl, subprocess, unittest, urllib.request, xml.dom.minidom";
+    Workload {
+        name: format!("{starts} starts of python3"),
+        command: words(&[
+            "sh",
+            "-c",
+            &format!(
+                "i=0; while [ $i -lt {starts} ]; do python3 -c '{imports}'; i=$((i + 1)); done"
+            ),
+        ]),
+        clean: None,
+        directory: directory.to_owned(),
+    }
+}
+
+/// A shell that starts the smallest program over and over.
+fn shell_loop(directory: &Path, size: Size) -> Workload {
+    let times = size.choose(100, 2000);
+    Workload {
+        name: format!("shell loop of {times} /bin/true"),
+        command: words(&[
+            "sh",
+            "-c",
+            &format!("i=0; while [ $i -lt {times} ]; do /bin/true; i=$((i + 1)); done"),
+        ]),
+        clean: None,
+        directory: directory.to_owned(),
+    }
+}
+
+/// Nothing but system calls.
+fn stat_storm(directory: &Path, size: Size) -> Workload {
+    let calls = size.choose(1000, 100_000);
+    let source = directory.join("storm.c");
+    fs::write(
+        &source,
+        format!(
+            "#include <sys/stat.h>\nint main(void)\n{{\n\tstruct stat s;\n\
+             \tfor (int i = 0; i < {calls}; i++)\n\t\tstat(\"/no/such/file\", &s);\n\treturn 0;\n}}\n"
+        ),
+    )
+    .unwrap();
+    let program = directory.join("storm");
+    let compiled = Command::new("cc")
+        .arg("-O1")
+        .arg("-o")
+        .arg(&program)
+        .arg(&source)
+        .status()
+        .unwrap();
+    assert!(compiled.success());
+    Workload {
+        name: format!("{calls} stats of a missing path"),
+        command: vec![program.to_str().unwrap().to_owned()],
+        clean: None,
+        directory: directory.to_owned(),
+    }
+}

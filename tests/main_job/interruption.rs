@@ -1,0 +1,176 @@
+//! Runs that end before their time: nothing stopped, half-written or orphaned is left.
+
+use super::recording::check_lines;
+use super::support::{Home, Invocation, Running, nixtrace};
+use nix::sys::signal::Signal;
+use std::path::PathBuf;
+
+/// A command that says when it runs, and then waits for longer than any test.
+struct Waiting {
+    home: Home,
+    started: PathBuf,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        let home = Home::new();
+        let started = home.outside("started");
+        Self { home, started }
+    }
+
+    /// The command, with a child that waits too.
+    fn command(&self) -> Invocation {
+        self.home
+            .command(["sh", "-c", "sleep 1000 & echo $! > \"$0\"; wait"])
+            .arg(&self.started)
+    }
+
+    fn recorded(&self) -> Invocation {
+        self.command().under([
+            nixtrace(),
+            "record".as_ref(),
+            "-o".as_ref(),
+            &self.trace(),
+            "--".as_ref(),
+        ])
+    }
+
+    fn trace(&self) -> PathBuf {
+        self.home.outside("trace.jsonl")
+    }
+
+    /// Starts it and waits until the command has come to its waiting.
+    fn start(&self, invocation: Invocation) -> Running {
+        let mut running = invocation.start();
+        let written = running.wait_until(|| {
+            std::fs::read_to_string(&self.started).is_ok_and(|text| text.ends_with('\n'))
+        });
+        if !written {
+            running.signal_group(Signal::SIGKILL);
+            panic!("the command did not start: {}", running.wait());
+        }
+        running
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_command_and_leaves_a_whole_trace() {
+    let waiting = Waiting::new();
+    let running = waiting.start(waiting.recorded());
+    let group = running.id();
+    running.signal_group(Signal::SIGINT);
+    running.wait().exits(130).does_not_panic();
+    Running::wait_for_empty_group(group);
+    let trace = std::fs::read_to_string(waiting.trace()).unwrap();
+    let last = check_lines(&trace).pop().unwrap();
+    assert_eq!(last["type"], "footer", "{trace}");
+}
+
+#[test]
+fn ctrl_c_leaves_a_whole_shell_or_none() {
+    let waiting = Waiting::new();
+    let shell = waiting.home.project().join("shell.nix");
+    let command = waiting.command().under([nixtrace(), "--".as_ref()]);
+    let running = waiting.start(command);
+    let group = running.id();
+    running.signal_group(Signal::SIGINT);
+    running.wait().exits(130).does_not_panic();
+    Running::wait_for_empty_group(group);
+    let left: Vec<_> = std::fs::read_dir(waiting.home.project())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(left.is_empty() || left == [shell.clone()], "{left:?}");
+    if let Ok(text) = std::fs::read_to_string(shell) {
+        assert!(text.ends_with("}\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_command_that_handles_ctrl_c_ends_as_it_likes() {
+    let waiting = Waiting::new();
+    let script = "trap 'echo handled; exit 5' INT; echo $$ > \"$0\"; while :; do sleep 0.05; done";
+    let command = waiting
+        .home
+        .command(["sh", "-c", script])
+        .arg(&waiting.started);
+    let trace = waiting.trace();
+    let running = waiting.start(command.under([
+        nixtrace(),
+        "record".as_ref(),
+        "-o".as_ref(),
+        &trace,
+        "--".as_ref(),
+    ]));
+    running.signal_group(Signal::SIGINT);
+    running.wait().exits(5).prints("handled\n");
+}
+
+#[test]
+fn a_request_to_end_is_passed_on_to_the_command() {
+    for (signal, status) in [(Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
+        let waiting = Waiting::new();
+        let script = "echo $$ > \"$0\"; exec sleep 1000";
+        let command = waiting
+            .home
+            .command(["sh", "-c", script])
+            .arg(&waiting.started);
+        let trace = waiting.trace();
+        let running = waiting.start(command.under([
+            nixtrace(),
+            "record".as_ref(),
+            "-o".as_ref(),
+            &trace,
+            "--".as_ref(),
+        ]));
+        let group = running.id();
+        running.signal(signal);
+        running.wait().exits(status).does_not_panic();
+        Running::wait_for_empty_group(group);
+        check_lines(&std::fs::read_to_string(trace).unwrap());
+    }
+}
+
+#[test]
+fn when_nixtrace_is_killed_no_process_is_left_and_the_trace_can_be_read() {
+    let waiting = Waiting::new();
+    let mut running = waiting.start(waiting.recorded());
+    let group = running.id();
+    // The shell's own start is on the disk before the kill.
+    let recorded = running.wait_until(|| {
+        std::fs::read_to_string(waiting.trace())
+            .is_ok_and(|text| text.lines().any(|line| line.contains("\"executed\"")))
+    });
+    assert!(recorded, "nothing was recorded");
+    running.signal(Signal::SIGKILL);
+    running.wait().exits(137);
+    Running::wait_for_empty_group(group);
+    let trace = std::fs::read_to_string(waiting.trace()).unwrap();
+    let whole = trace.rfind('\n').map_or(0, |end| end + 1);
+    let records = check_lines(&trace[..whole]);
+    assert!(records.iter().any(|record| record["type"] == "executed"));
+}
+
+#[test]
+fn ctrl_z_stops_the_command_and_fg_resumes_it() {
+    let waiting = Waiting::new();
+    let script = "echo $$ > \"$0\"; until [ -e \"$1\" ]; do sleep 0.05; done; echo resumed";
+    let go = waiting.home.outside("go");
+    let command = waiting
+        .home
+        .command(["sh", "-c", script])
+        .arg(&waiting.started)
+        .arg(&go);
+    let trace = waiting.trace();
+    let running = waiting.start(command.under([
+        nixtrace(),
+        "record".as_ref(),
+        "-o".as_ref(),
+        &trace,
+        "--".as_ref(),
+    ]));
+    running.signal_group(Signal::SIGSTOP);
+    std::fs::write(&go, "").unwrap();
+    running.signal_group(Signal::SIGCONT);
+    running.wait().exits(0).prints("resumed\n");
+}

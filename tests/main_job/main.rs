@@ -1,0 +1,26 @@
+//! The main job, seen from outside: the built program is run on real commands and judged by what
+//! it writes. Nothing in here knows how it works inside.
+//!
+//! - `real_inputs`: which attributes each program needs, exactly.
+//! - `building`: the same for builds.
+//! - `version_managers`: pythons that live in the home directory.
+//! - `transparency`: the command does not notice that it is watched.
+//! - `bad_input`: what goes wrong is said, and leaves nothing behind.
+//! - `interruption`: signals, kills, full disks in the middle of a run.
+//! - `recording`: the trace file.
+//! - `looking_up`: the verbs that run no command.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "what surprises a test fails it, in its helpers too"
+)]
+
+mod bad_input;
+mod building;
+mod interruption;
+mod looking_up;
+mod real_inputs;
+mod recording;
+mod support;
+mod transparency;
+mod version_managers;

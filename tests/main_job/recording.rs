@@ -1,0 +1,157 @@
+//! The trace file, as docs/trace-format.md promises it.
+
+use super::support::{Home, compile, needs, nixtrace};
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
+
+/// Reads a trace.
+///
+/// # Panics
+/// When a line is not a record, or the first is not the header.
+#[track_caller]
+pub(crate) fn check_lines(trace: &str) -> Vec<Value> {
+    let records: Vec<Value> = trace
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    assert_eq!(records[0]["type"], "header", "{trace}");
+    assert_eq!(records[0]["format"], 1);
+    records
+}
+
+/// Records a command and gives the trace.
+#[track_caller]
+fn record(home: &Home, command: super::support::Invocation, status: i32) -> Vec<Value> {
+    let trace = home.outside("trace.jsonl");
+    command
+        .under([
+            nixtrace(),
+            "record".as_ref(),
+            "-q".as_ref(),
+            "-o".as_ref(),
+            &trace,
+            "--".as_ref(),
+        ])
+        .run()
+        .exits(status);
+    check_lines(&std::fs::read_to_string(trace).unwrap())
+}
+
+#[track_caller]
+fn has(records: &[Value], expected: &[(&str, &str)]) {
+    let found = records
+        .iter()
+        .any(|record| expected.iter().all(|(key, value)| record[*key] == *value));
+    assert!(found, "{expected:?} in {records:#?}");
+}
+
+#[test]
+fn a_trace_begins_with_the_command_and_ends_with_its_status() {
+    let home = Home::new();
+    let records = record(&home, home.command(["sh", "-c", "exit 42"]), 42);
+    assert_eq!(
+        records[0]["argv"],
+        serde_json::json!(["sh", "-c", "exit 42"])
+    );
+    assert_eq!(records[0]["cwd"], *home.project().to_string_lossy());
+    let footer = records.last().unwrap();
+    assert_eq!(footer["type"], "footer");
+    assert_eq!(footer["code"], 42);
+}
+
+#[test]
+fn a_look_up_that_failed_is_recorded_with_its_error() {
+    let home = Home::new();
+    let records = record(&home, home.command(["cat", "/no/such/file"]), 1);
+    has(
+        &records,
+        &[
+            ("type", "accessed"),
+            ("path", "/no/such/file"),
+            ("outcome", "ENOENT"),
+        ],
+    );
+}
+
+#[test]
+fn paths_are_made_absolute_from_the_directory_they_were_relative_to() {
+    let home = Home::new();
+    let file = home.write("project/below/file", "text");
+    let command = home.command(["sh", "-c", "cd below && cat file"]);
+    let records = record(&home, command, 0);
+    has(
+        &records,
+        &[
+            ("op", "read"),
+            ("path", &file.to_string_lossy()),
+            ("outcome", "ok"),
+        ],
+    );
+}
+
+#[test]
+fn the_interpreter_of_a_script_is_recorded() {
+    let home = Home::new();
+    home.write_program("project/script", "#!/bin/sh\nexit 0\n");
+    let records = record(&home, home.command(["./script"]), 0);
+    let executed = records
+        .iter()
+        .find(|record| record["type"] == "executed")
+        .unwrap();
+    assert_eq!(executed["interpreters"], serde_json::json!(["/bin/sh"]));
+}
+
+#[test]
+fn a_name_of_any_bytes_survives() {
+    needs!("cc");
+    let home = Home::new();
+    let source = "#include <fcntl.h>\nint main(void) { return open(\"/tmp/\\xff\\n\\\"\", O_RDONLY) != -1; }";
+    let program = compile(&home, "program", source, &[]);
+    let records = record(&home, home.command([program]), 0);
+    has(
+        &records,
+        &[("path", "/tmp/\0ff\n\""), ("outcome", "ENOENT")],
+    );
+}
+
+#[test]
+fn a_trace_is_for_its_owner_only() {
+    let home = Home::new();
+    record(&home, home.command(["true"]), 0);
+    let mode = home
+        .outside("trace.jsonl")
+        .metadata()
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn the_values_of_variables_are_not_recorded() {
+    let home = Home::new();
+    let command = home
+        .command(["true"])
+        .env("API_TOKEN", "correct-horse-battery-staple");
+    let records = record(&home, command, 0);
+    let text = serde_json::to_string(&records).unwrap();
+    assert!(!text.contains("correct-horse"), "{text}");
+    assert!(text.contains("API_TOKEN"), "{text}");
+}
+
+#[test]
+fn the_trace_of_a_main_run_can_be_kept() {
+    let home = Home::new();
+    let trace = home.outside("kept.jsonl");
+    home.command(["true"])
+        .under([
+            nixtrace(),
+            "-q".as_ref(),
+            "--trace".as_ref(),
+            &trace,
+            "--".as_ref(),
+        ])
+        .run()
+        .exits(0);
+    check_lines(&std::fs::read_to_string(trace).unwrap());
+}

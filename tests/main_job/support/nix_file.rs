@@ -1,0 +1,71 @@
+//! An emitted Nix file, read by Nix.
+
+use super::{Home, missing_tools, skip};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The attributes that a `shell.nix` takes from nixpkgs: `jq`; `python3` and `python3.numpy` for
+/// `python3.withPackages (ps: [ ps.numpy ])`. None when this machine has no Nix to read it with.
+///
+/// # Panics
+/// When Nix cannot parse the file.
+pub(crate) fn attributes(home: &Home, file: &Path) -> Option<BTreeSet<String>> {
+    let missing = missing_tools(&["nix-instantiate"]);
+    if !missing.is_empty() {
+        skip(&missing.join(", "));
+        return None;
+    }
+    // A store of its own: the test needs neither a daemon nor root's rights.
+    let nix = home.outside("nix");
+    let parsed = home
+        .command(["nix-instantiate", "--parse"])
+        .arg(file)
+        .env("NIX_STORE_DIR", nix.join("store"))
+        .env("NIX_STATE_DIR", nix.join("var"))
+        .env("NIX_LOG_DIR", nix.join("log"))
+        .env("NIX_CONF_DIR", nix.join("etc"))
+        .run()
+        .exits(0);
+    Some(selections(&parsed.text()))
+}
+
+/// Nix prints the parsed expression without comments and with every variable that is selected from
+/// in parentheses: `(pkgs).python3.withPackages (ps: [ ((ps).numpy) ])`.
+fn selections(expression: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut set = String::new();
+    let mut rest = expression;
+    while let Some(at) = rest
+        .find("(pkgs).")
+        .into_iter()
+        .chain(rest.find("(ps)."))
+        .min()
+    {
+        let of_pkgs = rest[at..].starts_with("(pkgs).");
+        let path = &rest[at + rest[at..].find('.').unwrap() + 1..];
+        let end = path
+            .find(|c: char| !(c.is_alphanumeric() || "._-'+\"".contains(c)))
+            .unwrap_or(path.len());
+        let attr = path[..end].replace('"', "");
+        rest = &path[end..];
+        if !of_pkgs {
+            found.insert(format!("{set}.{attr}"));
+        } else if let Some(interpreter) = attr.strip_suffix(".withPackages") {
+            set = interpreter.to_owned();
+            found.insert(set.clone());
+        } else if !["mkShell", "mkShellNoCC"].contains(&attr.as_str()) && !attr.starts_with("lib.")
+        {
+            found.insert(attr);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_attributes_of_a_shell_are_read_from_its_parsed_form() {
+    let parsed = r#"({ pkgs }: ((pkgs).mkShell { buildInputs = [ ((pkgs)."7zz") ]; packages =
+        [ ((pkgs).jq) (((pkgs).lib.getLib (pkgs).stdenv.cc.cc))
+        (((pkgs).python3.withPackages (ps: [ ((ps).numpy) ]))) ]; }))"#;
+    let expected = ["7zz", "jq", "python3", "python3.numpy", "stdenv.cc.cc"];
+    assert_eq!(selections(parsed), expected.map(str::to_owned).into());
+}
