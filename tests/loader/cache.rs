@@ -1,21 +1,12 @@
 //! `ld.so.cache`, as ldconfig writes it, against what ldconfig reads from it.
 
-use crate::support::Workshop;
+use crate::support::{Workshop, have_file};
 use nixtrace::elf::ldcache::LdCache;
 use std::path::Path;
 use std::process::Command;
 
 /// It is not in everyone's PATH.
 const LDCONFIG: &str = "/sbin/ldconfig";
-
-fn have_ldconfig() -> bool {
-    let is_there = Path::new(LDCONFIG).exists();
-    assert!(
-        is_there || std::env::var_os("CI").is_none(),
-        "{LDCONFIG} is missing"
-    );
-    is_there
-}
 
 /// Checks that a cache has the lines that `ldconfig -p` prints, without their order.
 fn agree(cache: &Path) -> LdCache {
@@ -51,7 +42,7 @@ fn agree(cache: &Path) -> LdCache {
 
 #[test]
 fn the_cache_of_this_machine_is_read_as_ldconfig_reads_it() {
-    if have_ldconfig() && Path::new("/etc/ld.so.cache").exists() {
+    if have_file(LDCONFIG) && Path::new("/etc/ld.so.cache").exists() {
         agree(Path::new("/etc/ld.so.cache"));
     }
 }
@@ -80,7 +71,7 @@ fn every_format_that_ldconfig_writes_is_read() {
     let Some(workshop) = Workshop::new() else {
         return;
     };
-    if !have_ldconfig() {
+    if !have_file(LDCONFIG) {
         return;
     }
     for format in ["new", "compat", "old"] {
@@ -96,7 +87,7 @@ fn a_library_for_the_processor_is_taken_from_the_cache() {
     let Some(workshop) = Workshop::new() else {
         return;
     };
-    if !have_ldconfig() {
+    if !have_file(LDCONFIG) {
         return;
     }
     let cache = cache(&workshop, "new");

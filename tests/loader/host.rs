@@ -1,6 +1,6 @@
 //! The programs of this machine, whose closures must be what its loader says.
 
-use crate::support::{Loaded, Start, as_listed, listed};
+use crate::support::{Loaded, Start, as_listed, have, listed};
 use nixtrace::elf::closure::{Flavour, Interpreter};
 use nixtrace::elf::{Disk, Form, Image, closure};
 use nixtrace::trace::Bytes;
@@ -89,4 +89,36 @@ fn closures_of_libraries_of_this_machine_are_what_its_loader_says() {
 fn closures_of_all_files_of_this_machine_are_what_its_loader_says() {
     compare(&programs());
     compare(&libraries());
+}
+
+#[test]
+fn wanted_symbol_versions_are_what_readelf_says() {
+    if !have(&["readelf"]) {
+        return;
+    }
+    for path in sample(programs(), 40) {
+        let output = Command::new("readelf")
+            .arg("-VW")
+            .arg(&path)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        // The last section is that of needs; others define versions, or number them.
+        let needs = text.rsplit("Version needs section").next().unwrap();
+        let words = needs.lines().flat_map(str::split_whitespace);
+        let words: Vec<&str> = words.collect();
+        let theirs: Vec<&str> = words
+            .windows(2)
+            .filter(|pair| matches!(pair[0], "File:" | "Name:"))
+            .map(|pair| pair[1])
+            .collect();
+        let image = Image::read(&path).unwrap();
+        let ours: Vec<String> = image
+            .version_needs
+            .iter()
+            .flat_map(|need| std::iter::once(&need.file).chain(&need.versions))
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(ours, theirs, "{}", path.display());
+    }
 }

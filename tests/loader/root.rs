@@ -1,6 +1,6 @@
 //! Another system's root directory, with the real loader in a chroot beside it.
 
-use crate::support::{Workshop, as_listed, have, listed, real};
+use crate::support::{Workshop, as_listed, have, is_root, listed, real};
 use nixtrace::elf::{Disk, closure};
 use nixtrace::trace::Bytes;
 use std::os::unix::fs::symlink;
@@ -12,7 +12,7 @@ fn paths_and_links_are_followed_within_the_root() {
     let Some(workshop) = Workshop::new() else {
         return;
     };
-    if !nix::unistd::geteuid().is_root() || !have(&["chroot"]) {
+    if !is_root() || !have(&["chroot"]) {
         return;
     }
     // An absolute link, which leads elsewhere outside of the root; and a library that is only there.

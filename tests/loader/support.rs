@@ -13,19 +13,33 @@ use std::process::Command;
 /// a failure.
 pub(crate) fn have(tools: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let missing: Vec<&&str> = tools
-        .iter()
-        .filter(|tool| !std::env::split_paths(&path).any(|dir| dir.join(tool).exists()))
-        .collect();
-    if missing.is_empty() {
-        return true;
-    }
+    let in_path = |tool: &str| std::env::split_paths(&path).any(|dir| dir.join(tool).exists());
+    tools.iter().all(|tool| is_there(tool, in_path(tool)))
+}
+
+/// The same for a file.
+pub(crate) fn have_file(path: &str) -> bool {
+    is_there(path, Path::new(path).exists())
+}
+
+fn is_there(what: &str, is_there: bool) -> bool {
     assert!(
-        std::env::var_os("CI").is_none(),
-        "missing tools: {missing:?}"
+        is_there || std::env::var_os("CI").is_none(),
+        "{what} is missing"
     );
-    eprintln!("skipped: missing tools: {missing:?}");
-    false
+    if !is_there {
+        eprintln!("skipped: {what} is missing");
+    }
+    is_there
+}
+
+/// Whether we are root, whom the system lets do what some cases need.
+pub(crate) fn is_root() -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    if !is_root {
+        eprintln!("skipped: only root can prepare this");
+    }
+    is_root
 }
 
 /// A temporary directory to build in.
