@@ -516,15 +516,18 @@ impl Judge<'_> {
         rows.sort_by_key(|row| (row.attr, row.output.is_none(), row.output, row.place));
         let mut settled: Vec<Row> = Vec::new();
         for row in rows {
-            let same = settled.iter_mut().find(|other| {
-                other.attr == row.attr
-                    && (row.output.is_none() || other.output == row.output)
-                    && (other.place == row.place || row.output.is_none())
+            let same_attribute = settled.partition_point(|other| other.attr < row.attr);
+            let same = settled[same_attribute..].iter_mut().find(|other| {
+                row.output.is_none() || other.output == row.output && other.place == row.place
             });
             match same {
                 Some(other) => merge(other, row),
                 None => settled.push(row),
             }
+        }
+        if self.synonyms.is_empty() {
+            settled.sort();
+            return settled;
         }
         let mut kept: Vec<Row> = Vec::new();
         settled.sort_by(|a, b| self.preference(a).cmp(&self.preference(b)));
