@@ -45,7 +45,7 @@ struct Build {
 
 #[derive(Debug, clap::Args)]
 struct Info {
-    /// The index [default: the user's, if there is one; always also the embedded one]
+    /// The index [default: the user's, if there is one, and the embedded one]
     file: Option<PathBuf>,
 
     /// One JSON object instead of words

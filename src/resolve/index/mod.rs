@@ -166,6 +166,9 @@ impl Index {
 
     /// Opens the user's index and checks that it is whole.
     ///
+    /// The checksum finds damage, not forgery: a table of keys that was written to mislead under a
+    /// checksum that agrees can make the FST's crate panic, though not read wildly.
+    ///
     /// # Errors
     /// When the file cannot be read, is no index, of another version, cut short or damaged.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
