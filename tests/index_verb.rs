@@ -10,7 +10,7 @@ const LISTING: &[u8] = b"1d\0\0\n1d\0\0/bin\n1r\0\x04/foo\np\0\xfc{\"store_dir\"
 \"output\":\"out\",\"toplevel\":true,\"system\":\"x86_64-linux\"}}\n";
 
 fn database() -> Vec<u8> {
-    let packed = zstd::encode_all(LISTING, 3).unwrap();
+    let packed = zstd::encode_all(LISTING, 3).expect("bytes in memory can be packed");
     [&b"NIXI\x01\0\0\0\0\0\0\0"[..], &packed].concat()
 }
 
@@ -22,7 +22,7 @@ fn index(home: &Path, arguments: &[&str]) -> Output {
         .env_remove("XDG_CACHE_HOME")
         .current_dir(home)
         .output()
-        .unwrap()
+        .expect("the program was built for this test")
 }
 
 #[track_caller]

@@ -2,8 +2,8 @@
 
 use super::{Exit, Failure};
 use crate::atomic::{AtomicFile, Audience, Existing};
-use crate::resolve::index::build::{BuildError, Builder, Progress};
-use crate::resolve::index::{self, About, Index, Input, tables};
+use crate::resolve::index::build::{BuildError, Builder};
+use crate::resolve::index::{self, About, Index, Input, Progress, tables};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};

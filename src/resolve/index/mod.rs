@@ -6,13 +6,16 @@
 
 pub mod build;
 mod format;
+mod listing;
 mod map;
+mod merge;
 pub mod nix_index;
 mod place;
 mod sorter;
 pub mod tables;
 
 pub use format::{AliasState, FormatError};
+pub use listing::Progress;
 
 use super::{AttrPath, Candidate, Facts, Kind, Output, Query, Source, SourceKind};
 use crate::trace::Bytes;
