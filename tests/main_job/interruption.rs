@@ -21,7 +21,7 @@ impl Waiting {
     /// The command, with a child that waits too.
     fn command(&self) -> Invocation {
         self.home
-            .command(["sh", "-c", "sleep 1000 & echo $! > \"$0\"; wait"])
+            .command(["sh", "-c", "echo $$ > \"$0\"; sleep 1000; exit 9"])
             .arg(&self.started)
     }
 
