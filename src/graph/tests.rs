@@ -73,6 +73,7 @@ fn image(soname: Option<&str>, needed: &[&str]) -> Arc<Image> {
         section_headers: true,
         elf_size: 0,
         file_size: 0,
+        exports: Default::default(),
     })
 }
 
