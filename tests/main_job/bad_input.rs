@@ -1,6 +1,7 @@
 //! What is wrong with a run is said in words, with the documented exit status, before the command
 //! starts, and leaves nothing behind.
 
+use super::recording::{check_lines, whole_lines};
 use super::support::{Finished, Home, Invocation, needs, nixtrace, skip};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -384,9 +385,9 @@ fn a_disk_that_fills_while_recording_does_not_disturb_the_command() {
         .says("error")
         .says("trace.jsonl");
     assert!(finished.words().contains("space"), "{finished}");
-    // What was written before can be read, to the last line.
+    // What was written before can be read, to the last whole line.
     let text = std::fs::read_to_string(&trace).unwrap();
-    super::recording::check_lines(&text);
+    check_lines(whole_lines(&text));
 }
 
 #[test]
