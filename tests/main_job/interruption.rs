@@ -1,6 +1,6 @@
 //! Runs that end before their time: nothing stopped, half-written or orphaned is left.
 
-use super::recording::check_lines;
+use super::recording::{check_lines, whole_lines};
 use super::support::{Home, Invocation, Running, nixtrace};
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ impl Waiting {
     /// The command, with a child that waits too.
     fn command(&self) -> Invocation {
         self.home
-            .command(["sh", "-c", "sleep 1000 & echo $! > \"$0\"; wait"])
+            .command(["sh", "-c", "echo $$ > \"$0\"; sleep 1000; exit 9"])
             .arg(&self.started)
     }
 
@@ -146,8 +146,7 @@ fn when_nixtrace_is_killed_no_process_is_left_and_the_trace_can_be_read() {
     running.wait().exits(137);
     Running::wait_for_empty_group(group);
     let trace = std::fs::read_to_string(waiting.trace()).unwrap();
-    let whole = trace.rfind('\n').map_or(0, |end| end + 1);
-    let records = check_lines(&trace[..whole]);
+    let records = check_lines(whole_lines(&trace));
     assert!(records.iter().any(|record| record["type"] == "executed"));
 }
 

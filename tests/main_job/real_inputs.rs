@@ -136,8 +136,7 @@ fn numpy_is_a_module_of_python_and_its_blas_is_implied() {
     traced(&Home::new(), &["/usr/bin/python3", "-c", "import numpy"])
         .has_kind("script")
         .lists(&["interpreter python3", "module python3Packages.numpy"])
-        .never_lists(&["blas", "lapack", "openblas", "gfortran", "gfortran.cc"])
-        .shell_has("(pkgs.python3.withPackages (ps: [ ps.numpy ]))");
+        .never_lists(&["blas", "lapack", "openblas", "gfortran", "gfortran.cc"]);
 }
 
 #[test]
@@ -296,10 +295,10 @@ fn a_shell_script_needs_the_commands_it_runs() {
 #[test]
 fn a_command_that_was_only_looked_for_is_not_needed() {
     needs!("jq");
-    let script = "command -v jq; command -v no-such-command; test -x /usr/bin/curl; exit 3";
+    let script = "command -v jq; command -v no-such-command; test -x /usr/bin/curl; exit 0";
     let home = Home::new();
     Traced::new(&home, &home.command(["bash", "-c", script]))
-        .exits(3)
+        .exits(0)
         .lists(&[]);
 }
 

@@ -19,6 +19,12 @@ pub(crate) fn check_lines(trace: &str) -> Vec<Value> {
     records
 }
 
+/// The lines of a trace that was cut short, without the one that it may have been cut in.
+pub(crate) fn whole_lines(trace: &str) -> &str {
+    let end = trace.rfind('\n').map_or(0, |end| end + 1);
+    &trace[..end]
+}
+
 /// Records a command and gives the trace.
 #[track_caller]
 fn record(home: &Home, command: super::support::Invocation, status: i32) -> Vec<Value> {

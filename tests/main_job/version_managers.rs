@@ -83,7 +83,8 @@ fn a_python_in_the_home_directory_needs_only_python() {
         .lists(&["interpreter python3"]);
 }
 
-/// The developer's own pyenv, if there is one: it cannot be installed for a test.
+/// The developer's own pyenv, if there is one: it cannot be installed for a test. What else is
+/// installed there, and may have hooks into every start, is kept out (`-S`).
 #[test]
 fn the_shim_of_a_real_pyenv_needs_only_python() {
     let home = Home::new();
@@ -95,7 +96,7 @@ fn the_shim_of_a_real_pyenv_needs_only_python() {
         return;
     };
     let command = with_shims(
-        home.command(["python3", "-c", "import ssl, sqlite3"]),
+        home.command(["python3", "-S", "-c", "import ssl, sqlite3"]),
         &root,
         "/usr/bin:/bin",
     )

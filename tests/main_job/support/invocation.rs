@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// When a command is taken to hang. No test depends on anything being fast: this only turns a
 /// hang into a failure.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// The program under test.
 pub(crate) fn nixtrace() -> &'static Path {
@@ -184,28 +184,31 @@ impl Running {
     }
 
     pub(crate) fn wait(mut self) -> Finished {
-        let mut status = None;
-        let ended = until(|| {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        if !ended {
+        let ended = until(|| self.child.try_wait().unwrap().is_some());
+        let argv = std::mem::take(&mut self.argv);
+        assert!(ended, "it hangs: {argv:?}");
+        let status = self.child.wait().unwrap();
+        Finished {
+            argv,
+            // A process has ended by one or the other.
+            status: status
+                .code()
+                .or_else(|| status.signal().map(|signal| 128 + signal))
+                .unwrap(),
+            stdout: content(&mut self.stdout),
+            stderr: content(&mut self.stderr),
+        }
+    }
+}
+
+/// A test that fails leaves no process behind either.
+impl Drop for Running {
+    fn drop(&mut self) {
+        // As long as the first process has not been waited for, its number is not used again.
+        if let Ok(None) = self.child.try_wait() {
             let _ = killpg(self.pid(), Signal::SIGKILL);
             let _ = self.child.wait();
         }
-        let finished = Finished {
-            argv: self.argv,
-            status: status.map_or(-1, |status| {
-                status
-                    .code()
-                    .or_else(|| status.signal().map(|signal| 128 + signal))
-                    .unwrap_or(-1)
-            }),
-            stdout: content(&mut self.stdout),
-            stderr: content(&mut self.stderr),
-        };
-        assert!(ended, "it hangs: {finished}");
-        finished
     }
 }
 

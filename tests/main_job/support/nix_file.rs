@@ -30,42 +30,53 @@ pub(crate) fn attributes(home: &Home, file: &Path) -> Option<BTreeSet<String>> {
 }
 
 /// Nix prints the parsed expression without comments and with every variable that is selected from
-/// in parentheses: `(pkgs).python3.withPackages (ps: [ ((ps).numpy) ])`.
+/// in parentheses: `(pkgs).python3.withPackages (ps: [ ((ps).numpy) ])`. So a set other than `pkgs`
+/// is that of the interpreter named last.
 fn selections(expression: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut set = String::new();
-    let mut rest = expression;
-    while let Some(at) = rest
-        .find("(pkgs).")
-        .into_iter()
-        .chain(rest.find("(ps)."))
-        .min()
-    {
-        let of_pkgs = rest[at..].starts_with("(pkgs).");
-        let path = &rest[at + rest[at..].find('.').unwrap() + 1..];
+    let mut interpreter = "";
+    for (at, _) in expression.match_indices(").") {
+        let Some(set) = expression[..at].rsplit('(').next() else {
+            continue;
+        };
+        let path = &expression[at + 2..];
         let end = path
             .find(|c: char| !(c.is_alphanumeric() || "._-'+\"".contains(c)))
             .unwrap_or(path.len());
-        let attr = path[..end].replace('"', "");
-        rest = &path[end..];
-        if !of_pkgs {
-            found.insert(format!("{set}.{attr}"));
-        } else if let Some(interpreter) = attr.strip_suffix(".withPackages") {
-            set = interpreter.to_owned();
-            found.insert(set.clone());
-        } else if !["mkShell", "mkShellNoCC"].contains(&attr.as_str()) && !attr.starts_with("lib.")
-        {
-            found.insert(attr);
+        let path = &path[..end];
+        if set != "pkgs" {
+            found.insert(format!("{interpreter}.{path}"));
+        } else if let Some(name) = path.strip_suffix(".withPackages") {
+            interpreter = name;
+            found.insert(name.to_owned());
+        } else if !is_machinery(path) {
+            found.insert(path.replace('"', ""));
         }
     }
     found
+}
+
+/// Whether the attribute is what a shell is made with, and no package that it provides.
+fn is_machinery(attr: &str) -> bool {
+    ["mkShell", "mkShellNoCC"].contains(&attr)
+        || attr.starts_with("lib.")
+        || attr.starts_with("stdenv.cc.bintools.")
 }
 
 #[test]
 fn the_attributes_of_a_shell_are_read_from_its_parsed_form() {
     let parsed = r#"({ pkgs }: ((pkgs).mkShell { buildInputs = [ ((pkgs)."7zz") ]; packages =
         [ ((pkgs).jq) (((pkgs).lib.getLib (pkgs).stdenv.cc.cc))
+        (((pkgs).perl.withPackages (p: [ ((p).JSONXS) ])))
         (((pkgs).python3.withPackages (ps: [ ((ps).numpy) ]))) ]; }))"#;
-    let expected = ["7zz", "jq", "python3", "python3.numpy", "stdenv.cc.cc"];
+    let expected = [
+        "7zz",
+        "jq",
+        "perl",
+        "perl.JSONXS",
+        "python3",
+        "python3.numpy",
+        "stdenv.cc.cc",
+    ];
     assert_eq!(selections(parsed), expected.map(str::to_owned).into());
 }

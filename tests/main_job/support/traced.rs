@@ -125,13 +125,6 @@ impl Traced {
         self
     }
 
-    /// That the shell holds this text.
-    #[track_caller]
-    pub(crate) fn shell_has(self, text: &str) -> Self {
-        assert!(self.shell_text.contains(text), "{}", self.shell_text);
-        self
-    }
-
     /// That the shell is, byte for byte, the one that an example shows.
     #[track_caller]
     pub(crate) fn shell_is_that_of_example(self, name: &str) -> Self {
