@@ -160,7 +160,11 @@ impl Resolver {
     /// that spelling, where it means the same.
     fn listed(&self, query: &Query) -> (Query, Vec<Candidate>) {
         let candidates = self.indexes.candidates(query);
-        if !candidates.is_empty() {
+        // Links to another package's file do not say whose it is; a shorter spelling may.
+        if candidates
+            .iter()
+            .any(|candidate| candidate.form != FileForm::ReExport)
+        {
             return (query.clone(), candidates);
         }
         for spelling in spellings(query) {
@@ -184,7 +188,8 @@ impl Resolver {
             }
             return (query.clone(), candidates);
         }
-        (query.clone(), self.indexes.siblings(query))
+        let siblings = self.indexes.siblings(query);
+        (query.clone(), [candidates, siblings].concat())
     }
 
     /// For a file in the Nix store: the attributes of the package whose name the store path has.
