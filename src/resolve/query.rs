@@ -521,7 +521,9 @@ fn of_a_language(parts: &[&[u8]]) -> Option<Query> {
     if !parts[0].starts_with(b"lib") && parts[0] != b"share" {
         return None;
     }
-    let language = parts.iter().position(|part| {
+    // `lib/python3.11` or `lib/x86_64-linux-gnu/perl5`; deeper it is a copy that some program
+    // brings for itself.
+    let language = parts.iter().take(3).position(|part| {
         is_python_library(part) || matches!(*part, b"perl" | b"perl5" | b"perl-base")
     })?;
     let rest = &parts[language + 1..];

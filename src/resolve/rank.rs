@@ -59,6 +59,9 @@ pub enum Feature {
     Manual,
     /// Per source that says the same.
     AnotherSource,
+    /// The package that owns the very file on this host is the attribute's, by its other files or
+    /// its name.
+    OwnedOnHost,
     /// Seen in many listings, against in few: the full weight for all.
     OftenListed,
     /// The file is a link within the output.
@@ -92,6 +95,8 @@ pub enum Feature {
     CopySet,
     /// A variant by name: `…Full`, `…Minimal`, `…-unwrapped`, `…-bin`, `…-headless`.
     Variant,
+    /// The name of another candidate, and something added to it: `gpm-ncurses` beside `gpm`.
+    VariantOfAnother,
     /// A program that carries copies of what others provide, or stands in for them.
     Bundle,
     /// An attribute for one major version, where another candidate is the plain one.
@@ -103,6 +108,8 @@ pub enum Feature {
     RightVersion,
     /// The version in the name asks for another variant.
     WrongVersion,
+    /// The version in the name is one that nixpkgs has no variant for; another may do.
+    GoneVersion,
     /// The full weight for what nearly every package takes as an argument.
     Popular,
     /// nixpkgs has removed it.
@@ -127,6 +134,7 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::RuleOfThumb, -0.5),
     (Feature::Manual, 10.0),
     (Feature::AnotherSource, 1.5),
+    (Feature::OwnedOnHost, 2.0),
     (Feature::OftenListed, 1.0),
     (Feature::Link, -0.4),
     (Feature::ReExport, -7.0),
@@ -143,11 +151,13 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::ProperSet, 1.5),
     (Feature::CopySet, -6.0),
     (Feature::Variant, -4.0),
+    (Feature::VariantOfAnother, -2.0),
     (Feature::Bundle, -4.0),
     (Feature::MajorOfAnother, -2.5),
     (Feature::OldMajor, -2.5),
     (Feature::RightVersion, 6.0),
     (Feature::WrongVersion, -5.0),
+    (Feature::GoneVersion, -1.0),
     (Feature::Popular, 3.5),
     (Feature::Removed, -5.0),
     (Feature::Unfree, -0.7),
@@ -165,6 +175,7 @@ fn weight(feature: Feature) -> f64 {
 fn ceiling(feature: Feature) -> f64 {
     match feature {
         Feature::WrongVersion => 0.4,
+        Feature::GoneVersion => 0.6,
         Feature::OtherVersion => 0.75,
         Feature::RuleOfThumb => 0.65,
         Feature::Guess => 0.9,
@@ -347,6 +358,9 @@ fn judge<'a>(
     if preferred.contains(&row.attr) {
         marks.push(Mark::of(Feature::Preferred, "preferred in nixtrace.yaml"));
     }
+    if sources.len() > 1 && sources.contains(&SourceKind::Host) {
+        marks.push(Mark::silent(Feature::OwnedOnHost));
+    }
     if sources.len() > 1 {
         marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
     }
@@ -512,8 +526,15 @@ fn name_marks(
         .rsplit_once('.')
         .map_or((None, attr), |(set, member)| (Some(set), member));
     let pname = rows.iter().find_map(|row| row.facts.pname.as_deref());
+    // What was found by its name alone has nothing to gain from a likeness of names; only equality
+    // is more than the rule that found it.
+    let only_by_name = rows.iter().all(|row| {
+        matches!(row.basis, Basis::Guess(_) | Basis::NameOnly)
+            && row.source != SourceKind::Catalogue
+    });
     marks.extend(match stems.compare(member) {
         Likeness::Same => Some(Mark::of(Feature::NameIsIt, "the name is the same")),
+        _ if only_by_name => None,
         Likeness::Alike => Some(Mark::of(Feature::NameAlike, "the name fits")),
         Likeness::Begins => Some(Mark::silent(Feature::NameBegins)),
         Likeness::None => pname
@@ -537,6 +558,11 @@ fn name_marks(
         marks.push(Mark::of(
             Feature::Variant,
             format!("but {attr} is a variant"),
+        ));
+    } else if let Some(plain) = attrs.iter().find(|plain| is_extension_of(attr, plain)) {
+        marks.push(Mark::of(
+            Feature::VariantOfAnother,
+            format!("but {attr} is a variant of {plain}"),
         ));
     }
     if BUNDLES.iter().any(|bundle| attr.starts_with(bundle))
@@ -564,16 +590,24 @@ fn name_marks(
 
 fn version_mark(kind: Kind, row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark> {
     let wanted = wanted?;
-    if wanted.attr.as_deref() == Some(row.attr.as_str()) {
-        Some(Mark::silent(Feature::RightVersion))
-    } else if wanted.contradicts(&row.attr) || wanted.attr.is_none() && kind == Kind::Soname {
-        // A program that was linked with a version of which nixpkgs has none runs with no other.
-        Some(Mark::of(
+    let attr = &row.attr;
+    match &wanted.attr {
+        Some(right) if right == attr.as_str() => Some(Mark::silent(Feature::RightVersion)),
+        Some(_) if wanted.contradicts(attr) => Some(Mark::of(
             Feature::WrongVersion,
-            format!("but the version asked for is not that of {}", row.attr),
-        ))
-    } else {
-        None
+            format!("but the version asked for is not that of {attr}"),
+        )),
+        // A program that was linked with a version of which nixpkgs has none runs with no other;
+        // a command may well be served by another.
+        None if kind == Kind::Soname => Some(Mark::of(
+            Feature::WrongVersion,
+            format!("but nixpkgs has no {} of this version", wanted.family),
+        )),
+        None if wanted.contradicts(attr) => Some(Mark::of(
+            Feature::GoneVersion,
+            format!("nixpkgs has no {} of this version any more", wanted.family),
+        )),
+        _ => None,
     }
 }
 
@@ -719,6 +753,13 @@ fn is_variant(member: &str, stems: &Stems) -> bool {
         || member.contains("-without-")
         || member.ends_with("FHS")
         || member.contains("Masquerade")
+}
+
+/// Whether a name is another with words added: `gtk3-x11` of `gtk3`.
+fn is_extension_of(attr: &str, plain: &str) -> bool {
+    attr.strip_prefix(plain)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// The words of an attribute's name, split at punctuation and at capitals: `gitFull` is `git` and

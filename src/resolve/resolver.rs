@@ -279,7 +279,8 @@ impl Indexes {
         if !DISSOLVED_SETS.contains(&set) {
             return None;
         }
-        let today = AttrPath::new(member).ok()?;
+        // `gtk` was the name of no release.
+        let today = AttrPath::new(if member == "gtk" { "gtk2" } else { member }).ok()?;
         self.attribute(&today).map(|facts| facts.attr)
     }
 }

@@ -111,7 +111,6 @@ pub(super) fn spellings(query: &Query) -> Vec<Spelling> {
 fn after_triplet(name: &[u8]) -> Option<&[u8]> {
     [
         "-linux-gnu-",
-        "-linux-musl-",
         "-unknown-linux-gnu-",
         "-pc-linux-gnu-",
         "-linux-gnueabihf-",

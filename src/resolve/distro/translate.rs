@@ -142,17 +142,18 @@ fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Tra
         let sign = if votes * 2 >= ballots { 2 } else { 1 };
         *signs.entry(attr.clone()).or_default() += sign;
     }
+    // The nearest name counts; the same attribute by both names is one sign.
     let names: BTreeSet<AttrPath> = [&package.name, &package.source]
         .into_iter()
-        .flat_map(|name| {
-            // The same attribute by both names is two signs only when the names differ.
-            attributes_by_name(name).into_iter()
+        .filter_map(|name| {
+            attributes_by_name(name)
+                .into_iter()
+                .find_map(|attr| index.attribute(&attr))
         })
+        .map(|known| known.attr)
         .collect();
     for attr in names {
-        if index.attribute(&attr).is_some() {
-            *signs.entry(attr).or_default() += 1;
-        }
+        *signs.entry(attr).or_default() += 1;
     }
     let mut translations: Vec<Translation> = signs
         .into_iter()
@@ -293,7 +294,9 @@ fn attributes_by_name(name: &str) -> Vec<AttrPath> {
             .iter()
             .find_map(|suffix| stem.strip_suffix(suffix))
             .unwrap_or_else(|| {
-                stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-')
+                // One number at a time: `libgav1-1` is `libgav1` before it is `libgav`.
+                let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+                bare.strip_suffix('-').unwrap_or(bare)
             });
             if shorter == stem || shorter.is_empty() {
                 break;
