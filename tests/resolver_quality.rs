@@ -77,6 +77,11 @@ fn what_is_answered_is_right_in_ninety_seven_of_a_hundred() {
         (Kind::Command, "commands.tsv"),
         (Kind::PkgConfig, "pkg-config.tsv"),
         (Kind::Header, "headers.tsv"),
+        (Kind::Python, "python.tsv"),
+        (Kind::Perl, "perl.tsv"),
+        (Kind::Typelib, "typelibs.tsv"),
+        (Kind::CMake, "cmake.tsv"),
+        (Kind::Data, "data.tsv"),
     ] {
         let tally = tally(kind, table);
         println!(

@@ -15,16 +15,14 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
     let mut seen = Vec::new();
     for text in proposals(query.kind, name) {
         if let Ok(attr) = AttrPath::new(text)
+            && let Some(known) = index.attribute(&attr)
             && !seen
                 .iter()
-                .any(|candidate: &Candidate| candidate.attr == attr)
-            && let Some(known) = index.attribute(&attr)
+                .any(|candidate: &Candidate| candidate.attr == known.attr)
         {
+            let attr = known.attr;
             seen.push(Candidate {
-                note: Some(format!(
-                    "no index has {}, but {attr} is called like it",
-                    query.name
-                )),
+                note: Some(format!("{attr} is called like it")),
                 attr,
                 output: None,
                 source: SourceKind::Heuristic,
@@ -51,7 +49,11 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         }
         Kind::Command => vec![name.to_owned()],
         Kind::PkgConfig => with_and_without_lib(name),
-        Kind::CMake => with_and_without_lib(&name.to_ascii_lowercase()),
+        Kind::CMake => [
+            with_and_without_lib(name),
+            with_and_without_lib(&name.to_ascii_lowercase()),
+        ]
+        .concat(),
         Kind::Header => {
             let first = name.split('/').next().unwrap_or_default();
             with_and_without_lib(first.split('.').next().unwrap_or_default())

@@ -104,6 +104,9 @@ pub enum Feature {
     /// An attribute for one major version that only a release of years ago is known to have had;
     /// nixpkgs drops old majors.
     OldMajor,
+    /// An interpreter under whose name a listing has an environment: a member of its own set has
+    /// the file as well.
+    Environment,
     /// The version in the name asks for this variant.
     RightVersion,
     /// The version in the name asks for another variant.
@@ -124,7 +127,7 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::Preferred, 4.0),
     (Feature::InStorePath, 4.0),
     (Feature::Listed, 4.0),
-    (Feature::ListedUnderOtherName, 3.4),
+    (Feature::ListedUnderOtherName, 2.6),
     (Feature::CommandTable, 3.0),
     (Feature::NameOnly, 1.5),
     (Feature::Guess, 2.2),
@@ -155,6 +158,7 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::Bundle, -4.0),
     (Feature::MajorOfAnother, -2.5),
     (Feature::OldMajor, -2.5),
+    (Feature::Environment, -5.0),
     (Feature::RightVersion, 6.0),
     (Feature::WrongVersion, -5.0),
     (Feature::GoneVersion, -1.0),
@@ -323,7 +327,12 @@ fn judge<'a>(
                     .cmp(&(b.source, &b.output, &b.place, &b.note))
             })
     });
-    let mut sources: Vec<SourceKind> = rows.iter().map(|row| row.source).collect();
+    // A rule of thumb sees the same names as the host's source does: no second opinion.
+    let mut sources: Vec<SourceKind> = rows
+        .iter()
+        .map(|row| row.source)
+        .filter(|source| *source != SourceKind::Heuristic)
+        .collect();
     sources.sort_unstable();
     sources.dedup();
     let mut notes: Vec<String> = marked
@@ -579,6 +588,15 @@ fn name_marks(
             format!("but {attr} is one version of {plain}"),
         ));
     }
+    if row.basis == Basis::ListedUnderOtherName
+        && stems.compare(member) == Likeness::None
+        && let Some((_, set)) = INTERPRETERS
+            .iter()
+            .find(|(interpreter, _)| *interpreter == attr)
+        && attrs.iter().any(|other| is_module_of(other, set))
+    {
+        marks.push(Mark::silent(Feature::Environment));
+    }
     let only_long_ago = rows
         .iter()
         .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
@@ -755,6 +773,21 @@ fn is_variant(member: &str, stems: &Stems) -> bool {
         || member.contains("Masquerade")
 }
 
+/// Interpreters and the sets of their modules. `python3.withPackages` builds an environment that is
+/// called as the interpreter and links to the modules' files.
+const INTERPRETERS: [(&str, &str); 3] = [
+    ("python3", "python3Packages"),
+    ("perl", "perlPackages"),
+    ("ruby", "rubyPackages"),
+];
+
+/// Whether an attribute is a member of a set, and not the interpreter, which is one too.
+fn is_module_of(attr: &str, set: &str) -> bool {
+    attr.strip_prefix(set)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .is_some_and(|member| !matches!(member, "python" | "perl" | "ruby"))
+}
+
 /// Whether a name is another with words added: `gtk3-x11` of `gtk3`.
 fn is_extension_of(attr: &str, plain: &str) -> bool {
     attr.strip_prefix(plain)
@@ -785,7 +818,7 @@ fn words(name: &str) -> impl Iterator<Item = String> {
 }
 
 /// Programs that carry copies of libraries, or whose commands stand in for those of others.
-const BUNDLES: [&str; 44] = [
+const BUNDLES: [&str; 49] = [
     "adoptopenjdk",
     "anaconda",
     "android",
@@ -803,10 +836,15 @@ const BUNDLES: [&str; 44] = [
     "electron",
     "emscripten",
     "firefox",
+    "gcj",
+    "gccgo",
     "genymotion",
+    "gfortran",
+    "gnat",
     "google-chrome",
     "jetbrains",
     "klibc",
+    "libgccjit",
     "libressl",
     "libreoffice",
     "mathematica",
@@ -865,7 +903,8 @@ enum Likeness {
 }
 
 /// Directories of data that many packages fill.
-const SHARED_DIRECTORIES: [&str; 16] = [
+const SHARED_DIRECTORIES: [&str; 17] = [
+    "aclocal",
     "applications",
     "bash-completion",
     "bug",

@@ -9,6 +9,7 @@ use crate::resolve::{
     AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, SourceKind, rank,
 };
 use crate::trace::Bytes;
+use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -138,8 +139,13 @@ fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Tra
     let (votes, ballots) = poll.votes(index);
     let mut signs: BTreeMap<AttrPath, u8> = BTreeMap::new();
     for (attr, votes) in &votes {
-        // Half of the files is as good as two agreements of names.
-        let sign = if votes * 2 >= ballots { 2 } else { 1 };
+        // Half of the files is as good as two agreements of names. One file among many is rather
+        // the index's own error, or the very file that is in doubt.
+        let sign = match votes {
+            votes if votes * 2 >= ballots => 2,
+            votes if votes * 4 >= ballots => 1,
+            _ => continue,
+        };
         *signs.entry(attr.clone()).or_default() += sign;
     }
     // The nearest name counts; the same attribute by both names is one sign.
@@ -235,9 +241,13 @@ impl Poll {
     }
 }
 
-/// Whether a path can be more than data and documentation, which most files are.
+/// Whether a path can be more than data and documentation, which most files are. Programs in a
+/// directory of the package's own may be copies of others' (an interpreter, say).
 fn may_tell(path: &[u8]) -> bool {
     let path = path.strip_prefix(b"/usr").unwrap_or(path);
+    if path.starts_with(b"/lib") && path.contains_str("/bin/") {
+        return false;
+    }
     [
         &b"/bin/"[..],
         b"/sbin/",
@@ -288,8 +298,17 @@ fn attributes_by_name(name: &str) -> Vec<AttrPath> {
                 texts.push(bare.to_owned());
             }
             let shorter = [
-                "-dev", "-bin", "-utils", "-tools", "-data", "-common", "-minimal", "-core",
-                "-runtime", "t64",
+                "-dev",
+                "-bin",
+                "-utils",
+                "-tools",
+                "-data",
+                "-common",
+                "-minimal",
+                "-core",
+                "-runtime",
+                "-defaults",
+                "t64",
             ]
             .iter()
             .find_map(|suffix| stem.strip_suffix(suffix))
