@@ -3,6 +3,7 @@
 //! A rule only ever proposes attributes that exist, and what it proposes stays below certainty: the
 //! agreement of two names is one sign and no more.
 
+use super::rank::{SHARED_DIRECTORIES, without_release};
 use super::{AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Query, SourceKind};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
@@ -66,8 +67,14 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         .map(|module| format!("python3Packages.{module}"))
         .to_vec(),
         Kind::Perl => vec![format!("perlPackages.{}", name.replace("::", ""))],
-        // A directory below share/ says too little: many packages fill `share/icons`.
-        Kind::Typelib | Kind::Data | Kind::Path => Vec::new(),
+        // Most packages keep their data in a directory of their own name.
+        Kind::Data => match name.split('/').nth(1) {
+            Some(first) if name.starts_with("share/") && !SHARED_DIRECTORIES.contains(&first) => {
+                vec![first.to_owned(), without_release(first).to_owned()]
+            }
+            _ => Vec::new(),
+        },
+        Kind::Typelib | Kind::Path => Vec::new(),
     }
 }
 

@@ -374,7 +374,13 @@ fn judge<'a>(
         marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
     }
     if popularity > 0 {
-        let share = f64::from(popularity) / 255.0;
+        // Who has the directory above need not have the file, however widely it is used.
+        let counts = if query.kind == Kind::Data && row.facts.below.is_some() {
+            0.4
+        } else {
+            1.0
+        };
+        let share = counts * f64::from(popularity) / 255.0;
         let mark = Mark::silent(Feature::Popular).part(share);
         marks.push(if share > 0.5 {
             Mark {
@@ -458,8 +464,19 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
             format!("but only in {}, for its own use", row.place),
         ));
     }
-    if facts.below.is_some() {
-        marks.push(Mark::silent(Feature::DirectoryAbove));
+    if let Some(below) = &facts.below {
+        // The further above, the less it says: many packages have something in `share/gdb`.
+        let further = query.name.len().saturating_sub(below.len());
+        let levels = query.name.as_bytes()[query.name.len() - further..]
+            .iter()
+            .filter(|byte| matches!(byte, b'/' | b':' | b'.'))
+            .count();
+        let levels = if query.kind == Kind::Data {
+            levels.clamp(1, 3)
+        } else {
+            1
+        };
+        marks.push(Mark::silent(Feature::DirectoryAbove).part(levels as f64));
     }
     if let Some(sibling) = &facts.sibling {
         marks.push(Mark::of(
@@ -902,8 +919,15 @@ enum Likeness {
     None,
 }
 
+/// `cmake` of `cmake-3.25`, `vim` of `vim90`.
+pub(super) fn without_release(directory: &str) -> &str {
+    directory
+        .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
+        .trim_end_matches('-')
+}
+
 /// Directories of data that many packages fill.
-const SHARED_DIRECTORIES: [&str; 17] = [
+pub(super) const SHARED_DIRECTORIES: [&str; 20] = [
     "aclocal",
     "applications",
     "bash-completion",
@@ -919,7 +943,10 @@ const SHARED_DIRECTORIES: [&str; 17] = [
     "man",
     "metainfo",
     "mime",
+    "perl5",
     "pixmaps",
+    "sgml",
+    "xml",
     "zsh",
 ];
 
@@ -957,6 +984,7 @@ impl Stems {
                     .filter(|first| !SHARED_DIRECTORIES.contains(first));
                 if let Some(first) = first {
                     plain.push(first.to_owned());
+                    plain.push(without_release(first).to_owned());
                     plain.extend(parts.next().map(str::to_owned));
                 }
             }

@@ -16,6 +16,7 @@ use super::{
     Source, SourceKind, Verdict, heuristic,
 };
 use crate::trace::Bytes;
+use bstr::ByteSlice;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -161,10 +162,9 @@ impl Resolver {
     fn listed(&self, query: &Query) -> (Query, Vec<Candidate>) {
         let candidates = self.indexes.candidates(query);
         // Links to another package's file do not say whose it is; a shorter spelling may.
-        if candidates
-            .iter()
-            .any(|candidate| candidate.form != FileForm::ReExport)
-        {
+        if candidates.iter().any(|candidate| {
+            candidate.form != FileForm::ReExport && candidate.facts.below.is_none()
+        }) {
             return (query.clone(), candidates);
         }
         for spelling in spellings(query) {
@@ -175,6 +175,16 @@ impl Resolver {
             let name = &spelling.query.name;
             match spelling.relation {
                 Relation::Same => return (spelling.query, candidates),
+                Relation::InPlace => {
+                    let directory = query
+                        .name
+                        .rsplit_once_str("/")
+                        .map(|(directory, _)| directory);
+                    candidates.retain(|candidate| Some(candidate.place.as_bytes()) == directory);
+                    if candidates.is_empty() {
+                        continue;
+                    }
+                }
                 Relation::AnyVersion => {
                     for candidate in &mut candidates {
                         candidate.facts.sibling = Some(name.clone());
@@ -188,6 +198,7 @@ impl Resolver {
             }
             return (query.clone(), candidates);
         }
+        // The directory above, or another version, is better than nothing.
         let siblings = self.indexes.siblings(query);
         (query.clone(), [candidates, siblings].concat())
     }
