@@ -2,10 +2,10 @@
 
 use super::{Exit, Failure};
 use crate::atomic::{AtomicFile, Audience, Existing};
-use crate::resolve::index::build::{BuildError, Builder, Progress};
-use crate::resolve::index::{self, About, Index, Input, tables};
+use crate::resolve::index::build::{BuildError, Builder};
+use crate::resolve::index::{self, About, Index, Input, Progress, tables};
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -45,7 +45,7 @@ struct Build {
 
 #[derive(Debug, clap::Args)]
 struct Info {
-    /// The index [default: the user's, if there is one; always also the embedded one]
+    /// The index [default: the user's, if there is one, and the embedded one]
     file: Option<PathBuf>,
 
     /// One JSON object instead of words
@@ -184,38 +184,111 @@ fn info(args: Info) -> Result<(), Failure> {
         Some(path) => Some(path.clone()),
         None => index::default_path().filter(|path| path.exists()),
     };
+    let mut text = String::new();
     if let Some(path) = &users {
         let index = Index::open(path).map_err(|error| unusable(&error))?;
         let about = index.about().map_err(|error| unusable(&error))?;
-        print(&path.display().to_string(), index.size(), &about, args.json);
+        text += &describe(&path.display().to_string(), index.size(), &about, args.json);
     }
     if args.file.is_none() {
         let index = Index::embedded();
         let about = index.about().map_err(|error| unusable(&error))?;
-        print("embedded", index.size(), &about, args.json);
+        text += &describe("embedded", index.size(), &about, args.json);
     }
-    Ok(())
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever read us has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => {
+            written.map_err(|error| Failure::new("cannot write to standard output").because(&error))
+        }
+    }
 }
 
-fn print(name: &str, size: u64, about: &About, json: bool) {
+fn describe(name: &str, size: u64, about: &About, json: bool) -> String {
     if json {
         let object = serde_json::json!({ "index": name, "bytes": size, "about": about });
-        println!("{object}");
-        return;
+        return format!("{object}\n");
     }
-    println!("{name} ({:.1} MB)", size as f64 / 1e6);
-    println!("  made from");
-    for input in &about.made_from {
-        println!(
-            "    {:<10} {} ({} entries)",
+    let mut lines = vec![
+        format!("{name} ({:.1} MB)", size as f64 / 1e6),
+        "  made from".to_owned(),
+    ];
+    lines.extend(about.made_from.iter().map(|input| {
+        let date = input
+            .modified
+            .map(|modified| format!(", {}", date(modified)))
+            .unwrap_or_default();
+        format!(
+            "    {:<10} {} ({} entries{date})",
             input.kind, input.name, input.entries
-        );
-    }
-    println!(
+        )
+    }));
+    lines.push(format!(
         "  {} attributes, {} candidates for",
         about.attributes, about.candidates
+    ));
+    lines.extend(
+        about
+            .keys
+            .iter()
+            .map(|(kind, count)| format!("    {count:>9} {kind}")),
     );
-    for (kind, count) in &about.keys {
-        println!("    {count:>9} {kind}");
+    lines.join("\n") + "\n"
+}
+
+/// The day of a time in seconds since 1970, in the proleptic Gregorian calendar and UTC.
+fn date(seconds: u64) -> String {
+    // Days since 0000-03-01: with the leap day at the end, a year's months follow one pattern
+    // (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
+    let days = seconds / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_described_by_its_inputs_and_its_coverage() {
+        let about = About {
+            made_from: vec![Input {
+                kind: "nix-index".to_owned(),
+                name: "files".to_owned(),
+                entries: 815_361,
+                crc32: "00000000".to_owned(),
+                modified: Some(1_674_086_399),
+            }],
+            keys: [("command".to_owned(), 5796), ("soname".to_owned(), 10_068)].into(),
+            candidates: 16_000,
+            attributes: 2448,
+        };
+        insta::assert_snapshot!(describe("/home/me/.cache/nixtrace/index", 1_242_241, &about, false), @r"
+        /home/me/.cache/nixtrace/index (1.2 MB)
+          made from
+            nix-index  files (815361 entries, 2023-01-18)
+          2448 attributes, 16000 candidates for
+                 5796 command
+                10068 soname
+        ");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(951_782_400), "2000-02-29");
+        assert_eq!(date(1_674_086_399), "2023-01-18");
+        assert_eq!(date(1_674_086_400), "2023-01-19");
     }
 }

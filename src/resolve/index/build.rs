@@ -1,21 +1,20 @@
-//! Makes an index: gathers rows from tables and databases, merges what they say of the same file,
-//! and writes the sections that `format` describes.
+//! Makes an index: gathers rows from `tables` and `listing`, has `merge` decide which say the same, and
+//! writes the sections that `format` describes.
 //!
 //! Keys and rows pass through a sorter that puts aside what memory should not hold; attributes,
 //! texts and the distinct lists stay in memory. The same inputs give the same bytes.
 
 use super::format::{
-    AliasRecord, AliasState, AttributeRecord, FormatError, HEADER, KeyKind, MAGIC, Row, SECTIONS,
-    UNCHECKED, VERSION, put_rows, put_varint, take_varint,
+    AliasRecord, AliasState, AttributeRecord, HEADER, KeyKind, MAGIC, Row, SECTIONS, UNCHECKED,
+    VERSION, put_rows, put_varint, take_varint,
 };
-use super::nix_index::{NixIndexError, Node, Package, Reader};
-use super::place::{self, Form};
+use super::merge::Judge;
+use super::nix_index::NixIndexError;
 use super::sorter::Sorter;
-use super::{About, Index, Input};
-use crate::resolve::{AttrPath, Basis, FileForm};
+use super::{About, Input};
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// How many bytes of keys and rows are held before they are sorted and put aside.
@@ -62,20 +61,6 @@ pub enum BuildError {
     /// There is more than the format can hold.
     #[error("too much for one index: {0}")]
     TooLarge(&'static str),
-    /// What was written cannot be read back.
-    #[error("the new index cannot be read back")]
-    Unusable(#[from] FormatError),
-}
-
-/// How far a database was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Store paths read.
-    pub store_paths: u64,
-    /// Files and directories read.
-    pub files: u64,
-    /// Bytes of the packed database read, of as many as the file has.
-    pub packed_bytes: u64,
 }
 
 /// What is known of an attribute while the index is made.
@@ -157,6 +142,11 @@ impl Builder {
         self.made_from.push(input);
     }
 
+    /// Whether the attribute has been named already.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.attribute_ids.contains_key(name)
+    }
+
     /// The number of an attribute, and what is known of it so far.
     pub(super) fn attribute(&mut self, name: &str) -> (u32, &mut Attribute) {
         let number = match self.attribute_ids.get(name) {
@@ -225,117 +215,6 @@ impl Builder {
             return Ok(());
         }
         self.rows.push(&[&[kind as u8], key, &[0], payload])
-    }
-
-    /// Adds a nix-index database. `known` gives what a listing does not say: which attribute a
-    /// derivation's name belongs to, how widely an attribute is used, what it is called today.
-    ///
-    /// # Errors
-    /// When the database cannot be read to its end or a run cannot be put aside.
-    pub fn add_database(
-        &mut self,
-        input: Input,
-        path: &std::path::Path,
-        database: impl Read,
-        known: &Index,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), BuildError> {
-        let failed = |source| BuildError::Database {
-            path: path.to_owned(),
-            source,
-        };
-        let packed = std::cell::Cell::new(0);
-        let mut checksum = crc32fast::Hasher::new();
-        let mut done = Progress::default();
-        {
-            let mut reader = Reader::new(Counted {
-                inner: database,
-                count: &packed,
-                checksum: &mut checksum,
-            })
-            .map_err(failed)?;
-            while let Some(package) = reader.next_package().map_err(failed)? {
-                done.store_paths += 1;
-                done.files += package.entries().len() as u64;
-                self.add_package(&package, known)?;
-                done.packed_bytes = packed.get();
-                progress(done);
-            }
-        }
-        self.made_from(Input {
-            entries: done.files,
-            crc32: format!("{:08x}", checksum.finalize()),
-            ..input
-        });
-        Ok(())
-    }
-
-    fn add_package(&mut self, package: &Package<'_>, known: &Index) -> Result<(), BuildError> {
-        let store_path = &package.store_path;
-        let origin = &store_path.origin;
-        let (pname, version) = split_name(&store_path.name);
-        let (attr, basis, output) = if origin.toplevel {
-            let Some(attr) = today_of(&origin.attr, known) else {
-                return Ok(());
-            };
-            (attr, Basis::Listed, origin.output.as_ref())
-        } else {
-            // The origin is another package that refers to this path: its name is all there is.
-            let Some(attr) = attribute_named(pname, known) else {
-                return Ok(());
-            };
-            (attr, Basis::ListedUnderOtherName, output_named(version))
-        };
-        let output = self.texts.number(output);
-        let number = self.describe(&attr, pname, known);
-        let mut row = Row::new(number, basis);
-        row.output = Some(output);
-        let on_darwin = origin
-            .system
-            .as_ref()
-            .is_some_and(|system| system.ends_with("-darwin"));
-        (row.linux_listings, row.darwin_listings) = if on_darwin { (0, 1) } else { (1, 0) };
-        let mut result = Ok(());
-        for (path, node) in package.entries() {
-            let Some(path) = path.strip_prefix(b"/") else {
-                continue;
-            };
-            let form = match node {
-                Node::Directory { .. } => Form::Directory,
-                Node::Regular { .. } | Node::Symlink { .. } => Form::File,
-            };
-            row.form = match node {
-                Node::Symlink { target } => link_form(target, &store_path.hash),
-                Node::Regular { .. } | Node::Directory { .. } => FileForm::Regular,
-            };
-            place::known_by(path, form, |kind, key, place| {
-                if result.is_ok()
-                    && let Ok(place) = place.to_str()
-                {
-                    row.place = self.texts.number(place);
-                    result = self.add(kind, key, &row);
-                }
-            });
-        }
-        Ok(result?)
-    }
-
-    /// The number of an attribute that a database names, with what is known of it from before.
-    fn describe(&mut self, attr: &AttrPath, pname: &str, known: &Index) -> u32 {
-        let seen = self.attribute_ids.contains_key(attr.as_str());
-        let facts = if seen { None } else { known.attribute(attr) };
-        let (number, attribute) = self.attribute(attr.as_str());
-        if let Some(facts) = facts {
-            attribute.main_program = facts.main_program.unwrap_or_default();
-            attribute.popularity = facts.popularity;
-            attribute.unfree = facts.unfree;
-            attribute.removed_by = facts.removed_by.unwrap_or_default();
-            attribute.outputs = join_outputs(facts.outputs.iter().map(|output| output.0.as_str()));
-        }
-        if attribute.pname.is_empty() {
-            attribute.pname = pname.to_owned();
-        }
-        number
     }
 
     /// Sorts and merges all rows and writes the index.
@@ -504,109 +383,6 @@ impl Lists {
     }
 }
 
-/// Decides which rows of a key say the same.
-struct Judge<'a> {
-    attributes: &'a [(String, Attribute)],
-    synonyms: &'a HashSet<(u32, u32)>,
-}
-
-impl Judge<'_> {
-    /// Merges the rows that speak of the same file of the same package.
-    fn settle(&self, mut rows: Vec<Row>) -> Vec<Row> {
-        rows.sort_by_key(|row| (row.attr, row.output.is_none(), row.output, row.place));
-        let mut settled: Vec<Row> = Vec::new();
-        for row in rows {
-            let same = settled.iter_mut().find(|other| {
-                other.attr == row.attr
-                    && (row.output.is_none() || other.output == row.output)
-                    && (other.place == row.place || row.output.is_none())
-            });
-            match same {
-                Some(other) => merge(other, row),
-                None => settled.push(row),
-            }
-        }
-        let mut kept: Vec<Row> = Vec::new();
-        settled.sort_by(|a, b| self.preference(a).cmp(&self.preference(b)));
-        for row in settled {
-            let named = kept.iter_mut().find(|better| {
-                better.output == row.output
-                    && better.place == row.place
-                    && better.form == row.form
-                    && self.interchangeable(better.attr, row.attr)
-            });
-            match named {
-                Some(better) => merge(better, row),
-                None => kept.push(row),
-            }
-        }
-        kept.sort();
-        kept
-    }
-
-    /// Whether two attributes are two names of one package. A name with a version and one without
-    /// are kept apart: nixpkgs moves the latter on.
-    fn interchangeable(&self, a: u32, b: u32) -> bool {
-        self.synonyms.contains(&(a.min(b), a.max(b)))
-            && version_suffix(&self.attributes[a as usize].0)
-                == version_suffix(&self.attributes[b as usize].0)
-    }
-
-    /// The better name of two comes first: one given by hand, one that is not removed, nearer to the
-    /// top, more used.
-    fn preference(&self, row: &Row) -> (bool, bool, usize, u8, usize, &str) {
-        let (name, attribute) = &self.attributes[row.attr as usize];
-        (
-            row.basis != Basis::Manual,
-            !attribute.removed_by.is_empty(),
-            name.matches('.').count(),
-            u8::MAX - attribute.popularity,
-            name.len(),
-            name,
-        )
-    }
-}
-
-/// Puts what a second row says of the same file into the first.
-fn merge(into: &mut Row, row: Row) {
-    if basis_order(row.basis) < basis_order(into.basis) {
-        into.basis = row.basis;
-        into.signs = row.signs;
-        into.note = row.note.or(into.note);
-    } else {
-        into.note = into.note.or(row.note);
-    }
-    into.form = into.form.min(row.form);
-    into.output = into.output.or(row.output);
-    if into.place == 0 {
-        into.place = row.place;
-    }
-    into.linux_listings = into.linux_listings.max(row.linux_listings);
-    into.darwin_listings = into.darwin_listings.max(row.darwin_listings);
-    into.last_seen = into.last_seen.max(row.last_seen);
-    into.in_command_table |= row.in_command_table;
-    into.name_from_darwin &= row.name_from_darwin;
-    into.of_the_host |= row.of_the_host;
-}
-
-/// The firmer basis first.
-fn basis_order(basis: Basis) -> (u8, u8) {
-    match basis {
-        Basis::Manual => (0, 0),
-        Basis::Listed => (1, 0),
-        Basis::ListedUnderOtherName => (2, 0),
-        Basis::CommandTable => (3, 0),
-        Basis::Guess(agreements) => (4, u8::MAX - agreements),
-        Basis::NameOnly => (5, 0),
-    }
-}
-
-/// The digits and separators at an attribute's end: `_1_1` of `openssl_1_1`.
-fn version_suffix(name: &str) -> &str {
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || "_-.".contains(c));
-    &name[stem.len()..]
-}
-
 /// A logarithmic measure of how many package expressions take the attribute as an argument: 24 for
 /// one, 83 for ten, 160 for a hundred, 239 for a thousand.
 pub(super) fn popularity(used_by: u32) -> u8 {
@@ -626,102 +402,6 @@ fn searched_directory(header: &[u8]) -> Option<(&str, &[u8])> {
     let versioned = directory.iter().any(u8::is_ascii_digit);
     let file = !below.is_empty() && !below.ends_with(b"/");
     (versioned && file).then_some((directory.to_str().ok()?, below))
-}
-
-fn link_form(target: &[u8], own_hash: &str) -> FileForm {
-    match target.strip_prefix(b"/nix/store/") {
-        Some(elsewhere) if !elsewhere.starts_with(own_hash.as_bytes()) => FileForm::ReExport,
-        _ => FileForm::Link,
-    }
-}
-
-/// A store path's name as name and version, the way `builtins.parseDrvName` splits it: the version
-/// begins after the first dash that no letter follows.
-fn split_name(name: &str) -> (&str, &str) {
-    let dash = name
-        .match_indices('-')
-        .map(|(at, _)| at)
-        .find(|at| !name[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic()));
-    match dash {
-        Some(at) => (&name[..at], &name[at + 1..]),
-        None => (name, ""),
-    }
-}
-
-/// What an attribute of a listing is called today; none if it is no attribute path.
-fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
-    let mut attr = AttrPath::new(without_set_version(attr)).ok()?;
-    for _ in 0..8 {
-        match known.alias(&attr) {
-            Some(alias) if matches!(alias.state, AliasState::Alias | AliasState::Renamed) => {
-                attr = alias.to;
-            }
-            _ => break,
-        }
-    }
-    Some(attr)
-}
-
-/// The same member of the set that nixpkgs keeps current: `python311Packages.numpy` is
-/// `python3Packages.numpy`.
-fn without_set_version(attr: &str) -> String {
-    const SETS: [(&str, &str); 4] = [
-        ("python3", "Packages"),
-        ("perl", "Packages"),
-        ("php", "Extensions"),
-        ("php", "Packages"),
-    ];
-    if let Some(member) = attr.strip_prefix("libsForQt5.qt5.") {
-        return format!("qt5.{member}");
-    }
-    for (language, kind) in SETS {
-        if let Some((versioned, member)) = attr.split_once('.')
-            && let Some(rest) = versioned.strip_prefix(language)
-            && let Some(version) = rest.strip_suffix(kind)
-            && version.bytes().all(|b| b.is_ascii_digit())
-        {
-            return format!("{language}{kind}.{member}");
-        }
-    }
-    attr.to_owned()
-}
-
-/// The output that ends a store path's name after the version: `dev` of `1.5.6-dev`.
-fn output_named(version: &str) -> &str {
-    const OUTPUTS: [&str; 10] = [
-        "bin", "debug", "dev", "devdoc", "doc", "info", "lib", "man", "static", "terminfo",
-    ];
-    match version.rsplit_once('-') {
-        Some((_, output)) if OUTPUTS.contains(&output) => output,
-        _ => "out",
-    }
-}
-
-/// The attribute that a derivation's name stands for, if that is clear: the one of the same name, or
-/// the only one.
-fn attribute_named(pname: &str, known: &Index) -> Option<AttrPath> {
-    let named = known.by_pname(pname);
-    let same = named.iter().find(|attr| attr.as_str() == pname);
-    match (same, named.as_slice()) {
-        (Some(attr), _) | (None, [attr]) => Some(attr.clone()),
-        _ => None,
-    }
-}
-
-/// Counts and sums up what passes.
-struct Counted<'a, R> {
-    inner: R,
-    count: &'a std::cell::Cell<u64>,
-    checksum: &'a mut crc32fast::Hasher,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.count.set(self.count.get() + read as u64);
-        self.checksum.update(&buffer[..read]);
-        Ok(read)
-    }
 }
 
 fn write(out: &mut impl Write, sections: [&[u8]; SECTIONS]) -> io::Result<()> {

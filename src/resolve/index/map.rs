@@ -45,12 +45,11 @@ impl Storage {
             return Ok(Self::Owned(bytes));
         }
         // SAFETY: the mapping is private and read-only, and lives as long as the slices taken from
-        // it, which all borrow from `Storage`. What remains is another process writing to the same
-        // file while we read it. `index build` never does: it puts a new file in the old one's
-        // place and leaves the mapped one as it is until the last mapping ends. Every number read
-        // from the mapping is range-checked where it is used, so bytes that change in spite of
-        // that give wrong answers, not wild reads; a file truncated in place would end the process
-        // with SIGBUS.
+        // it, which all borrow from `Storage`. What remains is another process that writes to the
+        // same file while we read it. `index build` never does: it puts a new file in the old
+        // one's place and leaves the mapped one as it is until the last mapping ends. All that
+        // reads the bytes is safe code with checked bounds, so bytes that change in spite of that
+        // give wrong answers or a panic; a file truncated in place ends the process with SIGBUS.
         let mapping = unsafe { Mmap::map(&file)? };
         Ok(Self::Mapped(mapping))
     }

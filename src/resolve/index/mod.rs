@@ -6,13 +6,16 @@
 
 pub mod build;
 mod format;
+mod listing;
 mod map;
+mod merge;
 pub mod nix_index;
 mod place;
 mod sorter;
 pub mod tables;
 
 pub use format::{AliasState, FormatError};
+pub use listing::Progress;
 
 use super::{AttrPath, Candidate, Facts, Kind, Output, Query, Source, SourceKind};
 use crate::trace::Bytes;
@@ -165,6 +168,9 @@ impl Index {
     }
 
     /// Opens the user's index and checks that it is whole.
+    ///
+    /// The checksum finds damage, not forgery: a table of keys that was written to mislead under a
+    /// checksum that agrees can make the FST's crate panic, though not read wildly.
     ///
     /// # Errors
     /// When the file cannot be read, is no index, of another version, cut short or damaged.
