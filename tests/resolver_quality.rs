@@ -70,13 +70,19 @@ fn tally(kind: Kind, table: &str) -> Tally {
 }
 
 #[test]
-fn what_is_answered_is_right_in_ninety_seven_of_a_hundred() {
+fn what_is_answered_is_right() {
     let mut below = Vec::new();
-    for (kind, table) in [
-        (Kind::Soname, "sonames.tsv"),
-        (Kind::Command, "commands.tsv"),
-        (Kind::PkgConfig, "pkg-config.tsv"),
-        (Kind::Header, "headers.tsv"),
+    // Data directories are the weakest evidence, and many belong to several packages.
+    for (kind, table, precision, coverage) in [
+        (Kind::Soname, "sonames.tsv", 0.97, 0.9),
+        (Kind::Command, "commands.tsv", 0.97, 0.9),
+        (Kind::PkgConfig, "pkg-config.tsv", 0.97, 0.9),
+        (Kind::Header, "headers.tsv", 0.97, 0.9),
+        (Kind::Python, "python.tsv", 0.97, 0.9),
+        (Kind::Perl, "perl.tsv", 0.97, 0.9),
+        (Kind::Typelib, "typelibs.tsv", 0.97, 0.9),
+        (Kind::CMake, "cmake.tsv", 0.97, 0.9),
+        (Kind::Data, "data.tsv", 0.9, 0.7),
     ] {
         let tally = tally(kind, table);
         println!(
@@ -91,12 +97,9 @@ fn what_is_answered_is_right_in_ninety_seven_of_a_hundred() {
         for open in &tally.open {
             println!("  open  {open}");
         }
-        if tally.precision() < 0.97 || tally.coverage() < 0.9 {
+        if tally.precision() < precision || tally.coverage() < coverage {
             below.push(kind);
         }
     }
-    assert!(
-        below.is_empty(),
-        "precision below 97 % or coverage below 90 %: {below:?}"
-    );
+    assert!(below.is_empty(), "precision or coverage too low: {below:?}");
 }

@@ -3,6 +3,7 @@
 //! A rule only ever proposes attributes that exist, and what it proposes stays below certainty: the
 //! agreement of two names is one sign and no more.
 
+use super::rank::{SHARED_DIRECTORIES, without_release};
 use super::{AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Query, SourceKind};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
@@ -15,16 +16,14 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
     let mut seen = Vec::new();
     for text in proposals(query.kind, name) {
         if let Ok(attr) = AttrPath::new(text)
+            && let Some(known) = index.attribute(&attr)
             && !seen
                 .iter()
-                .any(|candidate: &Candidate| candidate.attr == attr)
-            && let Some(known) = index.attribute(&attr)
+                .any(|candidate: &Candidate| candidate.attr == known.attr)
         {
+            let attr = known.attr;
             seen.push(Candidate {
-                note: Some(format!(
-                    "no index has {}, but {attr} is called like it",
-                    query.name
-                )),
+                note: Some(format!("{attr} is called like it")),
                 attr,
                 output: None,
                 source: SourceKind::Heuristic,
@@ -51,7 +50,11 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         }
         Kind::Command => vec![name.to_owned()],
         Kind::PkgConfig => with_and_without_lib(name),
-        Kind::CMake => with_and_without_lib(&name.to_ascii_lowercase()),
+        Kind::CMake => [
+            with_and_without_lib(name),
+            with_and_without_lib(&name.to_ascii_lowercase()),
+        ]
+        .concat(),
         Kind::Header => {
             let first = name.split('/').next().unwrap_or_default();
             with_and_without_lib(first.split('.').next().unwrap_or_default())
@@ -64,8 +67,14 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         .map(|module| format!("python3Packages.{module}"))
         .to_vec(),
         Kind::Perl => vec![format!("perlPackages.{}", name.replace("::", ""))],
-        // A directory below share/ says too little: many packages fill `share/icons`.
-        Kind::Typelib | Kind::Data | Kind::Path => Vec::new(),
+        // Most packages keep their data in a directory of their own name.
+        Kind::Data => match name.split('/').nth(1) {
+            Some(first) if name.starts_with("share/") && !SHARED_DIRECTORIES.contains(&first) => {
+                vec![first.to_owned(), without_release(first).to_owned()]
+            }
+            _ => Vec::new(),
+        },
+        Kind::Typelib | Kind::Path => Vec::new(),
     }
 }
 

@@ -34,7 +34,10 @@ impl Lexicon for Index {
     }
 
     fn attribute(&self, attr: &AttrPath) -> Option<AttributeFacts> {
-        Index::attribute(self, attr).filter(|facts| facts.removed_by.is_none())
+        // The index also has facts about names that are only arguments of package expressions
+        // (how often they are taken); a package has a derivation, and that a name.
+        Index::attribute(self, attr)
+            .filter(|facts| facts.removed_by.is_none() && facts.pname.is_some())
     }
 
     fn named(&self, pname: &str) -> Vec<AttrPath> {

@@ -6,8 +6,9 @@
 use super::{AttrPath, Basis, Candidate, Facts, FileForm, Kind, Output, Query, SourceKind};
 use crate::trace::Bytes;
 use globset::{GlobBuilder, GlobMatcher};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -262,8 +263,35 @@ impl Pattern {
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).and_then(|text| Self::new(text).map_err(D::Error::custom))
+        checked(deserializer, "a name, a path or a pattern", |text| {
+            Self::new(text.to_owned())
+        })
     }
+}
+
+/// Reads a text and checks it inside the deserializer, which so adds the position to the error.
+fn checked<'de, D, T, E>(
+    deserializer: D,
+    expected: &'static str,
+    check: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: fmt::Display,
+{
+    struct Checker<F>(&'static str, F);
+    impl<T, E: fmt::Display, F: FnOnce(&str) -> Result<T, E>> Visitor<'_> for Checker<F> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<Error: serde::de::Error>(self, text: &str) -> Result<T, Error> {
+            self.1(text).map_err(Error::custom)
+        }
+    }
+    deserializer.deserialize_str(Checker(expected, check))
 }
 
 /// An attribute path, checked while the position in the file is known.
@@ -272,8 +300,9 @@ struct Attr(AttrPath);
 
 impl<'de> Deserialize<'de> for Attr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        AttrPath::new(text).map(Self).map_err(D::Error::custom)
+        checked(deserializer, "an attribute path like `openssl`", |text| {
+            AttrPath::new(text).map(Self)
+        })
     }
 }
 
@@ -316,15 +345,16 @@ struct OutputName(String);
 
 impl<'de> Deserialize<'de> for OutputName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let well_formed = !text.contains('.') && AttrPath::new(text.as_str()).is_ok();
-        if well_formed {
-            Ok(Self(text))
-        } else {
-            Err(D::Error::custom(format!(
-                "`{text}` is not an output, like `out`, `dev` or `lib`"
-            )))
-        }
+        checked(deserializer, "an output like `dev`", |text| {
+            let well_formed = !text.contains('.') && AttrPath::new(text).is_ok();
+            if well_formed {
+                Ok(Self(text.to_owned()))
+            } else {
+                Err(format!(
+                    "`{text}` is not an output, like `out`, `dev` or `lib`"
+                ))
+            }
+        })
     }
 }
 
@@ -345,21 +375,32 @@ fn unique_pins<'de, D: Deserializer<'de>>(
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             let mut pins = Vec::new();
-            while let Some((pattern, pin)) = map.next_entry::<Pattern, Pin>()? {
-                if !seen.insert(pattern.text.clone()) {
-                    return Err(A::Error::custom(format!(
-                        "`{}` is pinned twice",
-                        pattern.text
-                    )));
-                }
-                pins.push((pattern, pin));
+            while let Some(pattern) = map.next_key_seed(NewPattern(&mut seen))? {
+                pins.push((pattern, map.next_value()?));
             }
             Ok(pins)
         }
     }
     deserializer.deserialize_any(PinsVisitor)
+}
+
+/// A key of the map of pins that must not have occurred before; checked while its position is
+/// known.
+struct NewPattern<'a>(&'a mut HashSet<String>);
+
+impl<'de> DeserializeSeed<'de> for NewPattern<'_> {
+    type Value = Pattern;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Pattern, D::Error> {
+        checked(deserializer, "a name, a path or a pattern", |text| {
+            if !self.0.insert(text.to_owned()) {
+                return Err(format!("`{text}` is pinned twice"));
+            }
+            Pattern::new(text.to_owned())
+        })
+    }
 }
 
 #[cfg(test)]
@@ -456,7 +497,7 @@ prefer: [jdk17, stdenv.cc.cc]
             ),
             (
                 "pins:\n  awk: gawk\n  awk: mawk\n",
-                "nixtrace.yaml:2:3: pins: `awk` is pinned twice",
+                "nixtrace.yaml:3:3: pins: `awk` is pinned twice",
             ),
             (
                 "pins:\n  a: { attr: x, outputs: y }\n",
@@ -465,6 +506,10 @@ prefer: [jdk17, stdenv.cc.cc]
             (
                 "pins: [a]\n",
                 "nixtrace.yaml:1:7: pins: invalid type: sequence, expected a map from names to attributes",
+            ),
+            (
+                "ignore:\n  - ok\n  - /bad/[*\n",
+                "nixtrace.yaml:3:5: ignore[1]: error parsing glob '/bad/[*': unclosed character class; missing ']'",
             ),
             (
                 "pins:\n  a: 3\n",

@@ -390,12 +390,12 @@ fn classify(below: &[u8]) -> Option<Query> {
     if below.ends_with(b"/") && !matches!(first, b"share" | b"etc") {
         return None;
     }
-    // The headers and libraries of a second C library are never those that their names suggest.
+    // What lies below musl's directories is the C library's own, whatever it is called.
     if directories
         .iter()
         .any(|directory| directory.ends_with(b"-linux-musl"))
     {
-        return None;
+        return Some(Query::new(Kind::Command, "musl-gcc"));
     }
     if let Some(query) = well_known_data(&parts).or_else(|| of_a_language(&parts)) {
         return Some(query);
@@ -521,7 +521,9 @@ fn of_a_language(parts: &[&[u8]]) -> Option<Query> {
     if !parts[0].starts_with(b"lib") && parts[0] != b"share" {
         return None;
     }
-    let language = parts.iter().position(|part| {
+    // `lib/python3.11` or `lib/x86_64-linux-gnu/perl5`; deeper it is a copy that some program
+    // brings for itself.
+    let language = parts.iter().take(3).position(|part| {
         is_python_library(part) || matches!(*part, b"perl" | b"perl5" | b"perl-base")
     })?;
     let rest = &parts[language + 1..];
@@ -741,10 +743,7 @@ mod tests {
                 "/usr/libexec/gcc/x86_64-linux-gnu/12/cc1",
                 "path /usr/libexec/gcc/x86_64-linux-gnu/12/cc1",
             ),
-            (
-                "/usr/include/x86_64-linux-musl/stdio.h",
-                "path /usr/include/x86_64-linux-musl/stdio.h",
-            ),
+            ("/usr/include/x86_64-linux-musl/stdio.h", "command musl-gcc"),
             ("/home/me/x", "path /home/me/x"),
             ("/run/current-system/sw/bin/git", "command git"),
             (

@@ -15,7 +15,7 @@
 //! The order of the candidates handed in never matters.
 
 use super::versions::{self, Wanted};
-use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, SourceKind};
+use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, Sign, SourceKind};
 use bstr::ByteSlice;
 use std::collections::BTreeMap;
 
@@ -49,10 +49,19 @@ pub enum Feature {
     Guess,
     /// A further independent agreement.
     Agreement,
+    /// The guess rests on the name of Debian's source package, unchanged.
+    SameSource,
+    /// The guess rests on the project's home page.
+    SameHomePage,
+    /// No source but a rule of thumb about names says so.
+    RuleOfThumb,
     /// Written by hand into the catalogue.
     Manual,
     /// Per source that says the same.
     AnotherSource,
+    /// The package that owns the very file on this host is the attribute's, by its other files or
+    /// its name.
+    OwnedOnHost,
     /// Seen in many listings, against in few: the full weight for all.
     OftenListed,
     /// The file is a link within the output.
@@ -86,6 +95,8 @@ pub enum Feature {
     CopySet,
     /// A variant by name: `…Full`, `…Minimal`, `…-unwrapped`, `…-bin`, `…-headless`.
     Variant,
+    /// The name of another candidate, and something added to it: `gpm-ncurses` beside `gpm`.
+    VariantOfAnother,
     /// A program that carries copies of what others provide, or stands in for them.
     Bundle,
     /// An attribute for one major version, where another candidate is the plain one.
@@ -93,10 +104,15 @@ pub enum Feature {
     /// An attribute for one major version that only a release of years ago is known to have had;
     /// nixpkgs drops old majors.
     OldMajor,
+    /// An interpreter under whose name a listing has an environment: a member of its own set has
+    /// the file as well.
+    Environment,
     /// The version in the name asks for this variant.
     RightVersion,
     /// The version in the name asks for another variant.
     WrongVersion,
+    /// The version in the name is one that nixpkgs has no variant for; another may do.
+    GoneVersion,
     /// The full weight for what nearly every package takes as an argument.
     Popular,
     /// nixpkgs has removed it.
@@ -111,13 +127,17 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::Preferred, 4.0),
     (Feature::InStorePath, 4.0),
     (Feature::Listed, 4.0),
-    (Feature::ListedUnderOtherName, 3.4),
+    (Feature::ListedUnderOtherName, 2.6),
     (Feature::CommandTable, 3.0),
     (Feature::NameOnly, 1.5),
-    (Feature::Guess, 1.8),
+    (Feature::Guess, 2.2),
     (Feature::Agreement, 0.9),
-    (Feature::Manual, 8.0),
+    (Feature::SameSource, 1.6),
+    (Feature::SameHomePage, 1.4),
+    (Feature::RuleOfThumb, -0.5),
+    (Feature::Manual, 10.0),
     (Feature::AnotherSource, 1.5),
+    (Feature::OwnedOnHost, 2.0),
     (Feature::OftenListed, 1.0),
     (Feature::Link, -0.4),
     (Feature::ReExport, -7.0),
@@ -134,11 +154,14 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::ProperSet, 1.5),
     (Feature::CopySet, -6.0),
     (Feature::Variant, -4.0),
+    (Feature::VariantOfAnother, -2.0),
     (Feature::Bundle, -4.0),
     (Feature::MajorOfAnother, -2.5),
     (Feature::OldMajor, -2.5),
+    (Feature::Environment, -5.0),
     (Feature::RightVersion, 6.0),
     (Feature::WrongVersion, -5.0),
+    (Feature::GoneVersion, -1.0),
     (Feature::Popular, 3.5),
     (Feature::Removed, -5.0),
     (Feature::Unfree, -0.7),
@@ -156,7 +179,9 @@ fn weight(feature: Feature) -> f64 {
 fn ceiling(feature: Feature) -> f64 {
     match feature {
         Feature::WrongVersion => 0.4,
+        Feature::GoneVersion => 0.6,
         Feature::OtherVersion => 0.75,
+        Feature::RuleOfThumb => 0.65,
         Feature::Guess => 0.9,
         Feature::NameOnly => 0.8,
         Feature::Removed => 0.4,
@@ -230,10 +255,13 @@ pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> 
             .iter()
             .map(|judged| judged.strength.exp())
             .sum::<f64>();
-    judged
+    let mut scored: Vec<Scored> = judged
         .into_iter()
         .map(|judged| judged.scored(total))
-        .collect()
+        .collect();
+    // A ceiling can put a strong candidate below a weaker one; the sort is stable.
+    scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+    scored
 }
 
 /// An attribute with all that was said about it.
@@ -299,7 +327,12 @@ fn judge<'a>(
                     .cmp(&(b.source, &b.output, &b.place, &b.note))
             })
     });
-    let mut sources: Vec<SourceKind> = rows.iter().map(|row| row.source).collect();
+    // A rule of thumb sees the same names as the host's source does: no second opinion.
+    let mut sources: Vec<SourceKind> = rows
+        .iter()
+        .map(|row| row.source)
+        .filter(|source| *source != SourceKind::Heuristic)
+        .collect();
     sources.sort_unstable();
     sources.dedup();
     let mut notes: Vec<String> = marked
@@ -330,15 +363,24 @@ fn judge<'a>(
         notes.push(where_it_is(query, listing));
     }
     marks.extend(name_marks(query, row, rows, attrs, stems));
-    marks.extend(version_mark(row, wanted));
+    marks.extend(version_mark(query.kind, row, wanted));
     if preferred.contains(&row.attr) {
         marks.push(Mark::of(Feature::Preferred, "preferred in nixtrace.yaml"));
+    }
+    if sources.len() > 1 && sources.contains(&SourceKind::Host) {
+        marks.push(Mark::silent(Feature::OwnedOnHost));
     }
     if sources.len() > 1 {
         marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
     }
     if popularity > 0 {
-        let share = f64::from(popularity) / 255.0;
+        // Who has the directory above need not have the file, however widely it is used.
+        let counts = if query.kind == Kind::Data && row.facts.below.is_some() {
+            0.4
+        } else {
+            1.0
+        };
+        let share = counts * f64::from(popularity) / 255.0;
         let mark = Mark::silent(Feature::Popular).part(share);
         marks.push(if share > 0.5 {
             Mark {
@@ -370,6 +412,9 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
     match row.source {
         SourceKind::Pin => marks.push(Mark::silent(Feature::Pinned)),
         SourceKind::Store => marks.push(Mark::silent(Feature::InStorePath)),
+        SourceKind::Heuristic if row.basis != Basis::Manual => {
+            marks.push(Mark::silent(Feature::RuleOfThumb))
+        }
         _ => {}
     }
     marks.push(match row.basis {
@@ -393,6 +438,14 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
         };
         marks.push(Mark::of(Feature::Agreement, words).part(f64::from(agreements.min(4) - 1)));
     }
+    for (sign, feature) in [
+        (Sign::SourceName, Feature::SameSource),
+        (Sign::HomePage, Feature::SameHomePage),
+    ] {
+        if facts.signs.contains(&sign) {
+            marks.push(Mark::silent(feature));
+        }
+    }
     let listings = f64::from(facts.linux_listings);
     if listings > 0.0 {
         marks.push(Mark::silent(Feature::OftenListed).part((1.0 + listings).ln() / 34f64.ln()));
@@ -411,8 +464,19 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
             format!("but only in {}, for its own use", row.place),
         ));
     }
-    if facts.below.is_some() {
-        marks.push(Mark::silent(Feature::DirectoryAbove));
+    if let Some(below) = &facts.below {
+        // The further above, the less it says: many packages have something in `share/gdb`.
+        let further = query.name.len().saturating_sub(below.len());
+        let levels = query.name.as_bytes()[query.name.len() - further..]
+            .iter()
+            .filter(|byte| matches!(byte, b'/' | b':' | b'.'))
+            .count();
+        let levels = if query.kind == Kind::Data {
+            levels.clamp(1, 3)
+        } else {
+            1
+        };
+        marks.push(Mark::silent(Feature::DirectoryAbove).part(levels as f64));
     }
     if let Some(sibling) = &facts.sibling {
         marks.push(Mark::of(
@@ -488,8 +552,15 @@ fn name_marks(
         .rsplit_once('.')
         .map_or((None, attr), |(set, member)| (Some(set), member));
     let pname = rows.iter().find_map(|row| row.facts.pname.as_deref());
+    // What was found by its name alone has nothing to gain from a likeness of names; only equality
+    // is more than the rule that found it.
+    let only_by_name = rows.iter().all(|row| {
+        matches!(row.basis, Basis::Guess(_) | Basis::NameOnly)
+            && row.source != SourceKind::Catalogue
+    });
     marks.extend(match stems.compare(member) {
         Likeness::Same => Some(Mark::of(Feature::NameIsIt, "the name is the same")),
+        _ if only_by_name => None,
         Likeness::Alike => Some(Mark::of(Feature::NameAlike, "the name fits")),
         Likeness::Begins => Some(Mark::silent(Feature::NameBegins)),
         Likeness::None => pname
@@ -514,6 +585,11 @@ fn name_marks(
             Feature::Variant,
             format!("but {attr} is a variant"),
         ));
+    } else if let Some(plain) = attrs.iter().find(|plain| is_extension_of(attr, plain)) {
+        marks.push(Mark::of(
+            Feature::VariantOfAnother,
+            format!("but {attr} is a variant of {plain}"),
+        ));
     }
     if BUNDLES.iter().any(|bundle| attr.starts_with(bundle))
         && stems.compare(member) == Likeness::None
@@ -529,6 +605,15 @@ fn name_marks(
             format!("but {attr} is one version of {plain}"),
         ));
     }
+    if row.basis == Basis::ListedUnderOtherName
+        && stems.compare(member) == Likeness::None
+        && let Some((_, set)) = INTERPRETERS
+            .iter()
+            .find(|(interpreter, _)| *interpreter == attr)
+        && attrs.iter().any(|other| is_module_of(other, set))
+    {
+        marks.push(Mark::silent(Feature::Environment));
+    }
     let only_long_ago = rows
         .iter()
         .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
@@ -538,17 +623,26 @@ fn name_marks(
     marks
 }
 
-fn version_mark(row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark> {
+fn version_mark(kind: Kind, row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark> {
     let wanted = wanted?;
-    if wanted.attr.as_deref() == Some(row.attr.as_str()) {
-        Some(Mark::silent(Feature::RightVersion))
-    } else if wanted.contradicts(&row.attr) {
-        Some(Mark::of(
+    let attr = &row.attr;
+    match &wanted.attr {
+        Some(right) if right == attr.as_str() => Some(Mark::silent(Feature::RightVersion)),
+        Some(_) if wanted.contradicts(attr) => Some(Mark::of(
             Feature::WrongVersion,
-            format!("but the version asked for is not that of {}", row.attr),
-        ))
-    } else {
-        None
+            format!("but the version asked for is not that of {attr}"),
+        )),
+        // A program that was linked with a version of which nixpkgs has none runs with no other;
+        // a command may well be served by another.
+        None if kind == Kind::Soname => Some(Mark::of(
+            Feature::WrongVersion,
+            format!("but nixpkgs has no {} of this version", wanted.family),
+        )),
+        None if wanted.contradicts(attr) => Some(Mark::of(
+            Feature::GoneVersion,
+            format!("nixpkgs has no {} of this version any more", wanted.family),
+        )),
+        _ => None,
     }
 }
 
@@ -696,6 +790,28 @@ fn is_variant(member: &str, stems: &Stems) -> bool {
         || member.contains("Masquerade")
 }
 
+/// Interpreters and the sets of their modules. `python3.withPackages` builds an environment that is
+/// called as the interpreter and links to the modules' files.
+const INTERPRETERS: [(&str, &str); 3] = [
+    ("python3", "python3Packages"),
+    ("perl", "perlPackages"),
+    ("ruby", "rubyPackages"),
+];
+
+/// Whether an attribute is a member of a set, and not the interpreter, which is one too.
+fn is_module_of(attr: &str, set: &str) -> bool {
+    attr.strip_prefix(set)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .is_some_and(|member| !matches!(member, "python" | "perl" | "ruby"))
+}
+
+/// Whether a name is another with words added: `gtk3-x11` of `gtk3`.
+fn is_extension_of(attr: &str, plain: &str) -> bool {
+    attr.strip_prefix(plain)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
 /// The words of an attribute's name, split at punctuation and at capitals: `gitFull` is `git` and
 /// `full`.
 fn words(name: &str) -> impl Iterator<Item = String> {
@@ -719,7 +835,7 @@ fn words(name: &str) -> impl Iterator<Item = String> {
 }
 
 /// Programs that carry copies of libraries, or whose commands stand in for those of others.
-const BUNDLES: [&str; 44] = [
+const BUNDLES: [&str; 49] = [
     "adoptopenjdk",
     "anaconda",
     "android",
@@ -737,10 +853,15 @@ const BUNDLES: [&str; 44] = [
     "electron",
     "emscripten",
     "firefox",
+    "gcj",
+    "gccgo",
     "genymotion",
+    "gfortran",
+    "gnat",
     "google-chrome",
     "jetbrains",
     "klibc",
+    "libgccjit",
     "libressl",
     "libreoffice",
     "mathematica",
@@ -798,8 +919,16 @@ enum Likeness {
     None,
 }
 
+/// `cmake` of `cmake-3.25`, `vim` of `vim90`.
+pub(super) fn without_release(directory: &str) -> &str {
+    directory
+        .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
+        .trim_end_matches('-')
+}
+
 /// Directories of data that many packages fill.
-const SHARED_DIRECTORIES: [&str; 16] = [
+pub(super) const SHARED_DIRECTORIES: [&str; 20] = [
+    "aclocal",
     "applications",
     "bash-completion",
     "bug",
@@ -814,7 +943,10 @@ const SHARED_DIRECTORIES: [&str; 16] = [
     "man",
     "metainfo",
     "mime",
+    "perl5",
     "pixmaps",
+    "sgml",
+    "xml",
     "zsh",
 ];
 
@@ -852,6 +984,7 @@ impl Stems {
                     .filter(|first| !SHARED_DIRECTORIES.contains(first));
                 if let Some(first) = first {
                     plain.push(first.to_owned());
+                    plain.push(without_release(first).to_owned());
                     plain.extend(parts.next().map(str::to_owned));
                 }
             }
@@ -919,5 +1052,272 @@ fn bare(name: &str) -> String {
         letters
     } else {
         stem.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::Facts;
+    use crate::trace::Bytes;
+    use proptest::prelude::*;
+
+    /// A candidate written as `attr^output has place`, with what differs from a file that all
+    /// listings have.
+    fn candidate(text: &str) -> Candidate {
+        let (attr, rest) = text.split_once('^').unwrap();
+        let (output, place) = rest.split_once(' ').unwrap_or((rest, ""));
+        Candidate {
+            attr: AttrPath::new(attr).unwrap(),
+            output: (!output.is_empty()).then(|| Output(output.to_owned())),
+            source: SourceKind::Catalogue,
+            basis: Basis::Listed,
+            form: FileForm::Regular,
+            place: Bytes::from(place),
+            popularity: 60,
+            note: None,
+            facts: Facts {
+                linux_listings: 33,
+                ..Facts::default()
+            },
+        }
+    }
+
+    fn ranked(query: Query, candidates: &[Candidate]) -> Vec<(String, f64)> {
+        rank(&query, candidates, &[])
+            .into_iter()
+            .map(|scored| (scored.attr.to_string(), scored.score))
+            .collect()
+    }
+
+    #[track_caller]
+    fn wins(query: Query, best: &str, candidates: &[Candidate]) {
+        let ranked = ranked(query, candidates);
+        assert_eq!(ranked[0].0, best, "{ranked:?}");
+        assert!(ranked[0].1 >= THRESHOLD, "{ranked:?}");
+    }
+
+    #[test]
+    fn the_package_that_is_the_thing_goes_before_one_that_carries_it() {
+        wins(
+            Query::parse(b"libz.so.1"),
+            "zlib",
+            &[
+                candidate("zlib^out lib"),
+                candidate("steam-run^out lib"),
+                candidate("acme^out lib/acme/vendor"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_link_to_another_package_is_never_the_owner() {
+        let mut link = candidate("elmPackages.elm^out lib");
+        link.form = FileForm::ReExport;
+        assert_eq!(
+            ranked(Query::parse(b"libz.so.1"), &[link])
+                .first()
+                .map(|first| first.1 < THRESHOLD),
+            Some(true)
+        );
+    }
+
+    #[test]
+    fn a_variant_goes_after_the_package() {
+        wins(
+            Query::parse(b"git"),
+            "git",
+            &[
+                candidate("gitFull^out bin"),
+                candidate("gitMinimal^out bin"),
+                candidate("git^out bin"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_python_module_is_sought_in_its_set() {
+        let query = Query::new(Kind::Python, "numpy");
+        wins(
+            query,
+            "python3Packages.numpy",
+            &[
+                candidate("python3Packages.numpy^out site"),
+                candidate("numpy-c^out lib"),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_version_asked_for_decides() {
+        let candidates = [
+            candidate("openssl^out lib"),
+            candidate("openssl_1_1^out lib"),
+        ];
+        wins(Query::parse(b"libssl.so.1.1"), "openssl_1_1", &candidates);
+        wins(Query::parse(b"libssl.so.3"), "openssl", &candidates);
+    }
+
+    #[test]
+    fn another_version_is_never_certain() {
+        let mut other = candidate("foo^out lib");
+        other.facts.sibling = Some("libfoo.so.1".into());
+        let ranked = rank(&Query::parse(b"libfoo.so.2"), &[other], &[]);
+        assert!((THRESHOLD..0.8).contains(&ranked[0].score), "{ranked:?}");
+        assert!(
+            ranked[0]
+                .because
+                .contains(&"known only as libfoo.so.1: check that the version fits".to_owned())
+        );
+    }
+
+    #[test]
+    fn where_no_attribute_has_the_version_nothing_is_answered() {
+        let ranked = ranked(
+            Query::parse(b"libboost_system.so.1.74.0"),
+            &[candidate("boost^out lib")],
+        );
+        assert!(ranked[0].1 < THRESHOLD, "{ranked:?}");
+    }
+
+    #[test]
+    fn two_equal_candidates_leave_it_open() {
+        let ranked = ranked(
+            Query::parse(b"libx.so.1"),
+            &[candidate("aaa^out lib"), candidate("bbb^out lib")],
+        );
+        assert!(ranked[0].1 <= THRESHOLD, "{ranked:?}");
+        assert_eq!(
+            ranked[0].0, "aaa",
+            "the order of names decides between equals"
+        );
+    }
+
+    #[test]
+    fn a_pin_is_certain_and_a_preference_decides() {
+        let mut pin = candidate("mine^out ");
+        pin.source = SourceKind::Pin;
+        assert_eq!(
+            ranked(Query::parse(b"libx.so.1"), &[pin]),
+            [("mine".to_owned(), 1.0)]
+        );
+        let candidates = [candidate("aaa^out lib"), candidate("bbb^out lib")];
+        let preferred = [AttrPath::new("bbb").unwrap()];
+        let scored = rank(&Query::parse(b"libx.so.1"), &candidates, &preferred);
+        assert_eq!(scored[0].attr.as_str(), "bbb");
+        assert!(scored[0].score > 0.9);
+    }
+
+    #[test]
+    fn sources_that_agree_are_one_candidate_with_both_reasons() {
+        let mut host = candidate("zlib^ ");
+        host.source = SourceKind::Host;
+        host.basis = Basis::Guess(3);
+        host.note = Some("owned by Debian's zlib1g (source zlib)".to_owned());
+        let scored = rank(
+            &Query::parse(b"libz.so.1"),
+            &[candidate("zlib^out lib"), host],
+            &[],
+        );
+        assert_eq!(scored.len(), 1);
+        assert_eq!(scored[0].output, Output("out".to_owned()));
+        assert_eq!(
+            scored[0].because[0],
+            "owned by Debian's zlib1g (source zlib)"
+        );
+        assert!(
+            scored[0]
+                .because
+                .contains(&"its output out has lib/libz.so.1".to_owned())
+        );
+    }
+
+    fn any_candidate() -> impl Strategy<Value = Candidate> {
+        let attr = prop::sample::select(vec![
+            "zlib",
+            "git",
+            "gitFull",
+            "openssl_1_1",
+            "python3Packages.x",
+            "a",
+            "b-bin",
+        ]);
+        let basis = prop::sample::select(vec![
+            Basis::Listed,
+            Basis::CommandTable,
+            Basis::NameOnly,
+            Basis::Guess(0),
+            Basis::Guess(9),
+            Basis::Manual,
+        ]);
+        let form =
+            prop::sample::select(vec![FileForm::Regular, FileForm::Link, FileForm::ReExport]);
+        let source = prop::sample::select(vec![
+            SourceKind::Catalogue,
+            SourceKind::Host,
+            SourceKind::Index,
+        ]);
+        let place = prop::sample::select(vec!["", "lib", "bin", "lib/x"]);
+        let output = prop::option::of(prop::sample::select(vec!["out", "lib", "dev"]));
+        (
+            attr,
+            basis,
+            form,
+            source,
+            place,
+            output,
+            any::<u8>(),
+            any::<u8>(),
+            any::<bool>(),
+        )
+            .prop_map(
+                |(
+                    attr,
+                    basis,
+                    form,
+                    source,
+                    place,
+                    output,
+                    popularity,
+                    linux_listings,
+                    is_main_program,
+                )| Candidate {
+                    attr: AttrPath::new(attr).unwrap(),
+                    output: output.map(|output| Output(output.to_owned())),
+                    source,
+                    basis,
+                    form,
+                    place: Bytes::from(place),
+                    popularity,
+                    note: None,
+                    facts: Facts {
+                        linux_listings,
+                        is_main_program,
+                        ..Facts::default()
+                    },
+                },
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_candidates_never_matters(
+            candidates in prop::collection::vec(any_candidate(), 0..12),
+            name in prop::sample::select(vec!["git", "libz.so.1", "libssl.so.1.1", "zlib.pc", "\u{fffd}::x"]),
+            shuffle in any::<prop::sample::Index>(),
+        ) {
+            let query = Query::parse(name.as_bytes());
+            let mut turned = candidates.clone();
+            if !turned.is_empty() {
+                turned.rotate_left(shuffle.index(candidates.len()));
+            }
+            let mut backwards = candidates.clone();
+            backwards.reverse();
+            let scored = rank(&query, &candidates, &[]);
+            prop_assert_eq!(&rank(&query, &turned, &[]), &scored);
+            prop_assert_eq!(&rank(&query, &backwards, &[]), &scored);
+            prop_assert!(scored.iter().all(|one| (0.0..=1.0).contains(&one.score)));
+            prop_assert!(scored.is_sorted_by(|a, b| a.score >= b.score));
+        }
     }
 }

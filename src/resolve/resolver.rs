@@ -16,6 +16,7 @@ use super::{
     Source, SourceKind, Verdict, heuristic,
 };
 use crate::trace::Bytes;
+use bstr::ByteSlice;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -160,7 +161,10 @@ impl Resolver {
     /// that spelling, where it means the same.
     fn listed(&self, query: &Query) -> (Query, Vec<Candidate>) {
         let candidates = self.indexes.candidates(query);
-        if !candidates.is_empty() {
+        // Links to another package's file do not say whose it is; a shorter spelling may.
+        if candidates.iter().any(|candidate| {
+            candidate.form != FileForm::ReExport && candidate.facts.below.is_none()
+        }) {
             return (query.clone(), candidates);
         }
         for spelling in spellings(query) {
@@ -171,6 +175,16 @@ impl Resolver {
             let name = &spelling.query.name;
             match spelling.relation {
                 Relation::Same => return (spelling.query, candidates),
+                Relation::InPlace => {
+                    let directory = query
+                        .name
+                        .rsplit_once_str("/")
+                        .map(|(directory, _)| directory);
+                    candidates.retain(|candidate| Some(candidate.place.as_bytes()) == directory);
+                    if candidates.is_empty() {
+                        continue;
+                    }
+                }
                 Relation::AnyVersion => {
                     for candidate in &mut candidates {
                         candidate.facts.sibling = Some(name.clone());
@@ -184,7 +198,9 @@ impl Resolver {
             }
             return (query.clone(), candidates);
         }
-        (query.clone(), self.indexes.siblings(query))
+        // The directory above, or another version, is better than nothing.
+        let siblings = self.indexes.siblings(query);
+        (query.clone(), [candidates, siblings].concat())
     }
 
     /// For a file in the Nix store: the attributes of the package whose name the store path has.
@@ -274,7 +290,8 @@ impl Indexes {
         if !DISSOLVED_SETS.contains(&set) {
             return None;
         }
-        let today = AttrPath::new(member).ok()?;
+        // `gtk` was the name of no release.
+        let today = AttrPath::new(if member == "gtk" { "gtk2" } else { member }).ok()?;
         self.attribute(&today).map(|facts| facts.attr)
     }
 }

@@ -41,6 +41,8 @@ pub(super) enum Relation {
     AnyVersion,
     /// The module that it is a part of.
     Whole,
+    /// The file's own name, which counts only for what has it in the same directory.
+    InPlace,
 }
 
 /// The other spellings of a query, the nearest first.
@@ -99,7 +101,7 @@ pub(super) fn spellings(query: &Query) -> Vec<Spelling> {
             add(
                 Kind::Soname,
                 name.rsplit_str("/").next().unwrap_or_default(),
-                Relation::Same,
+                Relation::InPlace,
             );
         }
         _ => {}
@@ -111,7 +113,6 @@ pub(super) fn spellings(query: &Query) -> Vec<Spelling> {
 fn after_triplet(name: &[u8]) -> Option<&[u8]> {
     [
         "-linux-gnu-",
-        "-linux-musl-",
         "-unknown-linux-gnu-",
         "-pc-linux-gnu-",
         "-linux-gnueabihf-",

@@ -9,6 +9,7 @@ use crate::resolve::{
     AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, SourceKind, rank,
 };
 use crate::trace::Bytes;
+use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -138,21 +139,27 @@ fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Tra
     let (votes, ballots) = poll.votes(index);
     let mut signs: BTreeMap<AttrPath, u8> = BTreeMap::new();
     for (attr, votes) in &votes {
-        // Half of the files is as good as two agreements of names.
-        let sign = if votes * 2 >= ballots { 2 } else { 1 };
+        // Half of the files is as good as two agreements of names. One file among many is rather
+        // the index's own error, or the very file that is in doubt.
+        let sign = match votes {
+            votes if votes * 2 >= ballots => 2,
+            votes if votes * 4 >= ballots => 1,
+            _ => continue,
+        };
         *signs.entry(attr.clone()).or_default() += sign;
     }
+    // The nearest name counts; the same attribute by both names is one sign.
     let names: BTreeSet<AttrPath> = [&package.name, &package.source]
         .into_iter()
-        .flat_map(|name| {
-            // The same attribute by both names is two signs only when the names differ.
-            attributes_by_name(name).into_iter()
+        .filter_map(|name| {
+            attributes_by_name(name)
+                .into_iter()
+                .find_map(|attr| index.attribute(&attr))
         })
+        .map(|known| known.attr)
         .collect();
     for attr in names {
-        if index.attribute(&attr).is_some() {
-            *signs.entry(attr).or_default() += 1;
-        }
+        *signs.entry(attr).or_default() += 1;
     }
     let mut translations: Vec<Translation> = signs
         .into_iter()
@@ -234,9 +241,13 @@ impl Poll {
     }
 }
 
-/// Whether a path can be more than data and documentation, which most files are.
+/// Whether a path can be more than data and documentation, which most files are. Programs in a
+/// directory of the package's own may be copies of others' (an interpreter, say).
 fn may_tell(path: &[u8]) -> bool {
     let path = path.strip_prefix(b"/usr").unwrap_or(path);
+    if path.starts_with(b"/lib") && path.contains_str("/bin/") {
+        return false;
+    }
     [
         &b"/bin/"[..],
         b"/sbin/",
@@ -287,13 +298,24 @@ fn attributes_by_name(name: &str) -> Vec<AttrPath> {
                 texts.push(bare.to_owned());
             }
             let shorter = [
-                "-dev", "-bin", "-utils", "-tools", "-data", "-common", "-minimal", "-core",
-                "-runtime", "t64",
+                "-dev",
+                "-bin",
+                "-utils",
+                "-tools",
+                "-data",
+                "-common",
+                "-minimal",
+                "-core",
+                "-runtime",
+                "-defaults",
+                "t64",
             ]
             .iter()
             .find_map(|suffix| stem.strip_suffix(suffix))
             .unwrap_or_else(|| {
-                stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-')
+                // One number at a time: `libgav1-1` is `libgav1` before it is `libgav`.
+                let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+                bare.strip_suffix('-').unwrap_or(bare)
             });
             if shorter == stem || shorter.is_empty() {
                 break;

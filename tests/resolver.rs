@@ -1,0 +1,189 @@
+//! The resolver over all its sources: what a file of some system comes to.
+
+use nixtrace::resolve::distro::dpkg::DpkgDatabase;
+use nixtrace::resolve::distro::translate::HostSource;
+use nixtrace::resolve::index::Index;
+use nixtrace::resolve::pins::Pins;
+use nixtrace::resolve::{Kind, Query, Resolution, Resolver, Verdict};
+use std::path::Path;
+
+/// The resolver with nothing but the embedded index.
+fn plain() -> Resolver {
+    Resolver::new().with_index(Index::embedded())
+}
+
+/// The answer as `attr^output`, or what else it came to.
+fn answer(resolution: &Resolution) -> String {
+    match (&resolution.verdict, &resolution.best) {
+        (Verdict::Package, Some(best)) => format!("{}^{}", best.attr, best.output),
+        (Verdict::Host(_), _) => "host".to_owned(),
+        (Verdict::Ignored(_), _) => "ignored".to_owned(),
+        _ => "open".to_owned(),
+    }
+}
+
+#[track_caller]
+fn check(resolver: &Resolver, path: &str, expected: &str) {
+    let resolution = resolver.resolve(&Query::new(Kind::Path, path));
+    assert_eq!(answer(&resolution), expected, "{path}: {resolution:#?}");
+}
+
+#[test]
+fn a_file_of_a_usual_system_is_answered_by_its_place() {
+    let resolver = plain();
+    for (path, expected) in [
+        ("/usr/bin/git", "git^out"),
+        ("/usr/bin/python3", "python3^out"),
+        ("/bin/sh", "bash^out"),
+        ("/usr/bin/awk", "gawk^out"),
+        ("/usr/lib/x86_64-linux-gnu/libssl.so.3", "openssl^out"),
+        ("/usr/lib/x86_64-linux-gnu/libz.so.1.2.13", "zlib^out"),
+        ("/usr/lib/x86_64-linux-gnu/libGL.so.1", "libGL^out"),
+        (
+            "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
+            "stdenv.cc.cc^lib",
+        ),
+        (
+            "/usr/lib/x86_64-linux-gnu/libgcc_s.so.1",
+            "stdenv.cc.cc^lib",
+        ),
+        ("/usr/include/openssl/ssl.h", "openssl^dev"),
+        ("/usr/include/netinet/in.h", "glibc^dev"),
+        ("/usr/lib/x86_64-linux-gnu/pkgconfig/zlib.pc", "zlib^dev"),
+        (
+            "/usr/lib/python3/dist-packages/numpy/__init__.py",
+            "python3Packages.numpy^out",
+        ),
+        (
+            "/usr/lib/python3.11/lib-dynload/_ssl.cpython-311-x86_64-linux-gnu.so",
+            "python3^out",
+        ),
+        (
+            "/usr/lib/x86_64-linux-gnu/perl5/5.36/JSON/XS.pm",
+            "perlPackages.JSONXS^out",
+        ),
+        ("/usr/share/perl/5.36.0/strict.pm", "perl^out"),
+        ("/usr/share/zoneinfo/Europe/Paris", "tzdata^out"),
+        ("/etc/ssl/certs/ca-certificates.crt", "cacert^out"),
+        ("/lib/terminfo/x/xterm", "ncurses^out"),
+        ("/usr/lib/x86_64-linux-gnu/gconv/UTF-16.so", "glibc^out"),
+    ] {
+        check(&resolver, path, expected);
+    }
+}
+
+#[test]
+fn what_only_the_host_has_is_no_package() {
+    let resolver = plain();
+    for path in [
+        "/usr/lib/x86_64-linux-gnu/libcuda.so.1",
+        "/run/opengl-driver/lib/libGLX_mesa.so.0",
+        "/usr/lib/x86_64-linux-gnu/libnss_systemd.so.2",
+        "/var/run/nscd/socket",
+        "/etc/nsswitch.conf",
+    ] {
+        check(&resolver, path, "host");
+    }
+}
+
+#[test]
+fn a_store_path_is_told_from_its_name() {
+    let resolver = plain();
+    let hash = "0c5b8vw40d1178xlpddw65q9gf1h2186";
+    for (item, expected) in [
+        ("openssl-3.0.13/lib/libssl.so.3", "openssl^out"),
+        ("openssl-3.0.13-dev/include/openssl/ssl.h", "openssl^dev"),
+        ("jq-1.7.1-bin/bin/jq", "jq^bin"),
+        ("gtk+3-3.24.41/share/themes/Default/index.theme", "gtk3^out"),
+        (
+            "python3.11-numpy-1.26.4/lib/python3.11/site-packages/numpy/__init__.py",
+            "python3Packages.numpy^out",
+        ),
+        (
+            "perl5.38.2-JSON-XS-4.03/lib/perl5/site_perl/5.38.2/JSON/XS.pm",
+            "perlPackages.JSONXS^out",
+        ),
+        ("zlib-1.3.1", "zlib^out"),
+        ("acme-of-nowhere-1.0/bin/acme-of-nowhere", "open"),
+    ] {
+        check(&resolver, &format!("/nix/store/{hash}-{item}"), expected);
+    }
+}
+
+/// A Debian system with one package, made up or real, of the given files.
+fn debian(package: &str, source: &str, files: &[&str]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a temporary directory");
+    let directory = root.path().join("var/lib/dpkg");
+    let status =
+        format!("Package: {package}\nStatus: install ok installed\nSource: {source}\nVersion: 1\n");
+    std::fs::create_dir_all(directory.join("info"))
+        .and_then(|()| std::fs::create_dir_all(root.path().join("etc")))
+        .and_then(|()| std::fs::write(directory.join("status"), status))
+        .and_then(|()| {
+            std::fs::write(
+                directory.join(format!("info/{package}.list")),
+                files.join("\n"),
+            )
+        })
+        .and_then(|()| {
+            std::fs::write(
+                root.path().join("etc/os-release"),
+                "NAME=\"Debian GNU/Linux\"\n",
+            )
+        })
+        .expect("the temporary directory can be written");
+    root
+}
+
+fn on(root: &Path) -> Resolver {
+    let database = DpkgDatabase::open(root).expect("dpkg's directory is there");
+    plain().with_host(HostSource::new(Box::new(database)))
+}
+
+#[test]
+fn an_unknown_file_is_told_from_the_other_files_of_its_package() {
+    let root = debian(
+        "libssl3",
+        "openssl",
+        &[
+            "/usr/lib/x86_64-linux-gnu/libssl.so.3",
+            "/usr/lib/x86_64-linux-gnu/libcrypto.so.3",
+            "/usr/lib/odd/odd.bin",
+        ],
+    );
+    let resolution = on(root.path()).resolve(&Query::new(Kind::Path, "/usr/lib/odd/odd.bin"));
+    assert_eq!(answer(&resolution), "openssl^out", "{resolution:#?}");
+    assert_eq!(
+        resolution.candidates[0].because[0],
+        "owned by Debian's libssl3 (source openssl), of whose other files 2 of 2 are from openssl"
+    );
+}
+
+#[test]
+fn a_package_that_no_one_knows_stays_open() {
+    let root = debian(
+        "acme-of-nowhere",
+        "acme-of-nowhere",
+        &["/usr/share/acme-of-nowhere/data.bin"],
+    );
+    check(
+        &on(root.path()),
+        "/usr/share/acme-of-nowhere/data.bin",
+        "open",
+    );
+}
+
+#[test]
+fn pins_go_before_everything() {
+    let pins = Pins::parse(
+        b"pins: { git: gitMinimal, /opt/acme/**: { attr: acme, output: lib }, libcuda.so.1: mydriver }\nignore: [/usr/bin/jq]\n",
+        Path::new("nixtrace.yaml"),
+    )
+    .expect("the pins are valid");
+    let resolver = plain().with_pins(pins);
+    check(&resolver, "/usr/bin/git", "gitMinimal^out");
+    check(&resolver, "/opt/acme/lib/x.so", "acme^lib");
+    check(&resolver, "/usr/bin/jq", "ignored");
+    check(&resolver, "/usr/lib/libcuda.so.1", "mydriver^out");
+    check(&resolver, "/usr/bin/curl", "curl^bin");
+}
