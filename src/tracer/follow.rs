@@ -7,6 +7,7 @@ use super::decode::{Next, Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
 use super::launch::{Launched, Outcome};
+use super::signals::Target;
 use super::stop::Stop;
 use super::sys::{self, Phase};
 use super::task::Pending;
@@ -19,6 +20,7 @@ use std::collections::HashSet;
 /// Follows a command and all that it starts.
 pub(super) struct Follower {
     observer: Observer,
+    target: Target,
     engine: Engine,
     root: pid_t,
     /// Tracees that stopped for the first time before the event of who made them was seen.
@@ -38,9 +40,10 @@ pub(super) struct Finished {
 }
 
 impl Follower {
-    pub(super) fn new(observer: Observer, launched: &Launched) -> Self {
+    pub(super) fn new(observer: Observer, launched: &Launched, target: Target) -> Self {
         Self {
             observer,
+            target,
             engine: launched.engine,
             root: launched.pid,
             early: HashSet::new(),
@@ -201,12 +204,14 @@ impl Follower {
                     self.early.insert(tid);
                     return;
                 }
+                self.target.stopped(false);
                 let next = self.next(tid);
                 self.resume(tid, next, 0);
             }
             // ptrace(2): a resumed tracee would run although its group is stopped.
             Stop::Group => {
                 let _ = sys::listen(tid);
+                self.target.stopped(true);
             }
             Stop::Signal(signal) => {
                 let next = self.next(tid);

@@ -89,7 +89,7 @@ pub struct Observation {
 /// Background processes are waited for: with a filter they cannot be left alone. While the command
 /// runs, SIGINT and SIGQUIT do nothing to the calling thread (the terminal sends them to the
 /// command as well), SIGTERM and SIGHUP are passed on, and SIGTSTP stops the caller once the
-/// command has stopped.
+/// command has stopped; a caller with other threads blocks these signals in them.
 ///
 /// # Errors
 /// When the command cannot be started or traced; the sink was given nothing then, and no process is
@@ -127,13 +127,11 @@ pub fn observe(
         })?;
         let (watch, target) = signals.watch()?;
         let tracer = spawn(scope, "tracer", move || {
-            // Dropped at the end, which tells the calling thread.
-            let target = target;
             let tables: Rc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid);
             let observer = decode::Observer::new(outbox, tables, options.exact);
-            let result = follow::Follower::new(observer, &launched).run(
+            let result = follow::Follower::new(observer, &launched, target).run(
                 command,
                 options.engine,
                 &launched,

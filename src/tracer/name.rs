@@ -169,7 +169,7 @@ impl Name {
         }
         let directory = match &self.base {
             Base::Root | Base::Descriptor => libc::AT_FDCWD,
-            Base::Working(directory) => directory.fd(),
+            Base::Working(directory) => directory.fd()?,
             Base::Nowhere => return None,
         };
         let path = CStr::from_bytes_with_nul(&self.lookup).ok()?;

@@ -78,7 +78,8 @@ impl Link {
 pub(super) struct Directory {
     /// Its path.
     pub(super) path: Vec<u8>,
-    descriptor: OwnedFd,
+    /// None when too many are open, or it may not be opened by us.
+    descriptor: Option<OwnedFd>,
 }
 
 impl Directory {
@@ -87,13 +88,13 @@ impl Directory {
         let mut path = Vec::new();
         Link::Cwd.read(tid, &mut path)?;
         path.shrink_to_fit();
-        let descriptor = Link::Cwd.with(tid, sys::open_directory)?;
+        let descriptor = Link::Cwd.with(tid, sys::open_directory).ok();
         Ok(Self { path, descriptor })
     }
 
-    /// Its descriptor.
-    pub(super) fn fd(&self) -> RawFd {
-        self.descriptor.as_raw_fd()
+    /// Its descriptor, if we have one.
+    pub(super) fn fd(&self) -> Option<RawFd> {
+        self.descriptor.as_ref().map(AsRawFd::as_raw_fd)
     }
 }
 

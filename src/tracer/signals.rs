@@ -12,7 +12,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::pipe2;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// The signals, blocked in this thread and those it starts until this is dropped.
 pub(super) struct Signals {
@@ -20,15 +20,39 @@ pub(super) struct Signals {
     taken: SigSet,
 }
 
+/// What both threads know of the command.
+#[derive(Default)]
+struct Shared {
+    pid: AtomicI32,
+    /// Whether Ctrl-Z was typed and the command did not stop yet.
+    is_to_stop: AtomicBool,
+    /// Whether the command, or something that it runs, is stopped. Not only the command itself: one
+    /// that waits in vfork(2) for a child that was stopped before its exec cannot stop.
+    is_stopped: AtomicBool,
+}
+
+impl Shared {
+    /// Stops this process once Ctrl-Z was typed and the command has stopped.
+    ///
+    /// The command comes first: it may catch the signal to put the terminal in order, and needs its
+    /// tracer for that. Then a shell must see its job, which is this process, stop.
+    fn follow_the_command(&self) {
+        if self.is_stopped.load(Ordering::SeqCst) && self.is_to_stop.swap(false, Ordering::SeqCst) {
+            // SIGSTOP cannot be refused.
+            let _ = raise(Signal::SIGSTOP);
+        }
+    }
+}
+
 /// Whom to pass signals to; when it is dropped, nobody is left.
 pub(super) struct Target {
-    pid: Arc<AtomicI32>,
+    shared: Arc<Shared>,
     _alive: OwnedFd,
 }
 
 /// Passes signals on.
 pub(super) struct Watch {
-    pid: Arc<AtomicI32>,
+    shared: Arc<Shared>,
     signals: SignalFd,
     ended: OwnedFd,
 }
@@ -71,14 +95,17 @@ impl Signals {
             SignalFd::with_flags(&self.taken, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
                 .map_err(start("watching for signals"))?;
         let (ended, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(start("making a pipe"))?;
-        let pid = Arc::new(AtomicI32::new(0));
+        let shared = Arc::new(Shared::default());
         Ok((
             Watch {
-                pid: Arc::clone(&pid),
+                shared: Arc::clone(&shared),
                 signals,
                 ended,
             },
-            Target { pid, _alive: alive },
+            Target {
+                shared,
+                _alive: alive,
+            },
         ))
     }
 }
@@ -97,7 +124,13 @@ impl Drop for Signals {
 impl Target {
     /// Says who it is.
     pub(super) fn set(&self, pid: pid_t) {
-        self.pid.store(pid, Ordering::Release);
+        self.shared.pid.store(pid, Ordering::SeqCst);
+    }
+
+    /// Says that it, or something that it runs, was stopped or continued.
+    pub(super) fn stopped(&self, is_stopped: bool) {
+        self.shared.is_stopped.store(is_stopped, Ordering::SeqCst);
+        self.shared.follow_the_command();
     }
 }
 
@@ -121,16 +154,15 @@ impl Watch {
     }
 
     fn pass(&mut self, signal: i32) {
-        let pid = self.pid.load(Ordering::Acquire);
+        let pid = self.shared.pid.load(Ordering::SeqCst);
         match signal {
             libc::SIGTERM | libc::SIGHUP if pid > 0 => {
                 // ESRCH: it has ended, and what it left in the background is waited for.
                 let _ = sys::kill(pid, signal);
             }
-            // Ctrl-Z stopped the command as well; a shell must see its job, which is us, stop. The
-            // tracing thread stops too, but the kernel's SIGCONT wakes all.
             libc::SIGTSTP => {
-                let _ = raise(Signal::SIGSTOP);
+                self.shared.is_to_stop.store(true, Ordering::SeqCst);
+                self.shared.follow_the_command();
             }
             _ => {}
         }

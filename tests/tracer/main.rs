@@ -3,6 +3,8 @@
 //! The programs (`tracees/`) are C, are compiled in a temporary directory, and check or report for
 //! themselves what the kernel told them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod launch;
 mod life;
 mod outcomes;
