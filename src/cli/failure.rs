@@ -1,6 +1,7 @@
 //! What goes wrong, in the form a person reads it.
 
 use super::Exit;
+use crate::report::printable;
 use std::error::Error;
 use std::fmt;
 
@@ -63,12 +64,14 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nixtrace: error: {}", self.what)?;
+        // A name in it can be any bytes; what it says stays one line that steers nothing.
+        let shown = |text: &str| printable(text.as_bytes());
+        write!(f, "nixtrace: error: {}", shown(&self.what))?;
         for cause in &self.causes {
-            write!(f, ": {cause}")?;
+            write!(f, ": {}", shown(cause))?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
+            write!(f, "\nhint: {}", shown(hint))?;
         }
         Ok(())
     }

@@ -57,8 +57,10 @@ fn stands_alone(before: &[u8], after: &[u8]) -> bool {
         .rposition(|&byte| !continues_a_name(byte) && byte != b'/')
         .map_or(0, |at| at + 1);
     let word = &before[word_starts..];
-    // The compiler's `-I/home/me/include` has the path at once after the letter.
-    let begins = word.is_empty() || word.starts_with(b"-") && !word.contains(&b'/');
+    // The compiler's `-I/home/me/include` has the path at once after the letter; `file://` has no
+    // host before it.
+    let begins =
+        word.is_empty() || word == b"//" || word.starts_with(b"-") && !word.contains(&b'/');
     let ends = match after {
         [b'.', next, ..] => !continues_a_name(*next),
         [b'.'] | [] => true,
@@ -92,6 +94,12 @@ mod tests {
             "PATH=/home/me/bin:/home/me/.local/bin",
             "PATH=~/bin:~/.local/bin",
         );
+    }
+
+    #[test]
+    fn the_path_in_a_file_url_is_a_path() {
+        check("file:///home/me/page.txt", "file://~/page.txt");
+        check("https://host/home/me", "https://host/home/me");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::classify::{Origin, file_name, is_below, is_library_name};
 use super::evidence::Evidence;
 use super::host::Host;
-use super::modules::{is_module_file, start_up_code};
+use super::modules::{StartUp, is_module_file};
 use super::program::{Program, Run, is_host_configuration};
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
@@ -59,16 +59,12 @@ const HOSTS: &[&str] = &[
 /// `everything` is false for programs that have a package themselves: it brings their data, and
 /// only what packages leave to the host (certificates, a time zone asked for by name) is told.
 pub fn data(run: &Run, program: &Program, everything: bool, host: &dyn Host) -> Vec<DataUse> {
-    let start_up = start_up_code(program, host);
+    let start_up = StartUp::of(program, host);
     let mut found: Vec<DataUse> = program
         .used(Evidence::Read)
         .into_iter()
         .filter(|(_, usage)| !usage.own_output && !usage.seen.has(Evidence::Listed))
-        .filter(|(path, _)| {
-            !start_up
-                .iter()
-                .any(|code| code.contains_str(path.as_bytes()))
-        })
+        .filter(|(path, _)| !start_up.names(path))
         .filter_map(|(path, usage)| {
             let file = usage.file(path);
             let name = left_to_the_host(path.as_ref()).or_else(|| {

@@ -34,8 +34,8 @@ pub enum Asked {
     NeededByOwn(Bytes),
     /// An object of the program's own opened it: the one that holds its name, if one does.
     OpenedByOwn(Option<Bytes>),
-    /// Only a library or program of the system.
-    System,
+    /// Only a library or program of the system: an object that needs it, if that is why.
+    System(Option<Bytes>),
 }
 
 struct Object {
@@ -140,7 +140,10 @@ pub fn loaded(run: &Run, program: &Program, host: &dyn Host) -> Vec<Loaded> {
             let asked = opener(run, program, &objects, number, &soname, host);
             (soname, asked)
         } else {
-            (soname, Asked::System)
+            let by = graph
+                .neighbors_directed(number, petgraph::Direction::Incoming)
+                .min();
+            (soname, Asked::System(by.map(|by| objects[by].path.clone())))
         };
         found.push(Loaded {
             soname,
@@ -206,7 +209,7 @@ fn opener(
     let is_public = parent(object.path.as_ref()).is_some_and(is_public_library_directory)
         || object.origin == Origin::Store;
     if !is_public || soname.starts_with(b"libnss_") {
-        return Asked::System;
+        return Asked::System(None);
     }
     let text = unversioned(soname.as_ref());
     let own = objects
@@ -227,11 +230,10 @@ fn opener(
         .iter()
         .enumerate()
         .filter(|(other, it)| *other != number && !is_own(it.origin))
-        .any(|(_, it)| host.mentions(it.path.as_ref(), text));
-    if named_by_system {
-        Asked::System
-    } else {
-        Asked::OpenedByOwn(None)
+        .find(|(_, it)| host.mentions(it.path.as_ref(), text));
+    match named_by_system {
+        Some((_, by)) => Asked::System(Some(by.path.clone())),
+        None => Asked::OpenedByOwn(None),
     }
 }
 

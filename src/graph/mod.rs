@@ -89,7 +89,8 @@ pub struct Need {
     pub path: Bytes,
     /// Who needs it and how that showed, for a person: `needed by ./app`.
     pub why: String,
-    /// The need (its number in [`Usage::needs`]) whose package brings this one.
+    /// The need (its number in [`Usage::needs`]) whose package brings this one; its own number when
+    /// something does that has no name.
     pub brought_by: Option<usize>,
 }
 
@@ -371,13 +372,12 @@ impl Analysis<'_> {
             return;
         }
         let users = self.is_the_users(program);
-        let need = self.of_program.get(&id).copied();
-        for loaded in loading::loaded(self.run, program, self.host) {
-            self.add_loaded(id, need, users, loaded);
-        }
-        if users {
-            self.add_modules(id, need);
-        }
+        let modules = if users {
+            self.add_modules(id)
+        } else {
+            BTreeMap::new()
+        };
+        self.add_loaded(id, users, &modules);
         for used in data::data(self.run, self.program(id), users, self.host) {
             self.needs.push(Need {
                 thing: Thing::Data(used.name),
@@ -393,66 +393,17 @@ impl Analysis<'_> {
         }
     }
 
-    fn add_loaded(
-        &mut self,
-        id: ProgramId,
-        need: Option<usize>,
-        users: bool,
-        loaded: loading::Loaded,
-    ) {
-        // What a module of an interpreter loads, its package brings.
-        let of_module = |path: &Bytes| modules::is_module_file(self.program(id), path.as_ref());
-        if of_module(&loaded.path) {
-            return;
-        }
-        let (role, why, brought_by) = match &loaded.asked {
-            Asked::NeededByOwn(by) if users && !of_module(by) => (
-                Role::Library,
-                format!("{}, needed by {}", loaded.soname, self.shown(by)),
-                None,
-            ),
-            Asked::OpenedByOwn(by) if users => {
-                let by = match by {
-                    Some(by) => self.shown(by),
-                    None => self.program_shown(id),
-                };
-                (
-                    Role::Dlopen,
-                    format!("{}, opened at run time by {by}", loaded.soname),
-                    None,
-                )
-            }
-            _ => match need {
-                Some(need) => (
-                    Role::Library,
-                    format!("{}, loaded by {}", loaded.soname, self.program_shown(id)),
-                    Some(need),
-                ),
-                // A library that only other libraries of the user's program need: the nearest
-                // listed one brings it, whichever that is.
-                None => return,
-            },
-        };
-        self.needs.push(Need {
-            thing: Thing::Library(loaded.soname),
-            role,
-            path: loaded.path,
-            why,
-            brought_by,
-        });
-    }
-
-    fn add_modules(&mut self, id: ProgramId, interpreter: Option<usize>) {
+    /// Adds the modules that the program's scripts used; the needs' numbers by module.
+    fn add_modules(&mut self, id: ProgramId) -> BTreeMap<Bytes, usize> {
         let modules = modules::modules(self.run, self.program(id), self.host);
         let first = self.needs.len();
-        let number: BTreeMap<Bytes, usize> = modules
+        let numbers: BTreeMap<Bytes, usize> = modules
             .iter()
             .enumerate()
             .map(|(number, module)| (module.name.clone(), first + number))
             .collect();
-        let _ = interpreter;
         for module in modules {
-            let brought_by = module.brought_by.and_then(|by| number.get(&by).copied());
+            let brought_by = module.brought_by.and_then(|by| numbers.get(&by).copied());
             self.needs.push(Need {
                 why: format!("module {}, used by {}", module.name, self.program_shown(id)),
                 thing: Thing::Module {
@@ -464,6 +415,85 @@ impl Analysis<'_> {
                 path: module.path,
                 brought_by,
             });
+        }
+        numbers
+    }
+
+    /// Adds the libraries that the program loaded.
+    fn add_loaded(&mut self, id: ProgramId, users: bool, modules: &BTreeMap<Bytes, usize>) {
+        let program = self.program(id);
+        let command = self.of_program.get(&id).copied();
+        let of_module = |path: &Bytes| modules::is_module_file(program, path.as_ref());
+        // What a module of an interpreter is made of, its package brings.
+        let loaded: Vec<loading::Loaded> = loading::loaded(self.run, program, self.host)
+            .into_iter()
+            .filter(|loaded| !of_module(&loaded.path))
+            .collect();
+        let first = self.needs.len();
+        let numbers: BTreeMap<&Bytes, usize> = loaded
+            .iter()
+            .enumerate()
+            .map(|(number, loaded)| (&loaded.path, first + number))
+            .collect();
+        let brought_by = |object: &Bytes| {
+            let module = modules::module_of(program, object.as_ref());
+            let module = module.and_then(|name| modules.get(&name));
+            module.or_else(|| numbers.get(object)).copied().or(command)
+        };
+        let needs: Vec<Option<Need>> = loaded
+            .iter()
+            .map(|loaded| {
+                let soname = &loaded.soname;
+                let (role, why, brought_by) = match &loaded.asked {
+                    Asked::NeededByOwn(by) if users && !of_module(by) => (
+                        Role::Library,
+                        format!("{soname}, needed by {}", self.shown(by)),
+                        None,
+                    ),
+                    Asked::OpenedByOwn(by) if users => {
+                        let by = match by {
+                            Some(by) => self.shown(by),
+                            None => self.program_shown(id),
+                        };
+                        (
+                            Role::Dlopen,
+                            format!("{soname}, opened at run time by {by}"),
+                            None,
+                        )
+                    }
+                    Asked::System(Some(by)) | Asked::NeededByOwn(by) => (
+                        Role::Library,
+                        format!("{soname}, loaded by {}", self.program_shown(id)),
+                        Some(brought_by(by)?),
+                    ),
+                    // A plug-in: which library looked for it is not known by name, so for the
+                    // user's own program there is none to name.
+                    Asked::System(None) | Asked::OpenedByOwn(_) => (
+                        Role::Library,
+                        format!("{soname}, loaded by {}", self.program_shown(id)),
+                        Some(command?),
+                    ),
+                };
+                Some(Need {
+                    thing: Thing::Library(soname.clone()),
+                    role,
+                    path: loaded.path.clone(),
+                    why,
+                    brought_by,
+                })
+            })
+            .collect();
+        // The numbers above count every library, so one without a bringer keeps its place as
+        // something that itself brings.
+        for (need, loaded) in needs.into_iter().zip(&loaded) {
+            let number = self.needs.len();
+            self.needs.push(need.unwrap_or_else(|| Need {
+                thing: Thing::Library(loaded.soname.clone()),
+                role: Role::Library,
+                path: loaded.path.clone(),
+                why: format!("{}, loaded as a plug-in", loaded.soname),
+                brought_by: Some(number),
+            }));
         }
     }
 }

@@ -53,12 +53,21 @@ pub fn is_module_file(program: &Program, path: &BStr) -> bool {
     let Part::Interpreter(language) = program.part else {
         return false;
     };
+    let holds = |parts: &[&str]| parts.iter().any(|part| path.contains_str(part));
     match language {
-        Language::Python => site(path).is_some() || path.contains_str("/lib/python"),
-        Language::Perl => path.contains_str("/perl"),
-        Language::Ruby => path.contains_str("/ruby") || path.contains_str("/gems/"),
-        Language::Node => path.contains_str("/node"),
+        Language::Python => holds(&["/site-packages/", "/dist-packages/", "/lib/python"]),
+        Language::Perl => holds(&["/perl/", "/perl5/", "/perl-base/"]),
+        Language::Ruby => holds(&["/ruby/", "/gems/"]),
+        Language::Node => holds(&["/node_modules/", "/nodejs/"]),
         Language::Shell | Language::Other => false,
+    }
+}
+
+/// The module that a file of an interpreter belongs to.
+pub fn module_of(program: &Program, path: &BStr) -> Option<Bytes> {
+    match program.part {
+        Part::Interpreter(Language::Python) => python_module(site(path)?.1),
+        _ => None,
     }
 }
 
@@ -84,26 +93,77 @@ const PYTHON_START_UP: &[&[u8]] = &[
     b"_virtualenv",
 ];
 
-/// The lines of code in the `.pth` files that the interpreter read.
+/// What an interpreter's installation runs before any script.
 ///
-/// It runs them before any script (site: "lines starting with import are executed"), so what they
-/// name is the installation's doing and not the script's.
-pub fn start_up_code(program: &Program, host: &dyn Host) -> Vec<Bytes> {
-    if program.part != Part::Interpreter(Language::Python) {
-        return Vec::new();
+/// Python runs the lines of `.pth` files that begin with `import` (module site). What they name, and
+/// what the modules that only they load name, is the installation's doing and not the script's.
+#[derive(Debug, Default)]
+pub struct StartUp {
+    code: Vec<Vec<u8>>,
+    texts: Vec<Vec<u8>>,
+}
+
+impl StartUp {
+    /// Reads the start-up code that the program ran.
+    pub fn of(program: &Program, host: &dyn Host) -> Self {
+        if program.part != Part::Interpreter(Language::Python) {
+            return Self::default();
+        }
+        let code: Vec<Vec<u8>> = program
+            .used(Evidence::Read)
+            .into_iter()
+            .filter(|(path, _)| path.ends_with(b".pth") && site(path.as_ref()).is_some())
+            .filter_map(|(path, _)| host.text(path.as_ref(), TEXT_LIMIT))
+            .map(|text| {
+                let lines = text.lines_with_terminator();
+                lines
+                    .filter(|line| line.starts_with(b"import ") || line.starts_with(b"import\t"))
+                    .collect::<Vec<_>>()
+                    .concat()
+            })
+            .collect();
+        let mut start_up = Self {
+            texts: code.clone(),
+            code,
+        };
+        let script = script_text(program, host);
+        let sources: BTreeSet<Bytes> = program
+            .used(Evidence::Read)
+            .into_iter()
+            .filter(|(path, _)| {
+                module_of(program, path.as_ref())
+                    .is_some_and(|name| start_up.loads(&name, program, &script))
+            })
+            .filter_map(|(path, _)| python_source(path))
+            .take(SOURCES)
+            .collect();
+        let texts = sources
+            .iter()
+            .filter_map(|it| host.text(it.as_ref(), TEXT_LIMIT));
+        start_up.texts.extend(texts);
+        start_up
     }
-    program
-        .used(Evidence::Read)
-        .into_iter()
-        .filter(|(path, _)| path.ends_with(b".pth") && site(path.as_ref()).is_some())
-        .filter_map(|(path, _)| host.text(path.as_ref(), TEXT_LIMIT))
-        .flat_map(|text| {
-            text.lines()
-                .filter(|line| line.starts_with(b"import ") || line.starts_with(b"import\t"))
-                .map(Bytes::from)
-                .collect::<Vec<_>>()
-        })
-        .collect()
+
+    /// Whether only the start-up code asks for the module.
+    fn loads(&self, name: &Bytes, program: &Program, script: &[u8]) -> bool {
+        let is_named = |text: &[u8]| has_word(text, name.as_bytes());
+        let is_asked_for = is_named(script) || program.argv.iter().any(|word| is_named(word));
+        !is_asked_for && self.code.iter().any(|code| is_named(code))
+    }
+
+    /// Whether the start-up code names the file.
+    pub fn names(&self, path: &Bytes) -> bool {
+        self.texts
+            .iter()
+            .any(|text| text.contains_str(path.as_bytes()))
+    }
+}
+
+fn script_text(program: &Program, host: &dyn Host) -> Vec<u8> {
+    let script = program.script.as_ref();
+    script
+        .and_then(|script| host.text(script.as_ref(), TEXT_LIMIT))
+        .unwrap_or_default()
 }
 
 /// Whether a text has the name as a word of its own.
@@ -189,17 +249,9 @@ fn python(program: &Program, host: &dyn Host) -> Vec<Module> {
             }
         }
     }
-    let start_up = start_up_code(program, host);
-    let script = program
-        .script
-        .as_ref()
-        .and_then(|script| host.text(script.as_ref(), TEXT_LIMIT))
-        .unwrap_or_default();
-    used.retain(|name, _| {
-        let is_named = |text: &[u8]| has_word(text, name.as_bytes());
-        let is_asked_for = is_named(&script) || program.argv.iter().any(|word| is_named(word));
-        is_asked_for || !start_up.iter().any(|code| is_named(code))
-    });
+    let start_up = StartUp::of(program, host);
+    let script = script_text(program, host);
+    used.retain(|name, _| !start_up.loads(name, program, &script));
     let directories: BTreeSet<&Bytes> = used.values().map(|(directory, _)| directory).collect();
     let metadata: BTreeMap<Bytes, BTreeMap<Bytes, Distribution>> = directories
         .into_iter()

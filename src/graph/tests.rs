@@ -227,10 +227,16 @@ fn a_system_command_is_needed_and_brings_its_libraries() {
     let usage = scene.usage();
     assert_eq!(needed(&usage), ["Command jq"]);
     assert_eq!(usage.kind, RunKind::Binary);
-    assert!(
-        usage.needs[1..]
-            .iter()
-            .all(|need| need.brought_by == Some(0))
+    let bringer = |soname: &str| {
+        let thing = Thing::Library(soname.into());
+        let need = usage.needs.iter().find(|need| need.thing == thing);
+        need.and_then(|need| need.brought_by)
+            .map(|by| usage.needs[by].thing.clone())
+    };
+    assert_eq!(bringer("libjq.so.1"), Some(Thing::Command("jq".into())));
+    assert_eq!(
+        bringer("libonig.so.5"),
+        Some(Thing::Library("libjq.so.1".into()))
     );
 }
 

@@ -186,7 +186,7 @@ mod tests {
         insta::assert_snapshot!(summary(&environment, 60), @r"
         no packages needed: it used nothing that a package has
         unresolved: no package is certain
-          /usr/lib/libacme\n.so.1  libacme.so.1, needed by ./app; n…
+          /usr/lib/libacme\u{a}.so.1  libacme.so.1, needed by ./app…
         ");
     }
 }

@@ -121,18 +121,14 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
         (0..usage.needs.len()).partition(|&number| usage.needs[number].role == Role::Data);
     for number in things.into_iter().chain(data) {
         let need = &usage.needs[number];
-        let brought_by = bringer(usage, &answers, number);
+        let Some(brought) = brought(usage, &answers, number) else {
+            // What brings it has no name, so it cannot be said to be implied by anything; it is
+            // still nothing that the run asked for itself.
+            continue;
+        };
         match &answers[number].best {
             Some(best) => {
-                let implied = implied(usage, need, best, brought_by.as_ref());
-                if need.brought_by.is_some()
-                    && implied.is_none()
-                    && !same_as_bringer(usage, &answers, number)
-                {
-                    // What brings it is not known by name, so this cannot be said to be implied by
-                    // anything; it is still nothing that the run asked for itself.
-                    continue;
-                }
+                let implied = implied(usage, need, best, &brought);
                 add(&mut packages, need, best, implied);
             }
             None if need.brought_by.is_some() || answers[number].verdict != Verdict::Open => {}
@@ -205,45 +201,65 @@ fn first_answer(queries: &[Query], resolve: &mut impl FnMut(&Query) -> Resolutio
     first.expect("every thing has at least one query")
 }
 
-/// The attribute of the need that brings this one, following what brings that in turn.
-fn bringer(usage: &Usage, answers: &[Resolution], number: usize) -> Option<AttrPath> {
-    let by = usage.needs[number].brought_by?;
-    Some(answers[by].best.as_ref()?.attr.clone())
+/// Who brings what a need asks for.
+enum Brought {
+    /// Nobody: it is asked for itself.
+    Itself,
+    /// This other package.
+    By(AttrPath),
 }
 
-fn same_as_bringer(usage: &Usage, answers: &[Resolution], number: usize) -> bool {
-    let own = answers[number].best.as_ref().map(|best| &best.attr);
-    own == bringer(usage, answers, number).as_ref()
+/// Follows what brings a need to the next package that is another one; none when that has no name.
+fn brought(usage: &Usage, answers: &[Resolution], number: usize) -> Option<Brought> {
+    let attr = |number: usize| answers[number].best.as_ref().map(|best| &best.attr);
+    let own = attr(number);
+    let mut at = number;
+    // No chain is longer than there are needs; a longer one goes in a circle.
+    for _ in 0..usage.needs.len() {
+        let Some(by) = usage.needs[at].brought_by else {
+            // A package that something else of it was asked for.
+            let is_own = at == number || attr(at) == own;
+            return is_own.then_some(Brought::Itself);
+        };
+        if let Some(other) = attr(by)
+            && Some(other) != own
+        {
+            return Some(Brought::By(other.clone()));
+        }
+        at = by;
+    }
+    None
 }
 
 /// Why a need's package need not be listed, if there is a reason.
-fn implied(
-    usage: &Usage,
-    need: &Need,
-    best: &Scored,
-    brought_by: Option<&AttrPath>,
-) -> Option<String> {
+fn implied(usage: &Usage, need: &Need, best: &Scored, brought: &Brought) -> Option<String> {
     let is_one_of = |names: &[&str]| names.contains(&best.attr.as_str());
     let by_stdenv = match need.role {
         Role::Command | Role::Interpreter => {
             is_one_of(STDENV) || is_one_of(STDENV_CC) || is_one_of(LIBC)
         }
         Role::Library | Role::Dlopen | Role::Header | Role::PkgConfig => {
-            is_one_of(LIBC) || (usage.kind == RunKind::Build && is_one_of(STDENV_CC))
+            is_one_of(LIBC)
+                || comes_with_libc(&need.thing)
+                || (usage.kind == RunKind::Build && is_one_of(STDENV_CC))
         }
         Role::Module | Role::Data => is_one_of(LIBC),
     };
     if by_stdenv {
         return Some("stdenv".to_owned());
     }
-    let by = brought_by?;
-    if *by == best.attr {
-        return None;
+    match brought {
+        Brought::Itself => None,
+        Brought::By(by) if STDENV.contains(&by.as_str()) || STDENV_CC.contains(&by.as_str()) => {
+            Some("stdenv".to_owned())
+        }
+        Brought::By(by) => Some(by.to_string()),
     }
-    if STDENV.contains(&by.as_str()) || STDENV_CC.contains(&by.as_str()) {
-        return Some("stdenv".to_owned());
-    }
-    Some(by.to_string())
+}
+
+/// nixpkgs' glibc carries the compiler's unwinder, which its own thread cancellation opens.
+fn comes_with_libc(thing: &Thing) -> bool {
+    matches!(thing, Thing::Library(soname) if soname.as_bytes() == b"libgcc_s.so.1")
 }
 
 fn add(
