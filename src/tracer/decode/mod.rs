@@ -15,6 +15,7 @@ use super::task::{Effect, Pending, Tasks};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use libc::pid_t;
 use std::collections::HashSet;
+use std::fs;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -59,6 +60,20 @@ impl Returned {
     fn is_restart(self) -> bool {
         self.failed && (-516..=-512).contains(&self.value)
     }
+}
+
+/// What decides which files a task may use, from its `/proc/TID/status`.
+fn rights(path: &str) -> Option<Vec<String>> {
+    const FIELDS: [&str; 5] = ["Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:"];
+    let status = fs::read(path).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    Some(
+        status
+            .lines()
+            .filter(|line| FIELDS.iter().any(|field| line.starts_with(field)))
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 /// Turns calls into facts.
@@ -288,6 +303,15 @@ impl Observer {
                 }
             }
             Effect::Root => self.root_changed(tid),
+            Effect::Rights => {
+                let ours = rights("/proc/thread-self/status");
+                let is_as_we_are = ours.is_some() && ours == rights(&format!("/proc/{tid}/status"));
+                if let Some(process) = self.tasks.process_of(tid)
+                    && !is_as_we_are
+                {
+                    process.sees_as_we_do = false;
+                }
+            }
             Effect::View => {
                 if let Some(process) = self.tasks.process_of(tid) {
                     process.sees_as_we_do = false;

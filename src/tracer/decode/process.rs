@@ -202,11 +202,8 @@ impl Observer {
                 }
                 None
             }
-            // Assumed to succeed: to await a look-up's end for nothing costs little.
-            Shape::Credentials => {
-                process.sees_as_we_do = false;
-                None
-            }
+            // make(1) and shells set the identity that they have already.
+            Shape::Credentials => Some(Pending::Silent(Effect::Rights)),
             Shape::Namespaces => {
                 process.cwd_is_shared = true;
                 Some(Pending::Silent(Effect::View))
