@@ -84,6 +84,9 @@ pub(super) struct Observer {
     tables: Rc<[Table]>,
     policy: Policy,
     exact: bool,
+    /// Whether programs that should get rights of their own do not: under `no_new_privs`, and
+    /// always when the tracer is not root (execve(2)).
+    pub(super) withholds_rights: bool,
     began: Instant,
     names: [Name; 2],
     /// The last components of names that calls in progress create, remove or move.
@@ -102,6 +105,7 @@ impl Observer {
             tables,
             policy: Policy::new(),
             exact,
+            withholds_rights: !nix::unistd::geteuid().is_root(),
             began: Instant::now(),
             names: Default::default(),
             in_flux: Vec::new(),

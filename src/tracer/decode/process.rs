@@ -169,7 +169,7 @@ impl Observer {
         if let Some(process) = self.tasks.process_of(tgid) {
             process.sees_as_we_do = false;
         }
-        if !nix::unistd::geteuid().is_root() {
+        if self.withholds_rights {
             self.gap(
                 Some(id),
                 GapKind::Privilege,
