@@ -84,6 +84,9 @@ pub(super) struct Observer {
     tables: Rc<[Table]>,
     policy: Policy,
     exact: bool,
+    /// Whether a tracee may serve a file system (it opened `/dev/fuse`). To look at a name there
+    /// while that tracee is stopped would wait for it for ever.
+    serves_files: bool,
     /// Whether programs that should get rights of their own do not: under `no_new_privs`, and
     /// always when the tracer is not root (execve(2)).
     pub(super) withholds_rights: bool,
@@ -105,6 +108,7 @@ impl Observer {
             tables,
             policy: Policy::new(),
             exact,
+            serves_files: false,
             withholds_rights: !nix::unistd::geteuid().is_root(),
             began: Instant::now(),
             names: Default::default(),
