@@ -3,6 +3,7 @@
 //! Every request may fail because the tracee was killed meanwhile (`ESRCH`). That is no error:
 //! the tracee's end is reported next.
 
+use super::core::Core;
 use super::decode::{Next, Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
@@ -12,7 +13,7 @@ use super::stop::Stop;
 use super::sys::{self, Phase};
 use super::task::Pending;
 use super::{Command, filter, ignored};
-use crate::trace::{ExitStatus, GapKind, Micros, ProcessId};
+use crate::trace::{ExitStatus, GapKind, Micros};
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ use std::collections::HashSet;
 /// Follows a command and all that it starts.
 pub(super) struct Follower {
     observer: Observer,
+    core: Core,
     target: Target,
     engine: Engine,
     root: pid_t,
@@ -43,6 +45,7 @@ impl Follower {
     pub(super) fn new(observer: Observer, launched: &Launched, target: Target) -> Self {
         Self {
             observer,
+            core: Core::default(),
             target,
             engine: launched.engine,
             root: launched.pid,
@@ -123,7 +126,6 @@ impl Follower {
     /// Reports the start of the command itself.
     fn first_program(&mut self, command: &Command, launch: &Launched, outcome: &Outcome) {
         self.observer.process_starts(launch.pid, None);
-        let id = Some(ProcessId(0));
         if let Some(errno) = outcome.filter_refused {
             self.observer.gap(
                 None,
@@ -131,13 +133,7 @@ impl Follower {
                 format!("The seccomp filter was refused ({errno:?}); every system call was stopped instead."),
             );
         }
-        if outcome.no_new_privileges {
-            self.observer.gap(
-                id,
-                GapKind::Privilege,
-                "The filter needed no_new_privs: set-user-id programs ran without their rights.",
-            );
-        }
+        self.observer.withholds_rights |= outcome.no_new_privileges;
         let mut argv = Vec::new();
         for arg in std::iter::once(&command.program).chain(&command.args) {
             argv.extend_from_slice(std::os::unix::ffi::OsStrExt::as_bytes(arg.as_os_str()));
@@ -180,6 +176,7 @@ impl Follower {
                 }
             }
             Stop::Seccomp => {
+                self.core.follow(tid);
                 let next = self.look(tid);
                 self.resume(tid, next, 0);
             }

@@ -11,6 +11,7 @@
 //! This module knows processes, system calls and paths. It knows nothing of packages.
 
 mod abi;
+mod core;
 mod decode;
 mod engine;
 mod error;

@@ -51,6 +51,8 @@ pub(super) enum Effect {
     Names,
     /// The process sees the file system otherwise than the tracer does.
     View,
+    /// The process's identity or rights.
+    Rights,
 }
 
 /// A process.

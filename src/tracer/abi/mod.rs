@@ -125,7 +125,7 @@ pub(super) enum Shape {
     CloneArguments(u8),
     /// The process's identity or rights change.
     Credentials,
-    /// The process's view of the file system changes (unshare, setns).
+    /// The process's view of the file system changes (unshare, setns, landlock_restrict_self).
     Namespaces,
     /// The mounts change for all who share the namespace.
     Mounts,
@@ -347,7 +347,7 @@ pub(super) static CALLS: &[Call] = {
         call("setgroups", Credentials),
         call("setgroups32", Credentials),
         call("capset", Credentials),
-        call("landlock_restrict_self", Credentials),
+        call("landlock_restrict_self", Shape::Namespaces),
         call_when("setrlimit", Shape::Limit(1), OPEN_FILES_LIMIT),
         call_when("prlimit64", Shape::Limit(2), NEW_OPEN_FILES_LIMIT),
 

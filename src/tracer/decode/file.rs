@@ -121,6 +121,7 @@ impl Observer {
             // A file system served by a tracee must not be touched while that tracee is stopped:
             // from here on every outcome is the kernel's own.
             self.exact = true;
+            self.serves_files = true;
         }
         let few = self
             .tasks
@@ -294,16 +295,17 @@ impl Observer {
             }
             self.apply(tid, effect);
         }
-        let sees_as_we_do = self
-            .tasks
-            .process_of(tid)
-            .is_some_and(|process| process.sees_as_we_do);
+        let looks_up = !self.serves_files
+            && self
+                .tasks
+                .process_of(tid)
+                .is_some_and(|process| process.sees_as_we_do);
         self.outbox.write(|batch| {
             let path = batch.keep(path);
             let target = target.map(|target| batch.keep(target));
             let real = if !real.is_empty() {
                 Real::Known(batch.keep(&real))
-            } else if sees_as_we_do {
+            } else if looks_up {
                 Real::LookUp
             } else {
                 Real::Unknown

@@ -15,6 +15,7 @@ use super::task::{Effect, Pending, Tasks};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use libc::pid_t;
 use std::collections::HashSet;
+use std::fs;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -61,6 +62,20 @@ impl Returned {
     }
 }
 
+/// What decides which files a task may use, from its `/proc/TID/status`.
+fn rights(path: &str) -> Option<Vec<String>> {
+    const FIELDS: [&str; 5] = ["Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:"];
+    let status = fs::read(path).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    Some(
+        status
+            .lines()
+            .filter(|line| FIELDS.iter().any(|field| line.starts_with(field)))
+            .map(str::to_owned)
+            .collect(),
+    )
+}
+
 /// Turns calls into facts.
 pub(super) struct Observer {
     /// What is followed.
@@ -69,6 +84,12 @@ pub(super) struct Observer {
     tables: Rc<[Table]>,
     policy: Policy,
     exact: bool,
+    /// Whether a tracee may serve a file system (it opened `/dev/fuse`). To look at a name there
+    /// while that tracee is stopped would wait for it for ever.
+    serves_files: bool,
+    /// Whether programs that should get rights of their own do not: under `no_new_privs`, and
+    /// always when the tracer is not root (execve(2)).
+    pub(super) withholds_rights: bool,
     began: Instant,
     names: [Name; 2],
     /// The last components of names that calls in progress create, remove or move.
@@ -87,6 +108,8 @@ impl Observer {
             tables,
             policy: Policy::new(),
             exact,
+            serves_files: false,
+            withholds_rights: !nix::unistd::geteuid().is_root(),
             began: Instant::now(),
             names: Default::default(),
             in_flux: Vec::new(),
@@ -288,6 +311,15 @@ impl Observer {
                 }
             }
             Effect::Root => self.root_changed(tid),
+            Effect::Rights => {
+                let ours = rights("/proc/thread-self/status");
+                let is_as_we_are = ours.is_some() && ours == rights(&format!("/proc/{tid}/status"));
+                if let Some(process) = self.tasks.process_of(tid)
+                    && !is_as_we_are
+                {
+                    process.sees_as_we_do = false;
+                }
+            }
             Effect::View => {
                 if let Some(process) = self.tasks.process_of(tid) {
                     process.sees_as_we_do = false;

@@ -129,21 +129,22 @@ impl Observer {
         let mut real = Vec::new();
         // The truth about what runs: for a script that is its interpreter, hence only a fallback.
         let has_real = path.is_none() && Link::Exe.read(tgid, &mut real).is_ok();
-        let elevated = Link::Exe.with(tgid, |exe| {
-            let is_set_id = sys::status(libc::AT_FDCWD, exe, 0)
-                .is_ok_and(|status| status.mode & (libc::S_ISUID | libc::S_ISGID) != 0);
-            is_set_id || sys::has_capabilities(exe)
-        });
+        let elevated = !self.serves_files
+            && Link::Exe.with(tgid, |exe| {
+                let is_set_id = sys::status(libc::AT_FDCWD, exe, 0)
+                    .is_ok_and(|status| status.mode & (libc::S_ISUID | libc::S_ISGID) != 0);
+                is_set_id || sys::has_capabilities(exe)
+            });
         let Some(process) = self.tasks.process_of(tgid) else {
             return;
         };
         let id = process.id;
         let cwd = process.working(tgid);
-        let sees_as_we_do = process.sees_as_we_do;
+        let looks_up = process.sees_as_we_do && !self.serves_files;
         self.outbox.write(|batch| {
             let real = if has_real {
                 Real::Known(batch.keep(&real))
-            } else if sees_as_we_do {
+            } else if looks_up {
                 Real::LookUp
             } else {
                 Real::Unknown
@@ -169,7 +170,7 @@ impl Observer {
         if let Some(process) = self.tasks.process_of(tgid) {
             process.sees_as_we_do = false;
         }
-        if !nix::unistd::geteuid().is_root() {
+        if self.withholds_rights {
             self.gap(
                 Some(id),
                 GapKind::Privilege,
@@ -202,11 +203,8 @@ impl Observer {
                 }
                 None
             }
-            // Assumed to succeed: to await a look-up's end for nothing costs little.
-            Shape::Credentials => {
-                process.sees_as_we_do = false;
-                None
-            }
+            // make(1) and shells set the identity that they have already.
+            Shape::Credentials => Some(Pending::Silent(Effect::Rights)),
             Shape::Namespaces => {
                 process.cwd_is_shared = true;
                 Some(Pending::Silent(Effect::View))
