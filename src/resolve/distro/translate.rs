@@ -33,11 +33,11 @@ struct Translation {
 
 /// How many files of one package are asked about: enough to decide, and bounded for packages with
 /// thousands of headers.
-const BALLOTS: usize = 24;
+const BALLOTS: usize = 12;
 /// How many packages of the same source are asked about.
 const SIBLINGS: usize = 12;
 /// Of one kind.
-const BALLOTS_OF_A_KIND: usize = 10;
+const BALLOTS_OF_A_KIND: usize = 6;
 
 impl HostSource {
     /// A source over a host's package database.
