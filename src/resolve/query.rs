@@ -501,6 +501,10 @@ fn well_known_data(parts: &[&[u8]]) -> Option<Query> {
             b"tls-ca-bundle.pem",
         ]
         | [b"share", b"ca-certificates", ..] => b"etc/ssl/certs/ca-bundle.crt",
+        // The C locale in UTF-8 comes with the C library; others are packages of their own.
+        [b"lib", b"locale", b"C.utf8" | b"C.UTF-8", ..] => {
+            return Some(Query::new(Kind::Soname, "libc.so.6"));
+        }
         [b"lib", b"locale", b"locale-archive"] => b"lib/locale/locale-archive",
         [b"lib" | b"etc", b"terminfo", ..] => {
             let mut below = b"share".to_vec();
@@ -738,6 +742,7 @@ mod tests {
                 "/etc/ssl/certs/ca-certificates.crt",
                 "data etc/ssl/certs/ca-bundle.crt",
             ),
+            ("/usr/lib/locale/C.utf8/LC_CTYPE", "soname libc.so.6"),
             ("/etc/fonts/fonts.conf", "data etc/fonts/fonts.conf"),
             (
                 "/usr/libexec/gcc/x86_64-linux-gnu/12/cc1",

@@ -956,6 +956,8 @@ struct Stems {
     plain: Vec<String>,
     /// Without `lib`, punctuation and trailing digits.
     bare: Vec<String>,
+    /// Whether a command is asked for.
+    command: bool,
 }
 
 impl Stems {
@@ -1008,7 +1010,11 @@ impl Stems {
             .filter(|stem| stem.len() > 1)
             .collect();
         bare.dedup();
-        Self { plain, bare }
+        Self {
+            plain,
+            bare,
+            command: query.kind == Kind::Command,
+        }
     }
 
     fn compare(&self, name: &str) -> Likeness {
@@ -1017,7 +1023,9 @@ impl Stems {
             return Likeness::Same;
         }
         let other = bare(&name);
-        if self.bare.contains(&other) {
+        // A command's package may be called without its digits, but `libfoo` is not where `foo` is.
+        let only_a_library = self.command && name.starts_with("lib");
+        if !only_a_library && self.bare.contains(&other) {
             return Likeness::Alike;
         }
         let begins = |a: &str, b: &str| a.len() >= 3 && b.starts_with(a);

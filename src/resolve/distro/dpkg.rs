@@ -5,12 +5,13 @@
 //! them. A database in the middle of an upgrade, or one that somebody made up, is read as far as it
 //! makes sense: bounded, and without a panic.
 
-use super::{HostPackage, HostPackages, Ownership, Via, follow, read_bounded, vendor};
+use super::{HostPackage, HostPackages, Ownership, Via, follow, read_bounded, read_into, vendor};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -92,6 +93,7 @@ impl DpkgDatabase {
                 .unwrap_or_default();
             let mut owners = Owners::new(diversions);
             let info = directory.join("info");
+            let mut list = Vec::new();
             for name in sorted_names(&info) {
                 let Some(package) = name.strip_suffix(".list") else {
                     continue;
@@ -99,7 +101,7 @@ impl DpkgDatabase {
                 if owners.packages.len() == PACKAGE_LIMIT {
                     break;
                 }
-                if let Ok(list) = read_bounded(&info.join(&name), LIST_LIMIT) {
+                if read_into(&mut list, &info.join(&name), LIST_LIMIT).is_ok() {
                     owners.add(package, &list);
                 }
             }
@@ -169,29 +171,35 @@ impl HostPackages for DpkgDatabase {
         names
     }
 
-    fn files(&self, package: &str) -> Vec<Bytes> {
-        // One package of several architectures has a list per architecture, of like content.
-        let owners = self.owners();
-        let Some(listed) = owners
-            .packages
-            .iter()
-            .find(|listed| same_package(listed, package))
-        else {
-            return Vec::new();
+    fn files(&self, package: &str, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) {
+        let Some(listed) = self.owners().list_of(package) else {
+            return;
         };
         let list = self
             .root
             .join("var/lib/dpkg/info")
             .join(format!("{listed}.list"));
-        read_bounded(&list, LIST_LIMIT)
-            .map(|text| {
-                text.lines()
-                    .filter(|line| line.starts_with(b"/"))
-                    .map(Bytes::from)
-                    .collect()
-            })
-            .unwrap_or_default()
+        if let Ok(text) = read_bounded(&list, LIST_LIMIT) {
+            let _ = paths(&text).try_for_each(visit);
+        }
     }
+}
+
+/// The paths of a list. A package's own file names may hold anything but a newline.
+fn paths(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (line, after) = match rest.find_byte(b'\n') {
+            Some(end) => (&rest[..end], &rest[end + 1..]),
+            None => (rest, &rest[rest.len()..]),
+        };
+        rest = after;
+        Some(line)
+    })
+    .filter(|line| line.starts_with(b"/"))
 }
 
 /// The names in a directory, sorted, so that the same database gives the same answers.
@@ -233,6 +241,8 @@ struct Owners {
     table: HashTable<Owned>,
     /// The stems of the lists, `adduser` or `libssl3:amd64`.
     packages: Vec<Box<str>>,
+    /// Which of them is a package's; of several architectures, whose content is alike, the first.
+    lists: HashMap<Box<str>, u32>,
     diversions: Diversions,
     diverted: HashTable<u64>,
 }
@@ -256,8 +266,11 @@ impl Owners {
         }
         Self {
             hasher,
-            table: HashTable::new(),
+            // A small system has some 50,000 paths; growing from nothing means hashing nothing
+            // anew, but moving everything a dozen times.
+            table: HashTable::with_capacity(1 << 16),
             packages: Vec::new(),
+            lists: HashMap::new(),
             diversions,
             diverted,
         }
@@ -267,7 +280,10 @@ impl Owners {
         // PACKAGE_LIMIT is far below u32::MAX.
         let number = self.packages.len() as u32;
         self.packages.push(package.into());
-        for path in list.lines().filter(|line| line.starts_with(b"/")) {
+        self.lists
+            .entry(without_architecture(package).into())
+            .or_insert(number);
+        for path in paths(list) {
             let hash = self.hasher.hash_one(path);
             if !self.diverted.is_empty()
                 && self.diverted.find(hash, |other| *other == hash).is_some()
@@ -300,6 +316,11 @@ impl Owners {
                 table.insert_unique(hash, Owned { hash, package }, |owned| owned.hash);
             }
         }
+    }
+
+    fn list_of(&self, package: &str) -> Option<&str> {
+        let number = *self.lists.get(package)?;
+        self.packages.get(number as usize).map(|name| &**name)
     }
 
     fn of(&self, path: &[u8]) -> Option<&str> {
@@ -642,7 +663,7 @@ mod tests {
             ]);
             let database = DpkgDatabase::open(root.path()).unwrap();
             database.owner(&path);
-            database.files("a");
+            database.files("a", &mut |_| ControlFlow::Continue(()));
             database.depends("a");
         }
     }

@@ -11,6 +11,8 @@ use bstr::ByteSlice;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// An installed package, as its distribution describes it.
@@ -58,8 +60,9 @@ pub trait HostPackages {
     fn package(&self, name: &str) -> Option<HostPackage>;
     /// The installed packages that were built from a source package, sorted.
     fn built_from(&self, source: &str) -> Vec<String>;
-    /// The paths of an installed package, directories included.
-    fn files(&self, package: &str) -> Vec<Bytes>;
+    /// Hands over the paths of an installed package one by one, directories included, until it is
+    /// told to stop.
+    fn files(&self, package: &str, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>);
 }
 
 /// The first word of the system's name in os-release(5).
@@ -76,28 +79,43 @@ fn vendor(root: &Path) -> String {
         )
 }
 
-/// A regular file's content.
+/// Reads a regular file into a buffer, in place of what was there.
 ///
 /// # Errors
-/// Those of reading; also when it is larger than the limit, or no regular file (opening a FIFO
-/// would wait for a writer).
-fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
+/// Those of reading; also when it is larger than the limit, or no regular file.
+fn read_into(buffer: &mut Vec<u8>, path: &Path, limit: u64) -> io::Result<()> {
+    buffer.clear();
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer (fifo(7)).
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "not a regular file",
         ));
     }
-    let mut file = fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    if size > limit {
+    if metadata.len() > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
             "larger than any real one",
         ));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    file.by_ref().take(limit).read_to_end(&mut bytes)?;
+    // One byte more than its size, so that the read that fills the buffer also meets the end.
+    buffer.reserve(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+    file.take(limit).read_to_end(buffer)?;
+    Ok(())
+}
+
+/// A regular file's content.
+///
+/// # Errors
+/// As [`read_into`].
+fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_into(&mut bytes, path, limit)?;
     Ok(bytes)
 }
 

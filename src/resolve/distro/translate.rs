@@ -11,6 +11,7 @@ use crate::resolve::{
 use crate::trace::Bytes;
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The host's packages as a source.
@@ -32,11 +33,11 @@ struct Translation {
 
 /// How many files of one package are asked about: enough to decide, and bounded for packages with
 /// thousands of headers.
-const BALLOTS: usize = 64;
+const BALLOTS: usize = 12;
 /// How many packages of the same source are asked about.
 const SIBLINGS: usize = 12;
 /// Of one kind.
-const BALLOTS_OF_A_KIND: usize = 24;
+const BALLOTS_OF_A_KIND: usize = 6;
 
 impl HostSource {
     /// A source over a host's package database.
@@ -101,7 +102,7 @@ impl HostSource {
             return Arc::clone(known);
         }
         let mut poll = Poll::default();
-        poll.add(&self.packages.files(&package.name));
+        poll.add(&*self.packages, &package.name);
         if poll.is_empty() {
             // Data and documentation are packages of their own; those that were built with it have
             // the commands and libraries that tell.
@@ -111,7 +112,7 @@ impl HostSource {
                 .iter()
                 .take(SIBLINGS)
             {
-                poll.add(&self.packages.files(sibling));
+                poll.add(&*self.packages, sibling);
             }
         }
         let translations = Arc::new(translate(package, &poll, index));
@@ -186,27 +187,34 @@ struct Poll {
 }
 
 impl Poll {
-    fn add(&mut self, files: &[Bytes]) {
-        for file in files.iter().filter(|file| may_tell(file.as_bytes())) {
-            if self.ballots.len() == BALLOTS {
-                return;
+    fn add(&mut self, packages: &dyn HostPackages, package: &str) {
+        packages.files(package, &mut |file| {
+            if may_tell(file) {
+                self.ask_about(file);
             }
-            let mut query = Query::for_path(file.as_bytes());
-            query.path = None;
-            let telling = matches!(
-                query.kind,
-                Kind::Soname
-                    | Kind::Command
-                    | Kind::PkgConfig
-                    | Kind::Header
-                    | Kind::CMake
-                    | Kind::Typelib
-                    | Kind::Python
-                    | Kind::Perl
-            );
-            if !telling {
-                continue;
+            if self.ballots.len() < BALLOTS {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
+        });
+    }
+
+    fn ask_about(&mut self, file: &[u8]) {
+        let mut query = Query::for_path(file);
+        query.path = None;
+        let telling = matches!(
+            query.kind,
+            Kind::Soname
+                | Kind::Command
+                | Kind::PkgConfig
+                | Kind::Header
+                | Kind::CMake
+                | Kind::Typelib
+                | Kind::Python
+                | Kind::Perl
+        );
+        if telling {
             let count = self.of_kind.entry(query.kind).or_default();
             if *count < BALLOTS_OF_A_KIND && self.ballots.insert(query) {
                 *count += 1;
