@@ -26,7 +26,7 @@ pub(super) struct TracingArgs {
 pub(super) fn observe(
     words: &[OsString],
     args: &TracingArgs,
-    mut sink: impl Sink + Send,
+    sink: impl Sink + Send,
 ) -> Result<Observation, Failure> {
     let Some((program, rest)) = words.split_first() else {
         return Err(Failure::new("no command is given").exit_with(Exit::Usage));
@@ -39,7 +39,7 @@ pub(super) fn observe(
         exact: args.exact,
         engine: args.engine,
     };
-    tracer::observe(&command, &options, |record| sink.record(&record)).map_err(|error| {
+    tracer::observe(&command, &options, sink).map_err(|error| {
         let exit = match &error {
             tracer::Error::NotFound { .. } => Exit::NotFound,
             tracer::Error::NoInterpreter { .. } | tracer::Error::NotExecutable { .. } => {

@@ -27,6 +27,14 @@ pub trait Sink {
     }
 }
 
+/// Keeps the records in memory.
+impl Sink for Vec<Record> {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        self.push(record.clone());
+        Ok(())
+    }
+}
+
 /// Two sinks that get the same records. The second one goes on when the first fails.
 impl<A: Sink, B: Sink> Sink for (A, B) {
     fn record(&mut self, record: &Record) -> io::Result<()> {

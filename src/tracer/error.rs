@@ -124,6 +124,13 @@ impl Error {
                  `--security-opt seccomp=unconfined`"
                     .to_owned(),
             ),
+            Self::NotExecutable {
+                path,
+                source: Errno::ENOEXEC,
+            } => Some(format!(
+                "it is for another machine, or no program; `nixtrace elf {}` tells",
+                path.display()
+            )),
             Self::FilterRefused { .. } => {
                 Some("let nixtrace choose the engine, or choose `syscall`".to_owned())
             }

@@ -2,7 +2,7 @@
 //!
 //! [`observe`] is the whole interface. One thread owns ptrace: it copies facts out of stopped
 //! tracees (`decode`) and resumes them (`follow`, `engine`). Another turns the facts into
-//! [`Record`]s (`recorder`). The calling thread passes signals on (`signals`).
+//! [`Record`](crate::trace::Record)s (`recorder`). The calling thread passes signals on (`signals`).
 //!
 //! - `launch` starts the command, `filter` chooses the calls that stop it, `abi` says what the
 //!   calls mean, `policy` when their outcome is known without a second stop.
@@ -21,6 +21,7 @@ mod follow;
 mod header;
 mod ignored;
 mod image;
+mod inherited;
 mod launch;
 mod memory;
 mod name;
@@ -36,7 +37,7 @@ mod task;
 pub use engine::EngineChoice;
 pub use error::Error;
 
-use crate::trace::{ExitStatus, Footer, Micros, Record};
+use crate::trace::{ExitStatus, Footer, Micros, Sink};
 use crossbeam_channel::bounded;
 use std::ffi::OsString;
 use std::io;
@@ -98,7 +99,7 @@ pub struct Observation {
 pub fn observe(
     command: &Command,
     options: &Options,
-    sink: impl FnMut(Record) -> io::Result<()> + Send,
+    sink: impl Sink + Send,
 ) -> Result<Observation, Error> {
     let mut header = header::collect(command, options);
     let signals = signals::Signals::take()?;

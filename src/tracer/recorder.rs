@@ -8,7 +8,7 @@ use super::image::Image;
 use super::real::Resolver;
 use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
-    Record, Started,
+    Record, Sink, Started,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -68,7 +68,7 @@ pub(super) struct Recorded {
     pub(super) sink_error: Option<io::Error>,
 }
 
-impl<S: FnMut(Record) -> io::Result<()>> Recorder<S> {
+impl<S: Sink> Recorder<S> {
     pub(super) fn new(sink: S) -> Self {
         Self {
             sink,
@@ -92,6 +92,7 @@ impl<S: FnMut(Record) -> io::Result<()>> Recorder<S> {
                 self.fact(&batch, fact);
             }
             inbox.give_back(batch);
+            self.pause();
         }
         let left: Vec<_> = self.seen.keys().copied().collect();
         for process in left {
@@ -115,7 +116,16 @@ impl<S: FnMut(Record) -> io::Result<()>> Recorder<S> {
 
     fn write(&mut self, record: Record) {
         if self.failed.is_none()
-            && let Err(error) = (self.sink)(record)
+            && let Err(error) = self.sink.record(&record)
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    /// Lets the sink hand on what it holds back: the next batch may be long in coming.
+    fn pause(&mut self) {
+        if self.failed.is_none()
+            && let Err(error) = self.sink.idle()
         {
             self.failed = Some(error);
         }

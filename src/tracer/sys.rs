@@ -8,8 +8,11 @@
     reason = "ptrace(2), fork(2) and seccomp(2) have no safe interface; this module is it"
 )]
 
+use super::inherited;
 use libc::{c_int, c_long, c_void, pid_t};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -563,9 +566,16 @@ pub(super) fn spawn(child: &mut Child<'_>) -> Result<pid_t> {
 fn become_program(child: &mut Child<'_>) -> ! {
     let mut byte = [0];
     if nix::unistd::read(child.go, &mut byte) == Ok(1) {
-        // Rust's runtime ignores SIGPIPE; an ignored signal stays ignored across exec.
-        // SAFETY: a plain system call with a constant disposition.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        // Rust's runtime ignores SIGPIPE and fills closed standard descriptors; both would outlive
+        // the exec.
+        if !inherited::ignores_sigpipe() {
+            // SAFETY: a plain system call with a constant disposition.
+            unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        }
+        for fd in inherited::closed_descriptors() {
+            // SAFETY: nothing in this process uses the descriptor any more.
+            unsafe { libc::close(fd) };
+        }
         if let Some(filter) = child.filter {
             match install_filter(filter) {
                 Ok(None) => {}
@@ -591,7 +601,8 @@ fn try_candidates(child: &mut Child<'_>) -> Errno {
         // SAFETY: the path ends in NUL and `argv` in a null pointer.
         unsafe { libc::execv(path.as_ptr(), child.argv.as_ptr()) };
         last = Errno::last();
-        if last == Errno::ENOEXEC {
+        // A shell can make nothing of an ELF file, which is for another machine then.
+        if last == Errno::ENOEXEC && !is_elf(path) {
             child.shell_argv[1] = path.as_ptr();
             // SAFETY: as above.
             unsafe { libc::execv(c"/bin/sh".as_ptr(), child.shell_argv.as_ptr()) };
@@ -604,6 +615,14 @@ fn try_candidates(child: &mut Child<'_>) -> Errno {
         }
     }
     denied.unwrap_or(last)
+}
+
+/// Whether a file begins as ELF files do.
+fn is_elf(path: &CStr) -> bool {
+    let mut magic = [0; 4];
+    nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .and_then(|file| nix::unistd::read(&file, &mut magic))
+        .is_ok_and(|length| magic[..length] == *b"\x7fELF")
 }
 
 fn send_note(pipe: BorrowedFd<'_>, note: ChildNote) {

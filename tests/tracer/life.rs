@@ -150,25 +150,33 @@ fn a_death_by_signal_is_passed_on() {
     }
 }
 
+/// A disk that is full after nine records.
+struct Full {
+    given: u32,
+}
+
+impl Sink for Full {
+    fn record(&mut self, _: &Record) -> std::io::Result<()> {
+        self.given += 1;
+        match self.given {
+            10 => Err(std::io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[test]
 fn a_failing_sink_does_not_disturb_the_program() {
     let command = nixtrace::tracer::Command {
         program: tracee("life").into(),
         args: vec![OsString::from("many")],
     };
-    let mut given = 0;
-    let observation = nixtrace::tracer::observe(&command, &Options::default(), |_| {
-        given += 1;
-        if given == 10 {
-            return Err(std::io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
-    })
-    .unwrap();
+    let mut sink = Full { given: 0 };
+    let observation = nixtrace::tracer::observe(&command, &Options::default(), &mut sink).unwrap();
     assert_eq!(observation.status, ExitStatus::Code(0));
     assert_eq!(
         observation.sink_error.unwrap().kind(),
         std::io::ErrorKind::StorageFull
     );
-    assert_eq!(given, 10);
+    assert_eq!(sink.given, 10);
 }

@@ -102,10 +102,7 @@ pub(crate) fn try_watch<A: Into<OsString>>(
         args: args.into_iter().map(Into::into).collect(),
     };
     let mut records = Vec::new();
-    let observation = observe(&command, &options, |record| {
-        records.push(record);
-        Ok(())
-    })?;
+    let observation = observe(&command, &options, &mut records)?;
     Ok(Trace {
         records,
         observation,
