@@ -1,7 +1,7 @@
 //! Every process and thread is followed, however it is made, and ends as it would untraced.
 
 use crate::support::{Trace, WAYS, tracee, watch};
-use nixtrace::trace::{Errno, ExitStatus, GapKind, Operation, Outcome, Record};
+use nixtrace::trace::{Errno, ExitStatus, GapKind, Operation, Outcome, Record, Sink};
 use nixtrace::tracer::Options;
 use std::ffi::OsString;
 

@@ -59,12 +59,13 @@ fn filters_of_the_program_answer_as_they_would_untraced_and_are_told_of() {
 /// Observes a shell script as a process group of its own, and waits until the script has made the
 /// file that it is given as `$0`.
 ///
-/// By a program whose only thread observes, as nixtrace does: signals are blocked in that thread.
+/// By `nixtrace record`, where only one thread waits for signals: here they would reach the test's.
 fn in_a_group(script: &str, place: &Path) -> Child {
     let ready = place.join("ready");
-    let child = Command::new(crate::support::observer())
+    let child = Command::new(env!("CARGO_BIN_EXE_nixtrace"))
+        .args(["record", "--quiet", "--output"])
         .arg(place.join("trace"))
-        .args(["sh", "-c", script])
+        .args(["--", "sh", "-c", script])
         .arg(&ready)
         .process_group(0)
         .spawn()

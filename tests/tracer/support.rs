@@ -63,19 +63,6 @@ pub(crate) fn compiled(name: &str, as_name: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// The example that observes one command and writes its trace.
-pub(crate) fn observer() -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples/observe");
-    assert!(
-        path.exists(),
-        "`cargo test` builds the examples; with `--test`, run `cargo build --example observe`"
-    );
-    path
-}
-
 /// A trace and how it ended.
 pub(crate) struct Trace {
     pub(crate) records: Vec<Record>,
