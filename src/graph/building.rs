@@ -96,6 +96,13 @@ pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
             link.output.get_or_insert_with(|| output.clone());
         }
     }
+    if has_linked_output(&inputs) {
+        // The results tell which of the shared libraries on the command lines were needed;
+        // `pkg-config --libs` names more. What was linked statically leaves no trace in them.
+        inputs
+            .libraries
+            .retain(|_, link| link.output.is_some() || link.path.ends_with(b".a"));
+    }
     inputs
 }
 

@@ -205,6 +205,23 @@ pub fn parent(path: &BStr) -> Option<&BStr> {
     }
 }
 
+/// The path without `.` components and doubled slashes, which mean nothing; `..` stays, since what
+/// is above a symbolic link is not told by its name.
+pub fn tidy(path: &Bytes) -> Bytes {
+    if !path.contains_str("/.") && !path.contains_str("//") {
+        return path.clone();
+    }
+    let parts = path
+        .split_str("/")
+        .filter(|part| !part.is_empty() && *part != b".");
+    let tidied = bstr::join("/", parts);
+    if path.starts_with(b"/") {
+        [b"/".as_slice(), &tidied].concat().into()
+    } else {
+        tidied.into()
+    }
+}
+
 /// The last component of a path.
 pub fn file_name(path: &BStr) -> &BStr {
     match path.rfind_byte(b'/') {
@@ -317,6 +334,15 @@ mod tests {
             Some(Managed::Machinery)
         );
         assert_eq!(here.managed("/root/project/x".into()), None);
+    }
+
+    #[test]
+    fn components_that_mean_nothing_are_left_out() {
+        assert_eq!(
+            tidy(&"/home/ada/./x//y/../z/.hidden".into()),
+            "/home/ada/x/y/../z/.hidden".into()
+        );
+        assert_eq!(tidy(&"/".into()), "/".into());
     }
 
     #[test]

@@ -259,6 +259,24 @@ pub fn is_compiler_proper(name: &BStr) -> bool {
     )
 }
 
+/// Whether the program asks about the host's installation: tools do so to fit in where they find
+/// themselves, and go without elsewhere.
+pub fn asks_the_host(name: &BStr) -> bool {
+    const QUESTIONS: &[&str] = &[
+        "apk",
+        "apt-config",
+        "dpkg",
+        "dpkg-architecture",
+        "dpkg-buildflags",
+        "dpkg-query",
+        "ldconfig",
+        "lsb_release",
+        "pacman",
+        "rpm",
+    ];
+    is_one_of(name, QUESTIONS)
+}
+
 /// Whether the program is pkg-config under one of its names.
 pub fn is_pkg_config(name: &BStr) -> bool {
     is_one_of(without_target(name), &["pkg-config", "pkgconf"])

@@ -106,6 +106,11 @@ fn is_hashed_certificate(path: &BStr) -> bool {
         && name[9..].iter().all(u8::is_ascii_digit)
 }
 
+/// Caches that package managers' hooks generate from what is installed; no package has them (T52).
+fn is_generated(name: &BStr) -> bool {
+    name.ends_with(b".cache") || name == "gschemas.compiled"
+}
+
 fn is_noise(program: &Program, path: &BStr) -> bool {
     is_host_configuration(path)
         || HOSTS.iter().any(|place| is_below(path, place))
@@ -113,6 +118,7 @@ fn is_noise(program: &Program, path: &BStr) -> bool {
         || is_module_file(program, path)
         || is_below(path, "/usr/include")
         || path.contains_str("/gconv/")
+        || is_generated(file_name(path))
         || ["bin", "sbin"].iter().any(|place| {
             super::classify::parent(path).is_some_and(|directory| file_name(directory) == *place)
         })

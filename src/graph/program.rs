@@ -4,7 +4,7 @@
 //! one program in one part. So events are folded, as they come, into a few hundred [`Program`]s.
 //! Memory grows with the distinct files of each, not with the length of the trace.
 
-use super::classify::{Managed, Origin, Territory, file_name, is_below, is_library_name};
+use super::classify::{Managed, Origin, Territory, file_name, is_below, is_library_name, tidy};
 use super::command::{self, Part};
 use super::evidence::{Evidence, Seen};
 use crate::trace::{
@@ -240,7 +240,7 @@ impl Builder {
     }
 
     fn executed(&mut self, executed: &Executed) {
-        let Some(asked) = executed.path.clone() else {
+        let Some(asked) = executed.path.as_ref().map(tidy) else {
             return;
         };
         if self.run.programs.is_empty() && self.running.len() <= 1 {
@@ -397,12 +397,15 @@ impl Builder {
                 Origin::System | Origin::Managed | Origin::Store
             )
         };
+        let name = file_name(executable.as_ref());
+        if command::asks_the_host(name) && is_foreign(parent.shown()) {
+            return Some(by);
+        }
         // What an installed script calls, its package provides; unless the script's work is to run
         // the user's commands, or the command is one of its arguments (`xvfb-run app`).
         if let Some(script) = &parent.script
             && is_foreign(script)
         {
-            let name = file_name(executable.as_ref());
             let runs_the_users = command::part(file_name(script.as_ref())) == Part::Driver
                 || parent
                     .argv
@@ -419,17 +422,13 @@ impl Builder {
 
     fn accessed(&mut self, access: &Access) {
         let evidence = Evidence::of(access);
+        let path = tidy(&access.path);
         if evidence == Evidence::Written {
-            for path in [Some(&access.path), access.target.as_ref()]
-                .into_iter()
-                .flatten()
-            {
-                if access.operation != Operation::Remove {
-                    self.written.insert(path.clone());
-                }
-            }
             if access.operation == Operation::Remove {
-                self.written.remove(&access.path);
+                self.written.remove(&path);
+            } else {
+                self.written.insert(path.clone());
+                self.written.extend(access.target.as_ref().map(tidy));
             }
         }
         let Some(running) = self.running.get_mut(&access.process) else {
@@ -441,20 +440,18 @@ impl Builder {
         if evidence == Evidence::Probed {
             if running.misses.len() < MISSES_PER_PROCESS && explains_a_failure(access) {
                 running.misses.push(Miss {
-                    path: access.path.clone(),
+                    path,
                     execute: is_command_look_up(access),
                     by: program,
                 });
             }
             return;
         }
-        if running.misses.iter().any(|miss| miss.path == access.path) {
-            running.misses.retain(|miss| miss.path != access.path);
-        }
-        let own_output = self.written.contains(&access.path);
+        running.misses.retain(|miss| miss.path != path);
+        let own_output = self.written.contains(&path);
         let usage = self.run.programs[program.0]
             .uses
-            .entry(access.path.clone())
+            .entry(path)
             .or_insert_with(|| Use {
                 own_output,
                 ..Use::default()
@@ -546,10 +543,9 @@ fn loader_argument(argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
 fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
     match cwd {
         Some(cwd) if !path.starts_with(b"/") => {
-            let path = path.strip_prefix(b"./").unwrap_or(path);
-            [cwd.as_bytes(), b"/", path].concat().into()
+            tidy(&[cwd.as_bytes(), b"/", path.as_bytes()].concat().into())
         }
-        _ => path.clone(),
+        _ => tidy(path),
     }
 }
 

@@ -373,6 +373,19 @@ fn a_launcher_collapses_into_what_it_runs() {
 }
 
 #[test]
+fn what_an_installed_tool_asks_the_host_is_no_need() {
+    let mut scene = Scene::new();
+    scene
+        .exec_script(0, "/usr/bin/meson setup b", &["/usr/bin/python3"])
+        .start(1, Some(0));
+    scene
+        .exec(1, "/usr/bin/dpkg-architecture")
+        .start(2, Some(0));
+    scene.exec(2, "/usr/bin/ninja --version");
+    assert_eq!(scene.needs(), ["Command meson", "Command ninja"]);
+}
+
+#[test]
 fn a_python_module_is_its_distribution_and_brings_what_it_requires() {
     let site = "/usr/lib/python3/dist-packages";
     let mut scene = Scene::new();
