@@ -397,7 +397,8 @@ impl Builder {
                 Origin::System | Origin::Managed | Origin::Store
             )
         };
-        let name = file_name(executable.as_ref());
+        let asked = executed.path.as_ref().unwrap_or(executable);
+        let name = file_name(asked.as_ref());
         if command::asks_the_host(name) && is_foreign(parent.shown()) {
             return Some(by);
         }
@@ -415,7 +416,6 @@ impl Builder {
             return (!runs_the_users).then_some(by);
         }
         // A helper in a directory of a package's own is never called from outside of it.
-        let asked = executed.path.as_ref().unwrap_or(executable);
         let is_helper = !is_command_place(asked.as_ref()) && is_foreign(asked);
         (is_helper && is_foreign(&parent.executable)).then_some(by)
     }
