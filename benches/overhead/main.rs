@@ -82,11 +82,16 @@ fn main() {
 
 /// Runs the workload under each observer in turn, `runs` times over.
 fn measure(workload: &Workload, runs: u32) -> Row {
-    eprintln!("{} …", workload.name);
     let mut row = Row::new(&workload.name);
     for _ in 0..runs {
         for observer in Observer::ALL {
-            row.add(observer, workload.time(observer));
+            let time = workload.time(observer);
+            eprintln!(
+                "{}, {observer:?}: {:.2} s",
+                workload.name,
+                time.as_secs_f64()
+            );
+            row.add(observer, time);
         }
     }
     row

@@ -98,7 +98,7 @@ impl Workload {
                 .status();
             assert!(status.unwrap().success());
         }
-        let trace = self.directory.with_extension("jsonl");
+        let trace = self.directory.join("trace.jsonl");
         let _ = fs::remove_file(&trace);
         let mut argv = observer.prefix(&trace);
         argv.extend(self.command.iter().map(Into::into));

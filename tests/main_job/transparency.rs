@@ -163,7 +163,10 @@ const START_STATE: &str = r#"
 umask
 ulimit -a
 nice
-grep -E '^(SigBlk|SigIgn|SigCgt|CapEff|CapPrm|CapInh)' /proc/self/status
+grep -E '^(SigBlk|SigCgt|CapEff|CapPrm|CapInh)' /proc/self/status
+# Without 32 and 33: whether those are ignored is the C library's affair when it starts a program.
+ignored=$(sed -n 's/^SigIgn:[[:space:]]*/0x/p' /proc/self/status)
+echo $((ignored & 0x7fffffff))
 cat /proc/self/oom_score_adj
 "#;
 
