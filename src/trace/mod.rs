@@ -83,6 +83,10 @@ pub struct Header {
     pub home: Option<Bytes>,
     /// The names of its environment variables, sorted. Values are not kept (see [`Executed::env`]).
     pub environment: Vec<Bytes>,
+    /// The files that the command was given open (standard streams and others), by descriptor: it
+    /// can use them without naming them. What is no file (a pipe, a socket) is left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inherited: BTreeMap<i32, Bytes>,
     /// The engine that watched: `ptrace-seccomp`, `ptrace-syscall`, or the name of an importer.
     pub engine: String,
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
@@ -104,6 +108,7 @@ impl Header {
             cwd: Bytes::default(),
             home: None,
             environment: Vec::new(),
+            inherited: BTreeMap::new(),
             engine: String::new(),
             exact: false,
         }

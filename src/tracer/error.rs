@@ -1,6 +1,7 @@
 //! Why a command could not be observed.
 
 use nix::errno::Errno;
+use procfs::process::Process;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -81,14 +82,10 @@ impl Error {
         let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
             .ok()
             .and_then(|text| text.trim().parse().ok());
-        let traced_by = fs::read_to_string("/proc/self/status")
+        let traced_by = Process::myself()
+            .and_then(|process| process.status())
             .ok()
-            .and_then(|status| {
-                let line = status
-                    .lines()
-                    .find_map(|line| line.strip_prefix("TracerPid:"))?;
-                line.trim().parse().ok()
-            })
+            .map(|status| status.tracerpid)
             .filter(|&pid| pid != 0);
         Self::Denied {
             source,

@@ -1,8 +1,9 @@
 //! The first record of a trace: what is known before the command runs.
 
-use super::{Command, Options};
+use super::{Command, Options, inherited};
 use crate::trace::{Bytes, FORMAT_VERSION, Header};
 use nix::sys::utsname::uname;
+use procfs::process::{FDTarget, Process};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::time::SystemTime;
@@ -41,9 +42,37 @@ pub(super) fn collect(command: &Command, options: &Options) -> Header {
         cwd: env::current_dir().map(Bytes::from).unwrap_or_default(),
         home: env::var_os("HOME").map(Bytes::from),
         environment,
+        inherited: inherited_files(),
         engine: String::new(),
         exact: options.exact,
     }
+}
+
+/// The files that we were given open and that the command will be given in turn.
+fn inherited_files() -> BTreeMap<i32, Bytes> {
+    let descriptors = Process::myself().and_then(|process| process.fd());
+    let Ok(descriptors) = descriptors else {
+        return BTreeMap::new();
+    };
+    descriptors
+        .flatten()
+        .filter(|it| survives_exec(it.fd) && !inherited::closed_descriptors().any(|fd| fd == it.fd))
+        .filter_map(|it| match it.target {
+            FDTarget::Path(path) => Some((it.fd, path.into())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Whether a descriptor of ours stays open across an exec, by the flags in proc_pid_fdinfo(5).
+fn survives_exec(fd: i32) -> bool {
+    let flags = fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))
+        .ok()
+        .and_then(|text| {
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+            i32::from_str_radix(flags.trim(), 8).ok()
+        });
+    flags.is_some_and(|flags| flags & libc::O_CLOEXEC == 0)
 }
 
 /// `ID` and `VERSION_ID` of an os-release(5) file.
@@ -61,6 +90,14 @@ fn os_release(text: &str) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_our_own_is_not_given_to_the_command() {
+        use std::os::fd::AsRawFd;
+        let own = fs::File::open("/etc/passwd").unwrap();
+        assert!(!survives_exec(own.as_raw_fd()));
+        assert!(!inherited_files().contains_key(&own.as_raw_fd()));
+    }
 
     #[test]
     fn only_the_identity_of_the_system_is_kept() {

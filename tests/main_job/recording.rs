@@ -161,3 +161,23 @@ fn the_trace_of_a_main_run_can_be_kept() {
         .exits(0);
     check_lines(&std::fs::read_to_string(trace).unwrap());
 }
+
+#[test]
+fn files_that_the_command_is_given_open_are_recorded() {
+    let home = Home::new();
+    let input = home.outside("input.txt");
+    std::fs::write(&input, "given").unwrap();
+    let trace = home.outside("given.jsonl");
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_nixtrace"))
+        .args(["record", "-q", "-o"])
+        .arg(&trace)
+        .args(["--", "true"])
+        .stdin(std::fs::File::open(&input).unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let text = std::fs::read_to_string(&trace).unwrap();
+    let header: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let given = input.canonicalize().unwrap();
+    assert_eq!(header["inherited"]["0"], given.to_str().unwrap());
+}
