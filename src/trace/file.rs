@@ -81,7 +81,11 @@ pub struct Writer {
 }
 
 enum Out {
-    Plain(File),
+    Plain {
+        file: File,
+        /// How many bytes of whole lines it has.
+        whole: u64,
+    },
     Zstd(zstd::stream::write::Encoder<'static, BufWriter<File>>),
 }
 
@@ -101,7 +105,7 @@ impl Writer {
         let out = if is_compressed {
             Out::Zstd(zstd::stream::write::Encoder::new(BufWriter::new(file), 3)?)
         } else {
-            Out::Plain(file)
+            Out::Plain { file, whole: 0 }
         };
         Ok(Self {
             out,
@@ -115,7 +119,17 @@ impl Writer {
             return Ok(());
         }
         let written = match &mut self.out {
-            Out::Plain(file) => file.write_all(&self.held),
+            Out::Plain { file, whole } => match file.write_all(&self.held) {
+                Ok(()) => {
+                    *whole += self.held.len() as u64;
+                    Ok(())
+                }
+                Err(error) => {
+                    // Half a line is worse than none. A device cannot be cut, and need not be.
+                    let _ = file.set_len(*whole);
+                    Err(error)
+                }
+            },
             Out::Zstd(encoder) => encoder.write_all(&self.held).and_then(|()| encoder.flush()),
         };
         self.held.clear();
@@ -130,7 +144,7 @@ impl Writer {
     pub fn finish(mut self) -> io::Result<()> {
         self.hand_on()?;
         match self.out {
-            Out::Plain(_) => Ok(()),
+            Out::Plain { .. } => Ok(()),
             Out::Zstd(encoder) => encoder.finish()?.flush(),
         }
     }
