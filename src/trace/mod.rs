@@ -1,6 +1,6 @@
 //! What a traced command did: the typed events, and the file they are kept in.
 //!
-//! [`Event`] is the seam between whatever watches a command (the tracer, an importer) and
+//! [`Record`] is the seam between whatever watches a command (the tracer, an importer) and
 //! everything that judges what was seen. Its values are owned and plain: the tracee may be gone by
 //! the time one is read. A field that could not be read is a value too (`None`), so that one bad
 //! pointer never costs the event.
