@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -38,6 +38,7 @@ enum Way {
         file: NamedTempFile,
         destination: PathBuf,
         existing: Existing,
+        audience: Audience,
     },
     /// A device or pipe, which cannot be replaced: written as it is.
     Special(File),
@@ -63,8 +64,9 @@ impl AtomicFile {
         if existing == Existing::Refuse && destination.symlink_metadata().is_ok() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists));
         }
+        let destination = final_name(destination);
         let file = tempfile::Builder::new().prefix(".nixtrace-").make_in(
-            directory_of(destination),
+            directory_of(&destination),
             |path| {
                 OpenOptions::new()
                     .write(true)
@@ -79,9 +81,15 @@ impl AtomicFile {
         let (opened, path) = file.into_parts();
         Ok(Self(Way::Renamed {
             file: NamedTempFile::from_parts(opened, path),
-            destination: destination.to_owned(),
+            destination,
             existing,
+            audience,
         }))
+    }
+
+    /// Whether it is a device or pipe, which is written as it is.
+    pub fn is_special(&self) -> bool {
+        matches!(self.0, Way::Special(_))
     }
 
     /// Syncs what was written and gives it its name.
@@ -89,14 +97,20 @@ impl AtomicFile {
     /// # Errors
     /// When the disk is full or the destination came into being meanwhile.
     pub fn commit(self) -> io::Result<File> {
-        let (file, destination, existing) = match self.0 {
+        let (file, destination, existing, audience) = match self.0 {
             Way::Special(file) => return Ok(file),
             Way::Renamed {
                 file,
                 destination,
                 existing,
-            } => (file, destination, existing),
+                audience,
+            } => (file, destination, existing, audience),
         };
+        if audience == Audience::Umask
+            && let Ok(old) = destination.metadata()
+        {
+            file.as_file().set_permissions(old.permissions())?;
+        }
         file.as_file().sync_all()?;
         let file = match existing {
             Existing::Refuse => file.persist_noclobber(&destination),
@@ -109,6 +123,19 @@ impl AtomicFile {
             let _ = directory.sync_all();
         }
         Ok(file)
+    }
+}
+
+/// The name that is to be replaced: what a symbolic link leads to, so that the link stays. In a
+/// directory where anybody can plant a link (`/tmp`), the link itself is replaced.
+fn final_name(destination: &Path) -> PathBuf {
+    const STICKY: u32 = 0o1000;
+    let is_shared = directory_of(destination)
+        .metadata()
+        .is_ok_and(|it| it.permissions().mode() & STICKY != 0);
+    match destination.canonicalize() {
+        Ok(target) if destination.is_symlink() && !is_shared => target,
+        _ => destination.to_owned(),
     }
 }
 
@@ -139,7 +166,6 @@ impl Write for AtomicFile {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_dropped_file_leaves_nothing_behind() {
@@ -177,6 +203,40 @@ mod tests {
             io::ErrorKind::AlreadyExists
         );
         assert_eq!(fs::read(&destination).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn replacing_keeps_a_link_and_the_mode_of_the_file_behind_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (
+            directory.path().join("real.nix"),
+            directory.path().join("shell.nix"),
+        );
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("real.nix", &link).unwrap();
+        let mut new = AtomicFile::create(&link, Existing::Replace, Audience::Umask).unwrap();
+        new.write_all(b"new").unwrap();
+        new.commit().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn in_a_shared_directory_a_planted_link_is_replaced_and_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let (file, link) = (
+            directory.path().join("victim"),
+            directory.path().join("shell.nix"),
+        );
+        fs::write(&file, "kept").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let new = AtomicFile::create(&link, Existing::Replace, Audience::Umask).unwrap();
+        new.commit().unwrap();
+        assert!(!link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"kept");
     }
 
     #[test]

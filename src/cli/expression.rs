@@ -1,9 +1,9 @@
 //! What `run` and `emit` have in common: from a run to the files that a person asked for.
 
-use super::Failure;
-use super::output::{Destination, Written};
+use super::output::{Destination, Prepared, Written};
 use super::progress::Progress;
 use super::resolving::ResolverArgs;
+use super::{Exit, Failure};
 use crate::atomic::Existing;
 use crate::disk::Disk;
 use crate::emit::{self, Comments, Environment, Format, Nixpkgs};
@@ -11,7 +11,9 @@ use crate::graph::Run;
 use crate::pipeline;
 use crate::report;
 use crate::resolve::Resolver;
-use std::path::PathBuf;
+use bstr::ByteSlice;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 /// What to write, and where.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,7 +31,7 @@ pub(super) struct ExpressionArgs {
     /// Where to write it, `-` for standard output [default: ./shell.nix; json goes to standard
     /// output]
     #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
 
     /// Replace the file if it exists
     #[arg(long, conflicts_with = "check")]
@@ -43,10 +45,10 @@ pub(super) struct ExpressionArgs {
     #[arg(long, value_enum, default_value_t, value_name = "COMMENTS")]
     comments: Comments,
 
-    /// The nixpkgs to use: a revision of NixOS/nixpkgs, or a path to one [default: that of
-    /// NIX_PATH]
-    #[arg(long, value_name = "REVISION|PATH")]
-    nixpkgs: Option<String>,
+    /// The nixpkgs to use: a revision of NixOS/nixpkgs, the URL of a tarball, a path, or `argument`
+    /// for none but the caller's [default: that of NIX_PATH]
+    #[arg(long, value_name = "NIXPKGS")]
+    nixpkgs: Option<OsString>,
 
     /// Say nothing but errors
     #[arg(short, long)]
@@ -60,14 +62,23 @@ pub(super) struct ExpressionArgs {
 pub(super) struct Plan {
     format: Format,
     destination: Destination,
-    existing: Existing,
-    check: bool,
+    /// None with `--check`.
+    prepared: Option<Prepared>,
     options: emit::Options,
     quiet: bool,
     resolver: Resolver,
 }
 
 impl ExpressionArgs {
+    /// What to do about files that are already there.
+    pub(super) fn existing(&self) -> Existing {
+        if self.force {
+            Existing::Replace
+        } else {
+            Existing::Refuse
+        }
+    }
+
     /// Turns what was typed into a plan, before anything runs.
     ///
     /// # Errors
@@ -78,36 +89,52 @@ impl ExpressionArgs {
             (None, Some(name)) => Destination::File(name.into()),
             (None, None) => Destination::Stdout,
         };
-        let existing = if self.force {
-            Existing::Replace
+        let prepared = if self.check {
+            None
         } else {
-            Existing::Refuse
+            Some(destination.clone().prepare(self.existing())?)
         };
-        if !self.check {
-            destination.check(existing)?;
-        }
         Ok(Plan {
             format: self.format,
-            destination,
-            existing,
-            check: self.check,
             options: emit::Options {
                 comments: self.comments,
-                nixpkgs: nixpkgs(self.nixpkgs.as_deref()),
+                nixpkgs: nixpkgs(self.nixpkgs.as_deref(), &destination)?,
                 home: None,
             },
+            destination,
+            prepared,
             quiet: self.quiet,
             resolver: self.resolver.open()?,
         })
     }
 }
 
-/// The nixpkgs that a person names: whatever could be a path is one, all else is a revision.
-fn nixpkgs(named: Option<&str>) -> Nixpkgs {
-    match named {
-        None => Nixpkgs::SearchPath,
-        Some(path) if path.starts_with(['.', '/', '~']) => Nixpkgs::Path(path.into()),
-        Some(revision) => Nixpkgs::revision(revision, None),
+/// The nixpkgs that a person names, a path to it as the file that is written must say it.
+fn nixpkgs(named: Option<&OsStr>, destination: &Destination) -> Result<Nixpkgs, Failure> {
+    let Some(named) = named else {
+        return Ok(Nixpkgs::SearchPath);
+    };
+    let nixpkgs = Nixpkgs::from_words(named);
+    let Nixpkgs::Path(path) = &nixpkgs else {
+        return Ok(nixpkgs);
+    };
+    if !path.contains_str("/") && path.as_bytes() != b"." && path.as_bytes() != b".." {
+        let named = Path::new(named).display();
+        return Err(Failure::new(format!("`{named}` is no nixpkgs"))
+            .hint("give a revision, a URL of a tarball, or a path with a slash (./nixpkgs)")
+            .exit_with(Exit::Usage));
+    }
+    // A path in a Nix file is relative to the file.
+    match destination {
+        Destination::File(file)
+            if !path.starts_with(b"/") && file.parent().is_some_and(|it| it != Path::new("")) =>
+        {
+            let absolute = path.as_path().canonicalize().map_err(|error| {
+                Failure::new(format!("cannot find nixpkgs at {path}")).because(&error)
+            })?;
+            Ok(Nixpkgs::Path(absolute.into()))
+        }
+        _ => Ok(nixpkgs),
     }
 }
 
@@ -121,10 +148,12 @@ impl Plan {
         self.options.home.clone_from(&run.header.home);
         let text = emit::render(&environment, self.format, &self.options)
             .map_err(|error| Failure::of(&error))?;
-        let written = if self.check {
-            self.destination.compare(&text)
-        } else {
-            self.destination.write(&text, self.existing)?
+        let written = match self.prepared.take() {
+            None => self.destination.compare(&text),
+            Some(prepared) => {
+                prepared.write(&text)?;
+                Written::Yes
+            }
         };
         if !self.quiet {
             eprint!("{}", report::summary(&environment, width()));

@@ -37,39 +37,25 @@ impl Destination {
 
     /// Finds out whether the text will find its place, before any work is done for it.
     ///
-    /// # Errors
-    /// When it will not: the file is there and is to be kept, or cannot be created.
-    pub(super) fn check(&self, existing: Existing) -> Result<(), Failure> {
-        match self {
-            Self::Stdout => Ok(()),
-            Self::File(path) => AtomicFile::create(path, existing, Audience::Umask)
-                .map(drop)
-                .map_err(|error| unwritable(path, &error)),
-        }
-    }
-
-    /// Writes the text, whole or not at all.
+    /// A pipe or device is opened now and stays open; a file is only tried out, so that the command
+    /// does not meet a half-made one.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub(super) fn write(&self, text: &str, existing: Existing) -> Result<Written, Failure> {
-        match self {
-            Self::Stdout => match write_to_stdout(text) {
-                // Whoever reads has read enough.
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(Failure::new("cannot write to standard output").because(&error))
-                }
-                _ => Ok(Written::Yes),
-            },
+    /// When it will not: the file is there and is to be kept, or cannot be created.
+    pub(super) fn prepare(self, existing: Existing) -> Result<Prepared, Failure> {
+        let file = match &self {
+            Self::Stdout => None,
             Self::File(path) => {
-                let mut file = AtomicFile::create(path, existing, Audience::Umask)
+                let file = AtomicFile::create(path, existing, Audience::Umask)
                     .map_err(|error| unwritable(path, &error))?;
-                file.write_all(text.as_bytes())
-                    .and_then(|()| file.commit())
-                    .map_err(|error| unwritable(path, &error))?;
-                Ok(Written::Yes)
+                file.is_special().then_some(file)
             }
-        }
+        };
+        Ok(Prepared {
+            destination: self,
+            existing,
+            file,
+        })
     }
 
     /// Compares the text with what is there, and writes nothing.
@@ -83,6 +69,41 @@ impl Destination {
     }
 }
 
+/// A destination that was found to be good.
+pub(super) struct Prepared {
+    destination: Destination,
+    existing: Existing,
+    file: Option<AtomicFile>,
+}
+
+impl Prepared {
+    /// Writes the text, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(self, text: &str) -> Result<(), Failure> {
+        let Destination::File(path) = &self.destination else {
+            return match write_to_stdout(text) {
+                // Whoever reads has read enough.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    Err(Failure::new("cannot write to standard output").because(&error))
+                }
+                _ => Ok(()),
+            };
+        };
+        let file = match self.file {
+            Some(file) => Ok(file),
+            None => AtomicFile::create(path, self.existing, Audience::Umask),
+        };
+        file.and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.commit()
+        })
+        .map(drop)
+        .map_err(|error| unwritable(path, &error))
+    }
+}
+
 fn write_to_stdout(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
@@ -93,7 +114,7 @@ fn write_to_stdout(text: &str) -> io::Result<()> {
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::AlreadyExists {
         return Failure::new(format!("{} exists", path.display()))
-            .hint("give --force to replace it, or another name with -o")
+            .hint("give --force to replace it, or choose another name")
             .exit_with(Exit::Failure);
     }
     Failure::new(format!("cannot write {}", path.display())).because(error)

@@ -43,15 +43,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     };
     let mut writer =
         Writer::create(&args.output, existing).map_err(|error| unwritable(&args.output, &error))?;
-    let observed = tracing::observe(&args.command, &args.tracing, &mut writer);
-    let observation = match observed {
-        Ok(observation) => observation,
-        Err(failure) => {
-            // Nothing ran, so there is nothing to keep.
-            let _ = std::fs::remove_file(&args.output);
-            return Err(failure);
-        }
-    };
+    let observation = tracing::observe(&args.command, &args.tracing, &mut writer)?;
     let finished = match observation.sink_error {
         Some(error) => Err(error),
         None => writer.finish(),

@@ -4,7 +4,6 @@ use super::expression::ExpressionArgs;
 use super::output::{Written, unwritable};
 use super::tracing::{self, TracingArgs};
 use super::{Exit, Failure};
-use crate::atomic::Existing;
 use crate::graph::Builder;
 use crate::trace::{Record, Sink, Writer};
 use std::ffi::OsString;
@@ -20,7 +19,8 @@ pub(super) struct Args {
     #[command(flatten)]
     tracing: TracingArgs,
 
-    /// Keep the trace too; compressed if the name ends in .zst
+    /// Keep the trace too; compressed if the name ends in .zst; an existing file is replaced only
+    /// with --force
     #[arg(long, value_name = "FILE", help_heading = "Tracing")]
     trace: Option<PathBuf>,
 
@@ -29,13 +29,37 @@ pub(super) struct Args {
     command: Vec<OsString>,
 }
 
-/// Folds the records into a graph as they come.
-#[derive(Default)]
-struct Folded(Option<Builder>);
+/// Where the records of a run go: folded into a graph as they come, and into a file if one is
+/// wanted. A file that fails is left at that; the graph goes on.
+struct Kept {
+    writer: Option<Writer>,
+    error: Option<io::Error>,
+    builder: Option<Builder>,
+}
 
-impl Sink for Folded {
+impl Kept {
+    fn write(&mut self, write: impl FnOnce(&mut Writer) -> io::Result<()>) {
+        if let Some(writer) = &mut self.writer
+            && self.error.is_none()
+        {
+            self.error = write(writer).err();
+        }
+    }
+
+    /// Ends the file.
+    fn finish_file(&mut self) -> io::Result<()> {
+        match (self.error.take(), self.writer.take()) {
+            (Some(error), _) => Err(error),
+            (None, Some(writer)) => writer.finish(),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Sink for Kept {
     fn record(&mut self, record: &Record) -> io::Result<()> {
-        match (&mut self.0, record) {
+        self.write(|writer| writer.record(record));
+        match (&mut self.builder, record) {
             (Some(builder), _) => builder.add(record),
             (builder @ None, Record::Header(header)) => {
                 *builder = Some(Builder::new(header.clone()));
@@ -43,6 +67,11 @@ impl Sink for Folded {
             // Nothing comes before the header.
             (None, _) => {}
         }
+        Ok(())
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        self.write(Writer::idle);
         Ok(())
     }
 }
@@ -53,35 +82,29 @@ impl Sink for Folded {
 /// When something cannot be used or written, or the command cannot be run.
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let plan = args.expression.plan()?;
+    let existing = args.expression.existing();
+    if args.trace.is_some() && args.trace == args.expression.output {
+        return Err(Failure::new("--trace and --output name the same file").exit_with(Exit::Usage));
+    }
     let writer = match &args.trace {
-        Some(path) => Some(
-            Writer::create(path, Existing::Replace).map_err(|error| unwritable(path, &error))?,
-        ),
+        Some(path) => {
+            Some(Writer::create(path, existing).map_err(|error| unwritable(path, &error))?)
+        }
         None => None,
     };
-    let mut sink = (writer, Folded::default());
-    let observation = match tracing::observe(&args.command, &args.tracing, &mut sink) {
-        Ok(observation) => observation,
-        Err(failure) => {
-            if let Some(path) = &args.trace {
-                // Nothing ran, so there is nothing to keep.
-                let _ = std::fs::remove_file(path);
-            }
-            return Err(failure);
-        }
+    let mut kept = Kept {
+        writer,
+        error: None,
+        builder: None,
     };
-    let (writer, Folded(builder)) = sink;
-    if let (Some(writer), Some(path)) = (writer, &args.trace) {
-        let finished = match observation.sink_error {
-            Some(error) => Err(error),
-            None => writer.finish(),
-        };
-        if let Err(error) = finished {
-            let failure = Failure::new(format!("the trace {} is cut short", path.display()));
-            eprintln!("{}", failure.because(&error));
-        }
+    let observation = tracing::observe(&args.command, &args.tracing, &mut kept)?;
+    if let (Err(error), Some(path)) = (kept.finish_file(), &args.trace) {
+        let failure = Failure::new(format!("the trace {} is cut short", path.display()));
+        eprintln!("{}", failure.because(&error));
     }
-    let builder = builder.ok_or_else(|| Failure::new("the tracer saw nothing of the command"))?;
+    let builder = kept
+        .builder
+        .ok_or_else(|| Failure::new("the tracer saw nothing of the command"))?;
     let written = plan.carry_out(&builder.finish())?;
     let status = tracing::mirrored(observation.status);
     if status == 0 && written == Written::WouldChange {

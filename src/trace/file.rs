@@ -35,21 +35,6 @@ impl Sink for Vec<Record> {
     }
 }
 
-/// Two sinks that get the same records. The second one goes on when the first fails.
-impl<A: Sink, B: Sink> Sink for (A, B) {
-    fn record(&mut self, record: &Record) -> io::Result<()> {
-        let first = self.0.record(record);
-        self.1.record(record)?;
-        first
-    }
-
-    fn idle(&mut self) -> io::Result<()> {
-        let first = self.0.idle();
-        self.1.idle()?;
-        first
-    }
-}
-
 impl<S: Sink + ?Sized> Sink for &mut S {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         (**self).record(record)
@@ -60,27 +45,22 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     }
 }
 
-/// No sink: the records are not kept.
-impl<S: Sink> Sink for Option<S> {
-    fn record(&mut self, record: &Record) -> io::Result<()> {
-        self.as_mut().map_or(Ok(()), |sink| sink.record(record))
-    }
-
-    fn idle(&mut self) -> io::Result<()> {
-        self.as_mut().map_or(Ok(()), Sink::idle)
-    }
-}
-
 /// Writes a trace file.
+///
+/// The file takes its name with the first record and not before: when the command cannot be started,
+/// what was there stays.
 pub struct Writer {
     out: Out,
+    is_compressed: bool,
     /// Lines not yet handed to the kernel.
     held: Vec<u8>,
-    /// Set once a write failed: nothing more is written, so that the file ends at a whole line.
+    /// Set once a write failed: nothing more is written.
     failed: bool,
 }
 
 enum Out {
+    /// Nothing was recorded yet.
+    Unnamed(Option<AtomicFile>),
     Plain {
         file: File,
         /// How many bytes of whole lines it has.
@@ -93,45 +73,43 @@ enum Out {
 const HELD: usize = 64 << 10;
 
 impl Writer {
-    /// Begins a trace at the path, readable by its owner only.
-    ///
-    /// The file has its name from the beginning, so that a killed run leaves what it wrote.
+    /// Prepares a trace at the path, readable by its owner only.
     ///
     /// # Errors
     /// When the path exists and is to be kept, or cannot be created.
     pub fn create(path: &Path, existing: Existing) -> io::Result<Self> {
-        let file = AtomicFile::create(path, existing, Audience::Owner)?.commit()?;
-        let is_compressed = path.extension().is_some_and(|it| it == "zst");
-        let out = if is_compressed {
+        Ok(Self {
+            out: Out::Unnamed(Some(AtomicFile::create(path, existing, Audience::Owner)?)),
+            is_compressed: path.extension().is_some_and(|it| it == "zst"),
+            held: Vec::with_capacity(HELD + 4096),
+            failed: false,
+        })
+    }
+
+    /// Gives the file its name, if it has none yet.
+    fn begin(&mut self) -> io::Result<()> {
+        let Out::Unnamed(file) = &mut self.out else {
+            return Ok(());
+        };
+        let Some(file) = file.take() else {
+            return Ok(());
+        };
+        let file = file.commit()?;
+        self.out = if self.is_compressed {
             Out::Zstd(zstd::stream::write::Encoder::new(BufWriter::new(file), 3)?)
         } else {
             Out::Plain { file, whole: 0 }
         };
-        Ok(Self {
-            out,
-            held: Vec::with_capacity(HELD + 4096),
-            failed: false,
-        })
+        Ok(())
     }
 
     fn hand_on(&mut self) -> io::Result<()> {
         if self.failed || self.held.is_empty() {
             return Ok(());
         }
-        let written = match &mut self.out {
-            Out::Plain { file, whole } => match file.write_all(&self.held) {
-                Ok(()) => {
-                    *whole += self.held.len() as u64;
-                    Ok(())
-                }
-                Err(error) => {
-                    // Half a line is worse than none. A device cannot be cut, and need not be.
-                    let _ = file.set_len(*whole);
-                    Err(error)
-                }
-            },
-            Out::Zstd(encoder) => encoder.write_all(&self.held).and_then(|()| encoder.flush()),
-        };
+        let written = self
+            .begin()
+            .and_then(|()| write_lines(&mut self.out, &self.held));
         self.held.clear();
         self.failed = written.is_err();
         written
@@ -144,8 +122,27 @@ impl Writer {
     pub fn finish(mut self) -> io::Result<()> {
         self.hand_on()?;
         match self.out {
-            Out::Plain { .. } => Ok(()),
+            Out::Unnamed(_) | Out::Plain { .. } => Ok(()),
             Out::Zstd(encoder) => encoder.finish()?.flush(),
+        }
+    }
+}
+
+fn write_lines(out: &mut Out, lines: &[u8]) -> io::Result<()> {
+    match out {
+        Out::Unnamed(_) => Ok(()),
+        Out::Plain { file, whole } => {
+            if let Err(error) = file.write_all(lines) {
+                // Half a line is worse than none. A device cannot be cut, and need not be.
+                let _ = file.set_len(*whole);
+                return Err(error);
+            }
+            *whole += lines.len() as u64;
+            Ok(())
+        }
+        Out::Zstd(encoder) => {
+            encoder.write_all(lines)?;
+            encoder.flush()
         }
     }
 }
@@ -515,6 +512,17 @@ mod tests {
                 Err(ReadError::NoHeader { .. })
             ));
         }
+    }
+
+    #[test]
+    fn a_trace_that_never_began_leaves_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.jsonl");
+        std::fs::write(&path, "older").unwrap();
+        let writer = Writer::create(&path, Existing::Replace).unwrap();
+        drop(writer);
+        assert_eq!(std::fs::read(&path).unwrap(), b"older");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -195,6 +195,63 @@ fn an_existing_trace_stops_the_recording_and_is_kept() {
 }
 
 #[test]
+fn an_existing_trace_is_kept_when_the_command_cannot_be_started() {
+    let home = Home::new();
+    let trace = home.write("trace.jsonl", "older");
+    for verb in [
+        &["record", "--force", "-o"][..],
+        &["--force", "-o", "-", "--trace"],
+    ] {
+        home.command([nixtrace()])
+            .args(verb)
+            .arg(&trace)
+            .args(["--", "no-such-command"])
+            .run()
+            .exits(127);
+        assert_eq!(std::fs::read(&trace).unwrap(), b"older");
+    }
+    home.command([nixtrace()])
+        .args(["-o", "-", "--trace"])
+        .arg(&trace)
+        .args(["--", "true"])
+        .run()
+        .exits(125)
+        .says("--force");
+    assert_eq!(std::fs::read(&trace).unwrap(), b"older");
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_costs_nothing_of_the_result() {
+    needs!("jq");
+    let home = Home::new();
+    let finished = home
+        .command([nixtrace()])
+        .args(["-f", "json", "--trace", "/dev/full", "--", "jq", "-n", "1"])
+        .run()
+        .exits(0)
+        .says("/dev/full");
+    assert!(finished.text().contains("\"jq\""), "{finished}");
+}
+
+#[test]
+fn a_pipe_as_output_is_opened_once() {
+    let home = Home::new();
+    let pipe = home.outside("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap())
+    };
+    home.command([nixtrace()])
+        .arg("-o")
+        .arg(&pipe)
+        .args(["--", "true"])
+        .run()
+        .exits(0);
+    assert!(reader.join().unwrap().contains("pkgs.mkShell"));
+}
+
+#[test]
 fn a_corrupt_index_stops_the_run() {
     for content in ["", "not an index", "NIXI\x01\0\0\0\0\0\0\0truncated"] {
         let marked = Marked::new();
