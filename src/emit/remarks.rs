@@ -4,7 +4,7 @@
 use super::command_line::command_line;
 use super::home::Home;
 use super::nix::Comment;
-use super::{Environment, RunKind};
+use super::{Environment, Package, Role, RunKind};
 use crate::resolve::Scored;
 use crate::trace::Bytes;
 use std::collections::BTreeSet;
@@ -48,15 +48,23 @@ pub(crate) fn header(environment: &Environment, home: &Home) -> Vec<Comment> {
 
 /// Why a file lists nothing.
 pub(crate) fn nothing(environment: &Environment) -> Lines {
-    let standard: BTreeSet<&str> = environment
+    let standard: Vec<&Package> = environment
         .packages
         .iter()
         .filter(|package| package.implied.as_deref() == Some("stdenv"))
-        .map(|package| package.attr.as_str())
         .collect();
     let why = if !standard.is_empty() {
-        let names: Vec<&str> = standard.into_iter().collect();
-        format!("All that was used is part of stdenv: {}.", names.join(", "))
+        let commands: BTreeSet<&str> = standard
+            .iter()
+            .filter(|package| matches!(package.role, Role::Command | Role::Interpreter))
+            .map(|package| package.attr.as_str())
+            .collect();
+        if commands.is_empty() {
+            "All that was used comes with stdenv.".to_owned()
+        } else {
+            let names: Vec<&str> = commands.into_iter().collect();
+            format!("All that was used is part of stdenv: {}.", names.join(", "))
+        }
     } else {
         let what = match environment.kind {
             RunKind::Binary => "The program",

@@ -8,7 +8,7 @@ use super::classify::{Origin, file_name, is_public_library_directory, parent};
 use super::evidence::Evidence;
 use super::host::Host;
 use super::program::{Program, Run};
-use crate::elf::Image;
+use crate::elf::{Form, Image};
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
 use petgraph::graphmap::DiGraphMap;
@@ -127,7 +127,13 @@ pub fn loaded(run: &Run, program: &Program, host: &dyn Host) -> Vec<Loaded> {
     let opened = opened_by_hand(&graph, has_executable);
     let mut found = Vec::new();
     for (number, object) in objects.iter().enumerate() {
-        if is_own(object.origin) || (has_executable && number == 0) {
+        // A program that is mapped is what runs, under whatever name the loader found it.
+        let is_program = (has_executable && number == 0)
+            || matches!(
+                object.image.form(),
+                Form::Program | Form::StaticProgram | Form::StaticPie
+            );
+        if is_own(object.origin) || is_program {
             continue;
         }
         let soname: Bytes = match &object.image.soname {

@@ -116,10 +116,14 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
 
     let mut packages: BTreeMap<AttrPath, Package> = BTreeMap::new();
     let mut open: BTreeMap<Bytes, (Unresolved, usize)> = BTreeMap::new();
-    // Data that a package brings which is there anyway is no need of its own, so data comes last.
-    let (data, things): (Vec<usize>, Vec<usize>) =
-        (0..usage.needs.len()).partition(|&number| usage.needs[number].role == Role::Data);
-    for number in things.into_iter().chain(data) {
+    // What was asked for itself gives the most telling reasons, so it comes first. Data that a
+    // package brings which is there anyway is no need of its own, so data comes last.
+    let mut order: Vec<usize> = (0..usage.needs.len()).collect();
+    order.sort_by_key(|&number| {
+        let need = &usage.needs[number];
+        (need.role == Role::Data, need.brought_by.is_some())
+    });
+    for number in order {
         let need = &usage.needs[number];
         let Some(brought) = brought(usage, &answers, number) else {
             // What brings it has no name, so it cannot be said to be implied by anything; it is
@@ -128,7 +132,10 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
         };
         match &answers[number].best {
             Some(best) => {
-                let implied = implied(usage, need, best, &brought);
+                let implied = match &brought {
+                    Brought::With(first) => by_stdenv(usage, &usage.needs[*first], best),
+                    Brought::By(by) => by_stdenv(usage, need, best).or(Some(by_package(by))),
+                };
                 add(&mut packages, need, best, implied);
             }
             None if need.brought_by.is_some() || answers[number].verdict != Verdict::Open => {}
@@ -203,8 +210,8 @@ fn first_answer(queries: &[Query], resolve: &mut impl FnMut(&Query) -> Resolutio
 
 /// Who brings what a need asks for.
 enum Brought {
-    /// Nobody: it is asked for itself.
-    Itself,
+    /// The package that has it is asked for by this need, which may be the same.
+    With(usize),
     /// This other package.
     By(AttrPath),
 }
@@ -217,9 +224,8 @@ fn brought(usage: &Usage, answers: &[Resolution], number: usize) -> Option<Broug
     // No chain is longer than there are needs; a longer one goes in a circle.
     for _ in 0..usage.needs.len() {
         let Some(by) = usage.needs[at].brought_by else {
-            // A package that something else of it was asked for.
             let is_own = at == number || attr(at) == own;
-            return is_own.then_some(Brought::Itself);
+            return is_own.then_some(Brought::With(at));
         };
         if let Some(other) = attr(by)
             && Some(other) != own
@@ -231,10 +237,19 @@ fn brought(usage: &Usage, answers: &[Resolution], number: usize) -> Option<Broug
     None
 }
 
-/// Why a need's package need not be listed, if there is a reason.
-fn implied(usage: &Usage, need: &Need, best: &Scored, brought: &Brought) -> Option<String> {
+/// What brings a package, as it is told: what comes with a part of stdenv comes with stdenv.
+fn by_package(by: &AttrPath) -> String {
+    if STDENV.contains(&by.as_str()) || STDENV_CC.contains(&by.as_str()) {
+        "stdenv".to_owned()
+    } else {
+        by.to_string()
+    }
+}
+
+/// `stdenv`, if that has what the need asks for.
+fn by_stdenv(usage: &Usage, need: &Need, best: &Scored) -> Option<String> {
     let is_one_of = |names: &[&str]| names.contains(&best.attr.as_str());
-    let by_stdenv = match need.role {
+    let has_it = match need.role {
         Role::Command | Role::Interpreter => {
             is_one_of(STDENV) || is_one_of(STDENV_CC) || is_one_of(LIBC)
         }
@@ -245,16 +260,7 @@ fn implied(usage: &Usage, need: &Need, best: &Scored, brought: &Brought) -> Opti
         }
         Role::Module | Role::Data => is_one_of(LIBC),
     };
-    if by_stdenv {
-        return Some("stdenv".to_owned());
-    }
-    match brought {
-        Brought::Itself => None,
-        Brought::By(by) if STDENV.contains(&by.as_str()) || STDENV_CC.contains(&by.as_str()) => {
-            Some("stdenv".to_owned())
-        }
-        Brought::By(by) => Some(by.to_string()),
-    }
+    has_it.then(|| "stdenv".to_owned())
 }
 
 /// nixpkgs' glibc carries the compiler's unwinder, which its own thread cancellation opens.
@@ -386,6 +392,7 @@ mod tests {
         ("share/openssl", "openssl"),
         ("share/zoneinfo", "tzdata"),
         ("liblzma.so.5", "xz"),
+        ("xz", "xz"),
     ];
 
     fn resolve(query: &Query) -> Resolution {
@@ -485,6 +492,15 @@ mod tests {
             .need(Role::Library, "liblzma.so.5", None)
             .packages();
         assert_eq!(packages, ["bash<stdenv", "git", "glibc<stdenv", "xz"]);
+    }
+
+    #[test]
+    fn a_command_of_stdenv_does_not_come_back_as_its_own_library() {
+        let packages = Case::default()
+            .need(Role::Command, "xz", None)
+            .need(Role::Library, "liblzma.so.5", Some(0))
+            .packages();
+        assert_eq!(packages, ["xz<stdenv"]);
     }
 
     #[test]
