@@ -9,7 +9,9 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// What was typed.
+/// Make an index of nixpkgs of your own, or tell what one holds
+///
+/// The index is asked before the catalogue inside this program.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -37,6 +39,10 @@ struct Build {
     /// Facts written by hand, added to the tables
     #[arg(long, value_name = "FILE", requires = "tables")]
     supplement: Option<PathBuf>,
+
+    /// Say nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
 
     /// Where to write the index [default: ~/.cache/nixtrace/index]
     #[arg(short, long, value_name = "FILE")]
@@ -67,7 +73,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
 }
 
 fn build(args: Build) -> Result<(), Failure> {
-    let mut progress = progress::Progress::begin("reading files", false);
+    let mut progress = progress::Progress::begin("reading files", args.quiet);
     let output = match args.output {
         Some(output) => output,
         None => index::default_path().ok_or_else(|| {

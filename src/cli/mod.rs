@@ -22,6 +22,7 @@ pub use exit::Exit;
 pub use failure::Failure;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::process::ExitCode;
 
 /// See what a program really uses, and write the Nix expression that provides it
@@ -69,7 +70,10 @@ failed, 126 if the command cannot be executed, 127 if it was not found.";
 
 /// Runs what the process's arguments ask for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let result = match cli.verb {
         None => run::run(cli.run),
         Some(Verb::Run(args)) => run::run(args),
@@ -85,5 +89,21 @@ pub fn main() -> ExitCode {
             eprintln!("{failure}");
             failure.exit().into()
         }
+    }
+}
+
+/// Tells a person what is wrong with the command line (or prints the help that was asked for).
+fn refused(error: &clap::Error) -> ExitCode {
+    // Where even standard error is closed there is nobody to tell.
+    let _ = error.print();
+    let first = std::env::args_os().nth(1);
+    let is_command = first.is_some_and(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    if error.kind() == ErrorKind::UnknownArgument && is_command {
+        eprintln!("\nhint: a command comes after `--`: nixtrace -- COMMAND");
+    }
+    if error.use_stderr() {
+        Exit::Usage.into()
+    } else {
+        Exit::Success.into()
     }
 }

@@ -21,7 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to look up
-    #[arg(required_unless_present = "stdin")]
+    #[arg(required_unless_present = "stdin", allow_hyphen_values = true)]
     queries: Vec<OsString>,
 
     /// Read more queries from standard input, one a line
