@@ -108,6 +108,7 @@ impl Observer {
     /// A process runs another program now.
     pub(crate) fn executed(&mut self, tgid: pid_t, former: pid_t, given: Option<Pending>) {
         let pending = self.tasks.execute(tgid, former).or(given);
+        self.core.hold.rename(former, tgid);
         self.in_flux.retain(|(tid, _)| *tid != former);
         let (path, argv) = match pending {
             Some(Pending::Execute { path, argv }) => (path, argv),
@@ -226,6 +227,10 @@ impl Observer {
                 {
                     process.few_descriptors = true;
                 }
+                None
+            }
+            Shape::Cores => {
+                self.core.hold.release();
                 None
             }
             Shape::Ring => {
