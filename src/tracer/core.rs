@@ -191,6 +191,27 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_is_let_go_may_use_what_it_could_before() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let tid = child.id() as pid_t;
+        let cores = || sched_getaffinity(Pid::from_raw(tid)).unwrap();
+        let own = cores();
+        let hold = Hold::default();
+        let core = hold.take(tid).unwrap();
+        assert_eq!(Some(cores()), only(core));
+        hold.release();
+        assert_eq!(cores(), own);
+        hold.take(tid);
+        hold.pass(tid, tid + 1);
+        assert_eq!(cores(), own);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
     fn our_own_core_is_one_of_the_machine() {
         let stat = fs::read("/proc/thread-self/stat").unwrap();
         assert!(processor(&stat).is_some_and(|core| core < CpuSet::count()));

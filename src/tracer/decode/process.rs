@@ -205,7 +205,11 @@ impl Observer {
                 None
             }
             // make(1) and shells set the identity that they have already.
-            Shape::Credentials => Some(Pending::Silent(Effect::Rights)),
+            Shape::Credentials => {
+                // With another identity it may be beyond our reach (sched_setaffinity(2), EPERM).
+                self.core.hold.release();
+                Some(Pending::Silent(Effect::Rights))
+            }
             Shape::Namespaces => {
                 process.cwd_is_shared = true;
                 Some(Pending::Silent(Effect::View))
