@@ -188,8 +188,9 @@ impl Outbox {
 }
 
 impl Inbox {
-    /// The next batch, full or not; none when the tracing thread is done and all was read.
-    pub(super) fn next(&mut self) -> Option<Batch> {
+    /// The next batch, full or not; none when the tracing thread is done and all was read. Calls
+    /// `idle` when there was nothing to fetch for a while.
+    pub(super) fn next(&mut self, idle: impl Fn()) -> Option<Batch> {
         loop {
             match self.full.recv_timeout(PATIENCE) {
                 Ok(batch) => return Some(batch),
@@ -207,6 +208,8 @@ impl Inbox {
                         if let Some(batch) = self.take_open(&mut open) {
                             return Some(batch);
                         }
+                        drop(open);
+                        idle();
                     }
                 }
             }
@@ -246,7 +249,7 @@ mod tests {
             }
         });
         let mut seen = Vec::new();
-        while let Some(mut batch) = inbox.next() {
+        while let Some(mut batch) = inbox.next(|| ()) {
             for fact in batch.take_facts() {
                 if let Fact::Exited { process, .. } = fact {
                     seen.push(process.0);
@@ -262,8 +265,8 @@ mod tests {
     fn a_batch_that_is_not_full_is_fetched() {
         let (mut outbox, mut inbox) = exchange();
         outbox.write(|batch| batch.push(exit(0)));
-        assert_eq!(inbox.next().unwrap().take_facts().len(), 1);
+        assert_eq!(inbox.next(|| ()).unwrap().take_facts().len(), 1);
         drop(outbox);
-        assert!(inbox.next().is_none());
+        assert!(inbox.next(|| ()).is_none());
     }
 }

@@ -3,7 +3,6 @@
 //! Every request may fail because the tracee was killed meanwhile (`ESRCH`). That is no error:
 //! the tracee's end is reported next.
 
-use super::core::Core;
 use super::decode::{Next, Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
@@ -21,7 +20,6 @@ use std::collections::HashSet;
 /// Follows a command and all that it starts.
 pub(super) struct Follower {
     observer: Observer,
-    core: Core,
     target: Target,
     engine: Engine,
     root: pid_t,
@@ -45,7 +43,6 @@ impl Follower {
     pub(super) fn new(observer: Observer, launched: &Launched, target: Target) -> Self {
         Self {
             observer,
-            core: Core::default(),
             target,
             engine: launched.engine,
             root: launched.pid,
@@ -176,7 +173,7 @@ impl Follower {
                 }
             }
             Stop::Seccomp => {
-                self.core.follow(tid);
+                self.observer.core.follow(tid);
                 let next = self.look(tid);
                 self.resume(tid, next, 0);
             }
@@ -279,6 +276,7 @@ impl Follower {
         } else {
             self.observer.process_starts(child, Some(parent));
         }
+        self.observer.core.hold.pass(parent, child);
         if self.early.remove(&child) {
             self.resume(child, Next::Run, 0);
         }

@@ -105,6 +105,8 @@ pub fn observe(
     let signals = signals::Signals::take()?;
     let mask = signals.previous_mask();
     let (outbox, inbox) = facts::exchange();
+    let hold = core::Hold::default();
+    let held = hold.clone();
     let (started, start) = bounded(1);
     let (finished, end) = bounded(1);
     thread::scope(|scope| {
@@ -114,7 +116,7 @@ pub fn observe(
             if let Ok(engine) = start.recv() {
                 header.engine = engine;
                 recorder.begin(header);
-                recorder.record(inbox);
+                recorder.record(inbox, || held.release());
             }
             recorder.end(|accesses| {
                 let finished: follow::Finished = end.recv().ok()?;
@@ -132,7 +134,7 @@ pub fn observe(
             let tables: Rc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid);
-            let observer = decode::Observer::new(outbox, tables, options.exact);
+            let observer = decode::Observer::new(outbox, tables, hold, options.exact);
             let result = follow::Follower::new(observer, &launched, target).run(
                 command,
                 options.engine,

@@ -85,9 +85,9 @@ impl<S: Sink> Recorder<S> {
         self.write(Record::Header(header));
     }
 
-    /// Writes all facts until there are no more.
-    pub(super) fn record(&mut self, mut inbox: Inbox) {
-        while let Some(mut batch) = inbox.next() {
+    /// Writes all facts until there are no more; calls `idle` when there was none for a while.
+    pub(super) fn record(&mut self, mut inbox: Inbox, idle: impl Fn()) {
+        while let Some(mut batch) = inbox.next(&idle) {
             for fact in batch.take_facts() {
                 self.fact(&batch, fact);
             }

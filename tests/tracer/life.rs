@@ -120,6 +120,11 @@ fn a_hundred_and_fifty_generations_are_followed() {
 }
 
 #[test]
+fn a_busy_process_may_use_the_cores_that_it_may_use_untraced() {
+    check("cores", 0, &["cores-kept"]);
+}
+
+#[test]
 fn a_working_directory_that_another_process_changes_is_known() {
     for options in WAYS {
         let trace = watch_life(options, &["shared-directory"]);

@@ -43,6 +43,8 @@ pub(super) static ABI: Abi = Abi {
         ("capset", 91),
         ("unshare", 97),
         ("ptrace", 117),
+        ("sched_setaffinity", 122),
+        ("sched_getaffinity", 123),
         ("setregid", 143),
         ("setgid", 144),
         ("setreuid", 145),

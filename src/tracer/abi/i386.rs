@@ -79,6 +79,8 @@ pub(super) static ABI: Abi = Abi {
         ("llistxattr", 233),
         ("removexattr", 235),
         ("lremovexattr", 236),
+        ("sched_setaffinity", 241),
+        ("sched_getaffinity", 242),
         ("statfs64", 268),
         ("utimes", 271),
         ("inotify_add_watch", 292),

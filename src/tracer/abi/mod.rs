@@ -133,6 +133,8 @@ pub(super) enum Shape {
     Limit(u8),
     /// An io_uring is set up.
     Ring,
+    /// It is asked or said which cores a task may use.
+    Cores,
     /// The process traces or wants to be traced.
     Trace,
     /// The process installs a filter of its own.
@@ -351,6 +353,8 @@ pub(super) static CALLS: &[Call] = {
         call_when("setrlimit", Shape::Limit(1), OPEN_FILES_LIMIT),
         call_when("prlimit64", Shape::Limit(2), NEW_OPEN_FILES_LIMIT),
 
+        call("sched_setaffinity", Shape::Cores),
+        call("sched_getaffinity", Shape::Cores),
         call("io_uring_setup", Shape::Ring),
         call("ptrace", Shape::Trace),
         call("seccomp", Shape::Filter),

@@ -64,6 +64,8 @@ pub(super) static ABI: Abi = Abi {
         ("llistxattr", 195),
         ("removexattr", 197),
         ("lremovexattr", 198),
+        ("sched_setaffinity", 203),
+        ("sched_getaffinity", 204),
         ("getdents64", 217),
         ("utimes", 235),
         ("inotify_add_watch", 254),

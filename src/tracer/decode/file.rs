@@ -117,6 +117,10 @@ impl Observer {
             }
         };
         self.read_name(call, 0, at).ok()?;
+        if self.names[0].last() == b"status" {
+            // `/proc/PID/status` names the cores that a task may use.
+            self.core.hold.release();
+        }
         if self.names[0].asked() == b"/dev/fuse" {
             // A file system served by a tracee must not be touched while that tracee is stopped:
             // from here on every outcome is the kernel's own.

@@ -6,6 +6,7 @@ mod network;
 mod process;
 
 use super::abi::{Call, Shape, Table};
+use super::core::{Core, Hold};
 use super::facts::{Fact, Outbox, Real};
 use super::memory::Width;
 use super::name::Name;
@@ -80,6 +81,8 @@ fn rights(path: &str) -> Option<Vec<String>> {
 pub(super) struct Observer {
     /// What is followed.
     pub(super) tasks: Tasks,
+    /// Where it and the tracer run.
+    pub(super) core: Core,
     outbox: Outbox,
     tables: Rc<[Table]>,
     policy: Policy,
@@ -101,9 +104,10 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Begins, with these tables; `exact` awaits the end of every call.
-    pub(super) fn new(outbox: Outbox, tables: Rc<[Table]>, exact: bool) -> Self {
+    pub(super) fn new(outbox: Outbox, tables: Rc<[Table]>, hold: Hold, exact: bool) -> Self {
         Self {
             tasks: Tasks::default(),
+            core: Core::new(hold),
             outbox,
             tables,
             policy: Policy::new(),
@@ -163,6 +167,7 @@ impl Observer {
     /// A thread is gone.
     pub(super) fn ends(&mut self, tid: pid_t, status: ExitStatus) {
         self.in_flux.retain(|(other, _)| *other != tid);
+        self.core.hold.forget(tid);
         let at = self.now();
         if let Some(process) = self.tasks.end(tid) {
             self.outbox.write(|batch| {
@@ -230,6 +235,7 @@ impl Observer {
             | Shape::Namespaces
             | Shape::Mounts
             | Shape::Limit(_)
+            | Shape::Cores
             | Shape::Ring
             | Shape::Trace
             | Shape::Filter => self.life(call, shape),

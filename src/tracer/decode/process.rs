@@ -108,6 +108,7 @@ impl Observer {
     /// A process runs another program now.
     pub(crate) fn executed(&mut self, tgid: pid_t, former: pid_t, given: Option<Pending>) {
         let pending = self.tasks.execute(tgid, former).or(given);
+        self.core.hold.rename(former, tgid);
         self.in_flux.retain(|(tid, _)| *tid != former);
         let (path, argv) = match pending {
             Some(Pending::Execute { path, argv }) => (path, argv),
@@ -204,7 +205,11 @@ impl Observer {
                 None
             }
             // make(1) and shells set the identity that they have already.
-            Shape::Credentials => Some(Pending::Silent(Effect::Rights)),
+            Shape::Credentials => {
+                // With another identity it may be beyond our reach (sched_setaffinity(2), EPERM).
+                self.core.hold.release();
+                Some(Pending::Silent(Effect::Rights))
+            }
             Shape::Namespaces => {
                 process.cwd_is_shared = true;
                 Some(Pending::Silent(Effect::View))
@@ -226,6 +231,10 @@ impl Observer {
                 {
                     process.few_descriptors = true;
                 }
+                None
+            }
+            Shape::Cores => {
+                self.core.hold.release();
                 None
             }
             Shape::Ring => {

@@ -238,6 +238,60 @@ static int by_shared_directory(void)
 	return result;
 }
 
+/* Makes this process as busy as can be. */
+static void hurries(void)
+{
+	struct stat st;
+	for (int i = 0; i < 300; i++)
+		stat("/life/busy", &st);
+}
+
+/* Whether this process may use these cores, by the system call and by what /proc says. */
+static int may_use(const cpu_set_t *cores)
+{
+	cpu_set_t now;
+	char line[2000];
+	unsigned count = 0;
+	hurries();
+	if (sched_getaffinity(0, sizeof now, &now) || !CPU_EQUAL(&now, cores))
+		return 0;
+	hurries();
+	FILE *status = fopen("/proc/self/status", "r");
+	if (!status)
+		return 0;
+	while (fgets(line, sizeof line, status))
+		if (!strncmp(line, "Cpus_allowed:", 13))
+			for (char *digit = line + 13; *digit; digit++)
+				if (*digit != ',' && *digit != '\n' && *digit != '\t')
+					count += __builtin_popcount(strtoul((char[]){*digit, 0}, NULL, 16));
+	fclose(status);
+	return count == (unsigned)CPU_COUNT(cores);
+}
+
+static int keeps_cores(void)
+{
+	cpu_set_t cores, one;
+	if (sched_getaffinity(0, sizeof cores, &cores))
+		return 80;
+	if (!may_use(&cores))
+		return 81;
+	hurries();
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(may_use(&cores) ? 0 : 1);
+	if (ended(pid, 0) || !may_use(&cores))
+		return 82;
+	CPU_ZERO(&one);
+	for (int core = CPU_SETSIZE - 1; !CPU_COUNT(&one); core--)
+		if (CPU_ISSET(core, &cores))
+			CPU_SET(core, &one);
+	hurries();
+	if (sched_setaffinity(0, sizeof one, &one) || !may_use(&one))
+		return 83;
+	mark("cores-kept");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "";
@@ -273,6 +327,8 @@ int main(int argc, char **argv)
 		return by_clone_without_signal();
 	if (!strcmp(way, "shared-directory"))
 		return by_shared_directory();
+	if (!strcmp(way, "cores"))
+		return keeps_cores();
 	if (!strcmp(way, "exit"))
 		return atoi(argv[2]);
 	if (!strcmp(way, "kill")) {
