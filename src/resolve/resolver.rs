@@ -165,7 +165,16 @@ impl Resolver {
         if candidates.iter().any(|candidate| {
             candidate.form != FileForm::ReExport && candidate.facts.below.is_none()
         }) {
-            return (query.clone(), candidates);
+            // What is only guessed is worth less than what a listing has under another version.
+            let guessed = candidates
+                .iter()
+                .all(|candidate| matches!(candidate.basis, Basis::Guess(_)));
+            let more = if guessed {
+                self.indexes.siblings(query)
+            } else {
+                Vec::new()
+            };
+            return (query.clone(), [candidates, more].concat());
         }
         for spelling in spellings(query) {
             let mut candidates = self.indexes.candidates(&spelling.query);

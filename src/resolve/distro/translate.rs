@@ -144,6 +144,8 @@ fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Tra
         // the index's own error, or the very file that is in doubt.
         let sign = match votes {
             votes if votes * 2 >= ballots => 2,
+            // Modules have files that are called as the interpreter's own are.
+            _ if rank::is_interpreter(attr.as_str()) => continue,
             votes if votes * 4 >= ballots => 1,
             _ => continue,
         };

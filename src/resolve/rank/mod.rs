@@ -18,7 +18,9 @@ mod names;
 mod sets;
 
 pub(super) use names::{SHARED_DIRECTORIES, without_release};
+pub(super) use sets::is_interpreter;
 
+use super::minimal::is_in_every_stdenv;
 use super::versions::{self, Wanted};
 use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, Sign, SourceKind};
 use names::{Likeness, Stems};
@@ -54,6 +56,11 @@ pub enum Feature {
     CommandTable,
     /// Only the package's name speaks for it.
     NameOnly,
+    /// Only the old command table has it, while later listings have the command elsewhere: it has
+    /// been dropped or absorbed since.
+    NoLongerListed,
+    /// Every build has the command from this package, so nothing else need be named for it.
+    InEveryStdenv,
     /// One agreement of names between Debian and nixpkgs; each further one adds [`Self::Agreement`].
     Guess,
     /// A further independent agreement.
@@ -69,7 +76,7 @@ pub enum Feature {
     /// Per source that says the same.
     AnotherSource,
     /// The package that owns the very file on this host is the attribute's, by its other files or
-    /// its name.
+    /// its name: the full weight for two signs of that.
     OwnedOnHost,
     /// Seen in many listings, against in few: the full weight for all.
     OftenListed,
@@ -139,6 +146,8 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::ListedUnderOtherName, 2.6),
     (Feature::CommandTable, 3.0),
     (Feature::NameOnly, 1.5),
+    (Feature::NoLongerListed, -2.5),
+    (Feature::InEveryStdenv, 4.0),
     (Feature::Guess, 2.2),
     (Feature::Agreement, 0.9),
     (Feature::SameSource, 1.6),
@@ -247,10 +256,16 @@ pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> 
             .or_default()
             .push(candidate);
     }
-    let attrs: Vec<&str> = by_attr.keys().copied().collect();
+    let field = Field {
+        attrs: by_attr.keys().copied().collect(),
+        command_is_listed: query.kind == Kind::Command
+            && candidates.iter().any(is_widely_listed_command),
+        wanted,
+        stems,
+    };
     let mut judged: Vec<Judged<'_>> = by_attr
         .values()
-        .map(|rows| judge(query, rows, &attrs, wanted.as_ref(), &stems, preferred))
+        .map(|rows| judge(query, rows, &field, preferred))
         .collect();
     // Attributes are unique here, so the order is total.
     judged.sort_by(|a, b| {
@@ -271,6 +286,26 @@ pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> 
     // A ceiling can put a strong candidate below a weaker one; the sort is stable.
     scored.sort_by(|a, b| b.score.total_cmp(&a.score));
     scored
+}
+
+/// What one candidate is judged against: the question, and the others.
+struct Field<'a> {
+    attrs: Vec<&'a str>,
+    /// Whether later listings have the command that is asked for.
+    command_is_listed: bool,
+    wanted: Option<Wanted>,
+    stems: Stems,
+}
+
+/// Whether nearly all listings have the command, and not only in a package that stands in for
+/// others.
+fn is_widely_listed_command(row: &Candidate) -> bool {
+    row.facts.linux_listings >= 24
+        && row.form != FileForm::ReExport
+        && !is_private(Kind::Command, row.place.as_bytes())
+        && !BUNDLES
+            .iter()
+            .any(|bundle| row.attr.as_str().starts_with(bundle))
 }
 
 /// An attribute with all that was said about it.
@@ -318,9 +353,7 @@ impl Judged<'_> {
 fn judge<'a>(
     query: &Query,
     rows: &[&'a Candidate],
-    attrs: &[&str],
-    wanted: Option<&Wanted>,
-    stems: &Stems,
+    field: &Field<'_>,
     preferred: &[AttrPath],
 ) -> Judged<'a> {
     let mut marked: Vec<(&Candidate, Vec<Mark>)> = rows
@@ -371,13 +404,30 @@ fn judge<'a>(
         // What the index saw is worth telling, though it only counts as agreement.
         notes.push(where_it_is(query, listing));
     }
-    marks.extend(name_marks(query, row, rows, attrs, stems));
-    marks.extend(version_mark(query.kind, row, wanted));
+    marks.extend(name_marks(query, row, rows, field));
+    if marks
+        .iter()
+        .any(|mark| mark.feature == Feature::MajorOfAnother)
+    {
+        // The main program of one version is that of the package itself as well.
+        marks.retain(|mark| mark.feature != Feature::MainProgram);
+    }
+    marks.extend(version_mark(query.kind, row, field.wanted.as_ref()));
     if preferred.contains(&row.attr) {
         marks.push(Mark::of(Feature::Preferred, "preferred in nixtrace.yaml"));
     }
-    if sources.len() > 1 && sources.contains(&SourceKind::Host) {
-        marks.push(Mark::silent(Feature::OwnedOnHost));
+    let signs = rows
+        .iter()
+        .filter(|row| row.source == SourceKind::Host)
+        .map(|row| match row.basis {
+            Basis::Guess(agreements) => agreements,
+            _ => 2,
+        })
+        .max();
+    if sources.len() > 1
+        && let Some(signs) = signs
+    {
+        marks.push(Mark::silent(Feature::OwnedOnHost).part(f64::from(signs) / 2.0));
     }
     if sources.len() > 1 {
         marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
@@ -548,13 +598,8 @@ fn is_private(kind: Kind, place: &[u8]) -> bool {
 }
 
 /// What the attribute's and the derivation's names say.
-fn name_marks(
-    query: &Query,
-    row: &Candidate,
-    rows: &[&Candidate],
-    attrs: &[&str],
-    stems: &Stems,
-) -> Vec<Mark> {
+fn name_marks(query: &Query, row: &Candidate, rows: &[&Candidate], field: &Field<'_>) -> Vec<Mark> {
+    let Field { attrs, stems, .. } = field;
     let mut marks = Vec::new();
     let attr = row.attr.as_str();
     let (set, member) = attr
@@ -623,9 +668,25 @@ fn name_marks(
     {
         marks.push(Mark::silent(Feature::Environment));
     }
+    if query.kind == Kind::Command
+        && set.is_none()
+        && is_in_every_stdenv(attr)
+        && !is_variant(member, stems)
+        && rows
+            .iter()
+            .any(|row| row.basis == Basis::Listed && !is_private(query.kind, row.place.as_bytes()))
+    {
+        marks.push(Mark::of(Feature::InEveryStdenv, "every stdenv has it"));
+    }
     let only_long_ago = rows
         .iter()
         .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
+    if only_long_ago && field.command_is_listed {
+        marks.push(Mark::of(
+            Feature::NoLongerListed,
+            format!("but no later listing has it in {attr}"),
+        ));
+    }
     if only_long_ago && stems.compare(member) != Likeness::Same && plain_of(attr).next().is_some() {
         marks.push(Mark::silent(Feature::OldMajor));
     }
@@ -732,6 +793,53 @@ mod tests {
                 candidate("gitMinimal^out bin"),
                 candidate("git^out bin"),
             ],
+        );
+    }
+
+    fn command(text: &str, basis: Basis) -> Candidate {
+        let mut row = candidate(&format!("{text}^bin bin"));
+        row.basis = basis;
+        if basis == Basis::CommandTable {
+            row.facts.linux_listings = 0;
+            row.facts.is_main_program = true;
+        }
+        row
+    }
+
+    #[test]
+    fn a_command_that_every_stdenv_has_is_from_there() {
+        wins(
+            Query::new(Kind::Command, "mktemp"),
+            "coreutils",
+            &[
+                command("mktemp", Basis::CommandTable),
+                command("coreutils", Basis::Listed),
+                command("coreutils-full", Basis::Listed),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_package_that_no_later_listing_has_goes_after_one_that_all_have() {
+        let mut listed = command("util-linux", Basis::Listed);
+        listed.popularity = 180;
+        wins(
+            Query::new(Kind::Command, "hardlink"),
+            "util-linux",
+            &[command("hardlink", Basis::CommandTable), listed],
+        );
+    }
+
+    #[test]
+    fn the_main_program_of_one_version_is_that_of_the_package() {
+        let mut version = candidate("tesseract4^out bin");
+        version.facts.is_main_program = true;
+        let mut plain = candidate("tesseract^out bin");
+        plain.basis = Basis::ListedUnderOtherName;
+        wins(
+            Query::new(Kind::Command, "tesseract"),
+            "tesseract",
+            &[version, plain],
         );
     }
 

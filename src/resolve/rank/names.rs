@@ -85,6 +85,8 @@ impl Stems {
                 let stem = name.split(".so").next().unwrap_or_default();
                 plain.push(stem.to_owned());
                 plain.push(stem.strip_prefix("lib").unwrap_or(stem).to_owned());
+                // `libglade-2.0.so.0` is libglade's rather than glade's.
+                plain.push(without_release(stem).to_owned());
             }
             Kind::Header => {
                 let (first, rest) = name.split_once('/').unwrap_or((&name, ""));

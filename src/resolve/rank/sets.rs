@@ -156,6 +156,13 @@ pub(super) const INTERPRETERS: [(&str, &str); 3] = [
     ("ruby", "rubyPackages"),
 ];
 
+/// Whether an attribute is an interpreter with modules of its own.
+pub(in crate::resolve) fn is_interpreter(attr: &str) -> bool {
+    INTERPRETERS
+        .iter()
+        .any(|(interpreter, _)| *interpreter == attr)
+}
+
 /// Whether an attribute is a member of a set, and not the interpreter, which is one too.
 pub(super) fn is_module_of(attr: &str, set: &str) -> bool {
     attr.strip_prefix(set)
