@@ -23,9 +23,6 @@ use std::sync::{Mutex, PoisonError};
 /// From here on the index's answer needs no second opinion.
 const SURE: f64 = 0.9;
 
-/// How many candidates are shown.
-const SHOWN: usize = 8;
-
 /// Answers queries from all sources that it was given.
 #[derive(Default)]
 pub struct Resolver {
@@ -97,7 +94,6 @@ impl Resolver {
             return resolution(Verdict::Host(why), None, Vec::new());
         }
         let (mut candidates, of_the_host) = self.ranked(&sharp);
-        candidates.truncate(SHOWN);
         if sharp.kind == Kind::Command
             && let Some(first) = candidates.first_mut()
             && sharp

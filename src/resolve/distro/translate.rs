@@ -181,6 +181,16 @@ fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Tra
     translations
 }
 
+/// What nearly all files of a directory are.
+const KIND_OF_DIRECTORY: [(&[u8], Kind); 6] = [
+    (b"/bin/", Kind::Command),
+    (b"/sbin/", Kind::Command),
+    (b"/include/", Kind::Header),
+    (b"/lib/python3", Kind::Python),
+    (b"/share/perl5/", Kind::Perl),
+    (b"/share/pkgconfig/", Kind::PkgConfig),
+];
+
 /// The files of a package that tell what it is.
 #[derive(Default)]
 struct Poll {
@@ -191,7 +201,7 @@ struct Poll {
 impl Poll {
     fn add(&mut self, packages: &dyn HostPackages, package: &str) {
         packages.files(package, &mut |file| {
-            if may_tell(file) {
+            if may_tell(file) && !self.has_enough_like(file) {
                 self.ask_about(file);
             }
             if self.ballots.len() < BALLOTS {
@@ -200,6 +210,15 @@ impl Poll {
                 ControlFlow::Break(())
             }
         });
+    }
+
+    /// Whether enough files are asked about of the kind that most of the directory are: a package of
+    /// headers has thousands.
+    fn has_enough_like(&self, file: &[u8]) -> bool {
+        let file = file.strip_prefix(b"/usr").unwrap_or(file);
+        KIND_OF_DIRECTORY.iter().any(|(directory, kind)| {
+            file.starts_with(directory) && self.of_kind.get(kind) >= Some(&BALLOTS_OF_A_KIND)
+        })
     }
 
     fn ask_about(&mut self, file: &[u8]) {

@@ -207,41 +207,95 @@ fn ceiling(feature: Feature) -> f64 {
     }
 }
 
-/// A feature of a candidate: how much of its weight counts, and the words for it.
-struct Mark {
+/// A feature of a candidate: how much of its weight counts, and the other attribute that it is about
+/// if there is one.
+struct Mark<'a> {
     feature: Feature,
     share: f64,
-    words: Option<String>,
+    other: Option<&'a str>,
 }
 
-impl Mark {
-    fn silent(feature: Feature) -> Self {
+impl<'a> Mark<'a> {
+    fn of(feature: Feature) -> Self {
         Self {
             feature,
             share: 1.0,
-            words: None,
+            other: None,
         }
     }
 
-    fn of(feature: Feature, words: impl Into<String>) -> Self {
+    fn beside(feature: Feature, other: &'a str) -> Self {
         Self {
-            feature,
-            share: 1.0,
-            words: Some(words.into()),
+            other: Some(other),
+            ..Self::of(feature)
         }
     }
 
-    fn part(mut self, share: f64) -> Self {
-        self.share = share;
-        self
+    fn part(self, share: f64) -> Self {
+        Self { share, ..self }
     }
 
     fn value(&self) -> f64 {
         weight(self.feature) * self.share
     }
+
+    /// The feature in the words that a person reads, if it is worth telling. They are made for the
+    /// candidates that are shown only: most are never seen.
+    fn words(&self, query: &Query, row: &Candidate, wanted: Option<&Wanted>) -> Option<String> {
+        let attr = &row.attr;
+        let other = self.other.unwrap_or_default();
+        Some(match self.feature {
+            Feature::Preferred => "preferred in nixtrace.yaml".to_owned(),
+            Feature::Listed | Feature::ListedUnderOtherName => where_it_is(query, row),
+            Feature::CommandTable => {
+                format!("the command table of an older release has it in {attr}")
+            }
+            Feature::NoLongerListed => format!("but no later listing has it in {attr}"),
+            Feature::InEveryStdenv => "every stdenv has it".to_owned(),
+            Feature::Agreement if row.source == SourceKind::Catalogue => {
+                "guessed from the names of Debian's packages".to_owned()
+            }
+            Feature::Agreement => "guessed from names".to_owned(),
+            Feature::ReExport => "but there it is a link to another package's file".to_owned(),
+            Feature::PrivatePlace => format!("but only in {}, for its own use", row.place),
+            Feature::OtherVersion => {
+                let sibling = row.facts.sibling.as_ref()?;
+                format!("known only as {sibling}: check that the version fits")
+            }
+            Feature::MainProgram => format!("it is the main program of {attr}"),
+            Feature::Removed => {
+                let release = row.facts.removed_by.as_ref()?;
+                format!("but nixpkgs {release} has removed {attr}")
+            }
+            Feature::Unfree => "but its licence is unfree".to_owned(),
+            Feature::NameIsIt => "the name is the same".to_owned(),
+            Feature::NameAlike => "the name fits".to_owned(),
+            Feature::DerivationNameIsIt => "the derivation's name fits".to_owned(),
+            Feature::CopySet => format!("but {other} holds copies of packages"),
+            Feature::Variant => format!("but {attr} is a variant"),
+            Feature::VariantOfAnother => format!("but {attr} is a variant of {other}"),
+            Feature::Bundle => format!("but {attr} bundles what others provide"),
+            Feature::MajorOfAnother => format!("but {attr} is one version of {other}"),
+            Feature::WrongVersion => match wanted {
+                Some(Wanted {
+                    attr: None, family, ..
+                }) => format!("but nixpkgs has no {family} of this version"),
+                _ => format!("but the version asked for is not that of {attr}"),
+            },
+            Feature::GoneVersion => {
+                format!("nixpkgs has no {} of this version any more", wanted?.family)
+            }
+            Feature::Popular if self.share > 0.5 => "widely used in nixpkgs".to_owned(),
+            _ => return None,
+        })
+    }
 }
 
-/// Scores the candidates for a query, best first: one entry per attribute.
+/// How many candidates are answered; nobody looks further down.
+pub const SHOWN: usize = 8;
+
+/// Scores the candidates for a query, best first: one entry per attribute, the best [`SHOWN`] of
+/// them.
 ///
 /// Candidates of one attribute from several sources are one: the strongest of them counts, and each
 /// further source adds to it.
@@ -279,13 +333,17 @@ pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> 
             .iter()
             .map(|judged| judged.strength.exp())
             .sum::<f64>();
-    let mut scored: Vec<Scored> = judged
+    let mut scored: Vec<(f64, Judged<'_>)> = judged
         .into_iter()
-        .map(|judged| judged.scored(total))
+        .map(|judged| (judged.score(total), judged))
         .collect();
     // A ceiling can put a strong candidate below a weaker one; the sort is stable.
-    scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+    scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    scored.truncate(SHOWN);
     scored
+        .into_iter()
+        .map(|(score, judged)| judged.told(score, query, field.wanted.as_ref()))
+        .collect()
 }
 
 /// What one candidate is judged against: the question, and the others.
@@ -314,37 +372,46 @@ struct Judged<'a> {
     row: &'a Candidate,
     output: Output,
     strength: f64,
-    marks: Vec<Mark>,
-    notes: Vec<String>,
+    marks: Vec<Mark<'a>>,
+    notes: Vec<&'a str>,
+    /// What an index saw, where that is not the strongest: worth telling, though it only counts as
+    /// agreement.
+    listing: Option<&'a Candidate>,
 }
 
 impl Judged<'_> {
-    fn scored(mut self, total: f64) -> Scored {
-        let pinned = self.row.source == SourceKind::Pin;
-        let score = if pinned {
-            1.0
-        } else {
-            self.marks
-                .iter()
-                .map(|mark| ceiling(mark.feature))
-                .fold(self.strength.exp() / total, f64::min)
-        };
+    fn score(&self, total: f64) -> f64 {
+        if self.row.source == SourceKind::Pin {
+            return 1.0;
+        }
+        let score = self
+            .marks
+            .iter()
+            .map(|mark| ceiling(mark.feature))
+            .fold(self.strength.exp() / total, f64::min);
+        (score * 1000.0).round() / 1000.0
+    }
+
+    fn told(mut self, score: f64, query: &Query, wanted: Option<&Wanted>) -> Scored {
         self.marks.sort_by(|a, b| {
             b.value()
                 .abs()
                 .total_cmp(&a.value().abs())
                 .then_with(|| a.feature.cmp(&b.feature))
         });
-        let mut because = self.notes;
-        for words in self.marks.into_iter().filter_map(|mark| mark.words) {
-            if !because.contains(&words) {
+        let mut because: Vec<String> = self.notes.iter().map(|note| (*note).to_owned()).collect();
+        because.extend(self.listing.map(|listing| where_it_is(query, listing)));
+        for mark in &self.marks {
+            if let Some(words) = mark.words(query, self.row, wanted)
+                && !because.contains(&words)
+            {
                 because.push(words);
             }
         }
         Scored {
             attr: self.row.attr.clone(),
             output: self.output,
-            score: (score * 1000.0).round() / 1000.0,
+            score,
             because,
         }
     }
@@ -353,10 +420,10 @@ impl Judged<'_> {
 fn judge<'a>(
     query: &Query,
     rows: &[&'a Candidate],
-    field: &Field<'_>,
+    field: &Field<'a>,
     preferred: &[AttrPath],
 ) -> Judged<'a> {
-    let mut marked: Vec<(&Candidate, Vec<Mark>)> = rows
+    let mut marked: Vec<(&Candidate, Vec<Mark<'_>>)> = rows
         .iter()
         .map(|row| (*row, evidence(query, row)))
         .collect();
@@ -377,18 +444,17 @@ fn judge<'a>(
         .collect();
     sources.sort_unstable();
     sources.dedup();
-    let mut notes: Vec<String> = marked
+    let mut notes: Vec<&str> = marked
         .iter()
-        .filter_map(|(row, _)| row.note.clone())
+        .filter_map(|(row, _)| row.note.as_deref())
         .collect();
     notes.dedup();
     // A listing knows the output; rules only know the custom.
-    let listed = |(row, _): &&(&Candidate, Vec<Mark>)| {
-        matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
-    };
+    let is_listed =
+        |row: &Candidate| matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName);
     let output = marked
         .iter()
-        .filter(listed)
+        .filter(|(row, _)| is_listed(row))
         .chain(&marked)
         .find_map(|(row, _)| row.output.clone())
         .unwrap_or_default();
@@ -398,12 +464,11 @@ fn judge<'a>(
         .max()
         .unwrap_or_default();
     let (row, mut marks) = marked.swap_remove(0);
-    if !matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
-        && let Some((listing, _)) = marked.iter().find(listed)
-    {
-        // What the index saw is worth telling, though it only counts as agreement.
-        notes.push(where_it_is(query, listing));
-    }
+    let listing = marked
+        .iter()
+        .map(|(other, _)| *other)
+        .find(|other| is_listed(other))
+        .filter(|_| !is_listed(row));
     marks.extend(name_marks(query, row, rows, field));
     if marks
         .iter()
@@ -414,7 +479,7 @@ fn judge<'a>(
     }
     marks.extend(version_mark(query.kind, row, field.wanted.as_ref()));
     if preferred.contains(&row.attr) {
-        marks.push(Mark::of(Feature::Preferred, "preferred in nixtrace.yaml"));
+        marks.push(Mark::of(Feature::Preferred));
     }
     let signs = rows
         .iter()
@@ -427,10 +492,10 @@ fn judge<'a>(
     if sources.len() > 1
         && let Some(signs) = signs
     {
-        marks.push(Mark::silent(Feature::OwnedOnHost).part(f64::from(signs) / 2.0));
+        marks.push(Mark::of(Feature::OwnedOnHost).part(f64::from(signs) / 2.0));
     }
     if sources.len() > 1 {
-        marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
+        marks.push(Mark::of(Feature::AnotherSource).part((sources.len() - 1) as f64));
     }
     if popularity > 0 {
         // Who has the directory above need not have the file, however widely it is used.
@@ -440,15 +505,7 @@ fn judge<'a>(
             1.0
         };
         let share = counts * f64::from(popularity) / 255.0;
-        let mark = Mark::silent(Feature::Popular).part(share);
-        marks.push(if share > 0.5 {
-            Mark {
-                words: Some("widely used in nixpkgs".to_owned()),
-                ..mark
-            }
-        } else {
-            mark
-        });
+        marks.push(Mark::of(Feature::Popular).part(share));
     }
     Judged {
         row,
@@ -456,72 +513,56 @@ fn judge<'a>(
         strength: strength(&marks),
         marks,
         notes,
+        listing,
     }
 }
 
-fn strength(marks: &[Mark]) -> f64 {
+fn strength(marks: &[Mark<'_>]) -> f64 {
     marks.iter().map(Mark::value).sum()
 }
 
 /// What one source's row says, without regard to names.
-fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
+fn evidence(query: &Query, row: &Candidate) -> Vec<Mark<'static>> {
     let mut marks = Vec::new();
     let facts = &row.facts;
-    let attr = &row.attr;
     match row.source {
-        SourceKind::Pin => marks.push(Mark::silent(Feature::Pinned)),
-        SourceKind::Store => marks.push(Mark::silent(Feature::InStorePath)),
+        SourceKind::Pin => marks.push(Mark::of(Feature::Pinned)),
+        SourceKind::Store => marks.push(Mark::of(Feature::InStorePath)),
         SourceKind::Heuristic if row.basis != Basis::Manual => {
-            marks.push(Mark::silent(Feature::RuleOfThumb))
+            marks.push(Mark::of(Feature::RuleOfThumb))
         }
         _ => {}
     }
-    marks.push(match row.basis {
-        Basis::Listed => Mark::of(Feature::Listed, where_it_is(query, row)),
-        Basis::ListedUnderOtherName => {
-            Mark::of(Feature::ListedUnderOtherName, where_it_is(query, row))
-        }
-        Basis::CommandTable => Mark::of(
-            Feature::CommandTable,
-            format!("the command table of an older release has it in {attr}"),
-        ),
-        Basis::NameOnly => Mark::silent(Feature::NameOnly),
-        Basis::Guess(_) => Mark::silent(Feature::Guess),
-        Basis::Manual => Mark::silent(Feature::Manual),
-    });
+    marks.push(Mark::of(match row.basis {
+        Basis::Listed => Feature::Listed,
+        Basis::ListedUnderOtherName => Feature::ListedUnderOtherName,
+        Basis::CommandTable => Feature::CommandTable,
+        Basis::NameOnly => Feature::NameOnly,
+        Basis::Guess(_) => Feature::Guess,
+        Basis::Manual => Feature::Manual,
+    }));
     if let Basis::Guess(agreements @ 1..) = row.basis {
-        let words = if row.source == SourceKind::Catalogue {
-            "guessed from the names of Debian's packages"
-        } else {
-            "guessed from names"
-        };
-        marks.push(Mark::of(Feature::Agreement, words).part(f64::from(agreements.min(4) - 1)));
+        marks.push(Mark::of(Feature::Agreement).part(f64::from(agreements.min(4) - 1)));
     }
     for (sign, feature) in [
         (Sign::SourceName, Feature::SameSource),
         (Sign::HomePage, Feature::SameHomePage),
     ] {
         if facts.signs.contains(&sign) {
-            marks.push(Mark::silent(feature));
+            marks.push(Mark::of(feature));
         }
     }
     let listings = f64::from(facts.linux_listings);
     if listings > 0.0 {
-        marks.push(Mark::silent(Feature::OftenListed).part((1.0 + listings).ln() / 34f64.ln()));
+        marks.push(Mark::of(Feature::OftenListed).part((1.0 + listings).ln() / 34f64.ln()));
     }
     match row.form {
         FileForm::Regular => {}
-        FileForm::Link => marks.push(Mark::silent(Feature::Link)),
-        FileForm::ReExport => marks.push(Mark::of(
-            Feature::ReExport,
-            "but there it is a link to another package's file",
-        )),
+        FileForm::Link => marks.push(Mark::of(Feature::Link)),
+        FileForm::ReExport => marks.push(Mark::of(Feature::ReExport)),
     }
     if is_private(query.kind, row.place.as_bytes()) {
-        marks.push(Mark::of(
-            Feature::PrivatePlace,
-            format!("but only in {}, for its own use", row.place),
-        ));
+        marks.push(Mark::of(Feature::PrivatePlace));
     }
     if let Some(below) = &facts.below {
         // The further above, the less it says: many packages have something in `share/gdb`.
@@ -535,31 +576,22 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
         } else {
             1
         };
-        marks.push(Mark::silent(Feature::DirectoryAbove).part(levels as f64));
+        marks.push(Mark::of(Feature::DirectoryAbove).part(levels as f64));
     }
-    if let Some(sibling) = &facts.sibling {
-        marks.push(Mark::of(
-            Feature::OtherVersion,
-            format!("known only as {sibling}: check that the version fits"),
-        ));
+    if facts.sibling.is_some() {
+        marks.push(Mark::of(Feature::OtherVersion));
     }
     if facts.name_from_darwin {
-        marks.push(Mark::silent(Feature::NameFromDarwin));
+        marks.push(Mark::of(Feature::NameFromDarwin));
     }
     if facts.is_main_program {
-        marks.push(Mark::of(
-            Feature::MainProgram,
-            format!("it is the main program of {attr}"),
-        ));
+        marks.push(Mark::of(Feature::MainProgram));
     }
-    if let Some(release) = &facts.removed_by {
-        marks.push(Mark::of(
-            Feature::Removed,
-            format!("but nixpkgs {release} has removed {attr}"),
-        ));
+    if facts.removed_by.is_some() {
+        marks.push(Mark::of(Feature::Removed));
     }
     if facts.unfree {
-        marks.push(Mark::of(Feature::Unfree, "but its licence is unfree"));
+        marks.push(Mark::of(Feature::Unfree));
     }
     marks
 }
@@ -598,7 +630,12 @@ fn is_private(kind: Kind, place: &[u8]) -> bool {
 }
 
 /// What the attribute's and the derivation's names say.
-fn name_marks(query: &Query, row: &Candidate, rows: &[&Candidate], field: &Field<'_>) -> Vec<Mark> {
+fn name_marks<'a>(
+    query: &Query,
+    row: &'a Candidate,
+    rows: &[&Candidate],
+    field: &Field<'a>,
+) -> Vec<Mark<'a>> {
     let Field { attrs, stems, .. } = field;
     let mut marks = Vec::new();
     let attr = row.attr.as_str();
@@ -613,51 +650,38 @@ fn name_marks(query: &Query, row: &Candidate, rows: &[&Candidate], field: &Field
             && row.source != SourceKind::Catalogue
     });
     marks.extend(match stems.compare(member) {
-        Likeness::Same => Some(Mark::of(Feature::NameIsIt, "the name is the same")),
+        Likeness::Same => Some(Mark::of(Feature::NameIsIt)),
         _ if only_by_name => None,
-        Likeness::Alike => Some(Mark::of(Feature::NameAlike, "the name fits")),
-        Likeness::Begins => Some(Mark::silent(Feature::NameBegins)),
+        Likeness::Alike => Some(Mark::of(Feature::NameAlike)),
+        Likeness::Begins => Some(Mark::of(Feature::NameBegins)),
         Likeness::None => pname
             .filter(|pname| matches!(stems.compare(pname), Likeness::Same | Likeness::Alike))
-            .map(|_| Mark::of(Feature::DerivationNameIsIt, "the derivation's name fits")),
+            .map(|_| Mark::of(Feature::DerivationNameIsIt)),
     });
     if let Some(set) = set {
         let first = set.split('.').next().unwrap_or_default();
         if Some(first) == proper_set(query.kind) {
-            marks.push(Mark::silent(Feature::ProperSet));
+            marks.push(Mark::of(Feature::ProperSet));
         } else if is_copy_set(first) {
-            marks.push(Mark::of(
-                Feature::CopySet,
-                format!("but {first} holds copies of packages"),
-            ));
+            marks.push(Mark::beside(Feature::CopySet, first));
         } else if !PLAIN_SETS.iter().any(|plain| is_release_of(first, plain)) {
-            marks.push(Mark::silent(Feature::SetMember));
+            marks.push(Mark::of(Feature::SetMember));
         }
     }
     if is_variant(member, stems) {
-        marks.push(Mark::of(
-            Feature::Variant,
-            format!("but {attr} is a variant"),
-        ));
+        marks.push(Mark::of(Feature::Variant));
     } else if let Some(plain) = attrs.iter().find(|plain| is_extension_of(attr, plain)) {
-        marks.push(Mark::of(
-            Feature::VariantOfAnother,
-            format!("but {attr} is a variant of {plain}"),
-        ));
+        marks.push(Mark::beside(Feature::VariantOfAnother, plain));
     }
     if BUNDLES.iter().any(|bundle| attr.starts_with(bundle))
         && stems.compare(member) == Likeness::None
     {
-        marks.push(Mark::of(
-            Feature::Bundle,
-            format!("but {attr} bundles what others provide"),
-        ));
+        marks.push(Mark::of(Feature::Bundle));
     }
-    if let Some(plain) = plain_of(attr).find(|plain| attrs.contains(&plain.as_str())) {
-        marks.push(Mark::of(
-            Feature::MajorOfAnother,
-            format!("but {attr} is one version of {plain}"),
-        ));
+    if let Some(plain) =
+        plain_of(attr).find_map(|plain| attrs.iter().copied().find(|attr| *attr == plain))
+    {
+        marks.push(Mark::beside(Feature::MajorOfAnother, plain));
     }
     if row.basis == Basis::ListedUnderOtherName
         && stems.compare(member) == Likeness::None
@@ -666,7 +690,7 @@ fn name_marks(query: &Query, row: &Candidate, rows: &[&Candidate], field: &Field
             .find(|(interpreter, _)| *interpreter == attr)
         && attrs.iter().any(|other| is_module_of(other, set))
     {
-        marks.push(Mark::silent(Feature::Environment));
+        marks.push(Mark::of(Feature::Environment));
     }
     if query.kind == Kind::Command
         && set.is_none()
@@ -676,42 +700,30 @@ fn name_marks(query: &Query, row: &Candidate, rows: &[&Candidate], field: &Field
             .iter()
             .any(|row| row.basis == Basis::Listed && !is_private(query.kind, row.place.as_bytes()))
     {
-        marks.push(Mark::of(Feature::InEveryStdenv, "every stdenv has it"));
+        marks.push(Mark::of(Feature::InEveryStdenv));
     }
     let only_long_ago = rows
         .iter()
         .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
     if only_long_ago && field.command_is_listed {
-        marks.push(Mark::of(
-            Feature::NoLongerListed,
-            format!("but no later listing has it in {attr}"),
-        ));
+        marks.push(Mark::of(Feature::NoLongerListed));
     }
     if only_long_ago && stems.compare(member) != Likeness::Same && plain_of(attr).next().is_some() {
-        marks.push(Mark::silent(Feature::OldMajor));
+        marks.push(Mark::of(Feature::OldMajor));
     }
     marks
 }
 
-fn version_mark(kind: Kind, row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark> {
+fn version_mark(kind: Kind, row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark<'static>> {
     let wanted = wanted?;
     let attr = &row.attr;
     match &wanted.attr {
-        Some(right) if right == attr.as_str() => Some(Mark::silent(Feature::RightVersion)),
-        Some(_) if wanted.contradicts(attr) => Some(Mark::of(
-            Feature::WrongVersion,
-            format!("but the version asked for is not that of {attr}"),
-        )),
+        Some(right) if right == attr.as_str() => Some(Mark::of(Feature::RightVersion)),
+        Some(_) if wanted.contradicts(attr) => Some(Mark::of(Feature::WrongVersion)),
         // A program that was linked with a version of which nixpkgs has none runs with no other;
         // a command may well be served by another.
-        None if kind == Kind::Soname => Some(Mark::of(
-            Feature::WrongVersion,
-            format!("but nixpkgs has no {} of this version", wanted.family),
-        )),
-        None if wanted.contradicts(attr) => Some(Mark::of(
-            Feature::GoneVersion,
-            format!("nixpkgs has no {} of this version any more", wanted.family),
-        )),
+        None if kind == Kind::Soname => Some(Mark::of(Feature::WrongVersion)),
+        None if wanted.contradicts(attr) => Some(Mark::of(Feature::GoneVersion)),
         _ => None,
     }
 }
