@@ -5,7 +5,7 @@
 
 use super::distro::translate::{HostSource, output_of};
 use super::host_only::{DRIVER, host_only};
-use super::index::AttributeFacts;
+use super::index::{AttributeFacts, FormatError};
 use super::pins::Pins;
 use super::rank::{THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
@@ -56,6 +56,12 @@ impl Resolver {
     pub fn with_host(mut self, host: HostSource) -> Self {
         self.host = Some(host);
         self
+    }
+
+    /// What is wrong with an index, as far as questions have met it: answers after that are without
+    /// it.
+    pub fn damage(&self) -> Option<FormatError> {
+        self.indexes.damage()
     }
 
     /// What a query comes to. The same question is answered once and remembered.
@@ -331,5 +337,9 @@ impl Lexicon for Indexes {
 
     fn named(&self, pname: &str) -> Vec<AttrPath> {
         self.0.iter().flat_map(|index| index.named(pname)).collect()
+    }
+
+    fn damage(&self) -> Option<FormatError> {
+        self.0.iter().find_map(|index| index.damage())
     }
 }
