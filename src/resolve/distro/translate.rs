@@ -38,6 +38,9 @@ const BALLOTS: usize = 12;
 const SIBLINGS: usize = 12;
 /// Of one kind.
 const BALLOTS_OF_A_KIND: usize = 6;
+/// How many files are looked at for those: a program in a directory of its own below `/usr/lib` can
+/// have tens of thousands that tell nothing.
+const LOOKED_AT: usize = 500;
 
 impl HostSource {
     /// A source over a host's package database.
@@ -200,11 +203,13 @@ struct Poll {
 
 impl Poll {
     fn add(&mut self, packages: &dyn HostPackages, package: &str) {
+        let mut looked_at = 0;
         packages.files(package, &mut |file| {
             if may_tell(file) && !self.has_enough_like(file) {
+                looked_at += 1;
                 self.ask_about(file);
             }
-            if self.ballots.len() < BALLOTS {
+            if self.ballots.len() < BALLOTS && looked_at < LOOKED_AT {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
