@@ -147,3 +147,31 @@ fn an_index_that_is_none_is_an_error() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains("cannot use the index"), "{error}");
 }
+
+#[test]
+fn an_index_forged_under_its_checksum_is_said_to_be_damaged() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut index =
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog/catalogue.nxi"))
+            .expect("the embedded index is in the repository");
+    // The root of the table of keys lies before its foot of 20 bytes. Written from its end: one
+    // transition, for `s`, by an address of 8 bytes that lies nowhere.
+    let root = index.len() - 20;
+    index[root - 11..root].copy_from_slice(b"\xff\xff\xff\xff\xff\xff\xff\x7f\x80s\x80");
+    let checksum = crc32fast::hash(&index[16..]);
+    index[12..16].copy_from_slice(&checksum.to_le_bytes());
+    let file = directory.path().join("index");
+    std::fs::write(&file, index).expect("a file is written");
+    let output = resolve_in(
+        directory.path(),
+        &["--index", &file.to_string_lossy(), "libssl.so.3"],
+        b"",
+    );
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(125), "{words}");
+    assert!(
+        words.contains("its table of keys cannot be read"),
+        "{words}"
+    );
+    assert!(!words.contains("panicked"), "{words}");
+}

@@ -82,6 +82,11 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => return Err(Failure::new("cannot pass on the answers").because(&error)),
     }
+    if let Some(damage) = resolver.damage() {
+        return Err(Failure::new("cannot use the index")
+            .because(&damage)
+            .hint("`nixtrace index build` makes it anew"));
+    }
     Ok(if all_answered {
         Exit::Success
     } else {

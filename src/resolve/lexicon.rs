@@ -1,7 +1,7 @@
 //! What an index knows beyond the names that it is asked for: other versions of a library, and the
 //! attributes themselves.
 
-use super::index::{AttributeFacts, Index};
+use super::index::{AttributeFacts, FormatError, Index};
 use super::{AttrPath, Candidate, Kind, Query, Source};
 use bstr::ByteSlice;
 
@@ -14,6 +14,11 @@ pub trait Lexicon: Source {
     fn attribute(&self, attr: &AttrPath) -> Option<AttributeFacts>;
     /// The attributes whose derivation has a name (`pname`).
     fn named(&self, pname: &str) -> Vec<AttrPath>;
+    /// What is wrong with the source itself, as far as questions have met it; it had no answers
+    /// then.
+    fn damage(&self) -> Option<FormatError> {
+        None
+    }
 }
 
 impl Lexicon for Index {
@@ -42,6 +47,10 @@ impl Lexicon for Index {
 
     fn named(&self, pname: &str) -> Vec<AttrPath> {
         self.by_pname(pname)
+    }
+
+    fn damage(&self) -> Option<FormatError> {
+        Index::damage(self)
     }
 }
 

@@ -98,6 +98,11 @@ const STDENV_CC: &[&str] = &[
     "gcc-unwrapped",
 ];
 
+/// Whether a `stdenv` with a compiler has a package's commands.
+pub(super) fn is_in_every_stdenv(attr: &str) -> bool {
+    STDENV.contains(&attr) || STDENV_CC.contains(&attr)
+}
+
 /// The C library and the kernel's headers: part of every program that is built with Nix.
 const LIBC: &[&str] = &["glibc", "linuxHeaders"];
 

@@ -5,7 +5,7 @@
 
 use super::distro::translate::{HostSource, output_of};
 use super::host_only::{DRIVER, host_only};
-use super::index::AttributeFacts;
+use super::index::{AttributeFacts, FormatError};
 use super::pins::Pins;
 use super::rank::{THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
@@ -22,9 +22,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// From here on the index's answer needs no second opinion.
 const SURE: f64 = 0.9;
-
-/// How many candidates are shown.
-const SHOWN: usize = 8;
 
 /// Answers queries from all sources that it was given.
 #[derive(Default)]
@@ -59,6 +56,12 @@ impl Resolver {
     pub fn with_host(mut self, host: HostSource) -> Self {
         self.host = Some(host);
         self
+    }
+
+    /// What is wrong with an index, as far as questions have met it: answers after that are without
+    /// it.
+    pub fn damage(&self) -> Option<FormatError> {
+        self.indexes.damage()
     }
 
     /// What a query comes to. The same question is answered once and remembered.
@@ -97,7 +100,6 @@ impl Resolver {
             return resolution(Verdict::Host(why), None, Vec::new());
         }
         let (mut candidates, of_the_host) = self.ranked(&sharp);
-        candidates.truncate(SHOWN);
         if sharp.kind == Kind::Command
             && let Some(first) = candidates.first_mut()
             && sharp
@@ -165,7 +167,16 @@ impl Resolver {
         if candidates.iter().any(|candidate| {
             candidate.form != FileForm::ReExport && candidate.facts.below.is_none()
         }) {
-            return (query.clone(), candidates);
+            // What is only guessed is worth less than what a listing has under another version.
+            let guessed = candidates
+                .iter()
+                .all(|candidate| matches!(candidate.basis, Basis::Guess(_)));
+            let more = if guessed {
+                self.indexes.siblings(query)
+            } else {
+                Vec::new()
+            };
+            return (query.clone(), [candidates, more].concat());
         }
         for spelling in spellings(query) {
             let mut candidates = self.indexes.candidates(&spelling.query);
@@ -326,5 +337,9 @@ impl Lexicon for Indexes {
 
     fn named(&self, pname: &str) -> Vec<AttrPath> {
         self.0.iter().flat_map(|index| index.named(pname)).collect()
+    }
+
+    fn damage(&self) -> Option<FormatError> {
+        self.0.iter().find_map(|index| index.damage())
     }
 }

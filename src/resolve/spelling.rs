@@ -7,12 +7,17 @@ use super::{Kind, Query};
 use bstr::ByteSlice;
 
 /// Debian's names for commands that upstream, and so nixpkgs, calls otherwise.
-const RENAMED: [(&str, &str); 16] = [
+const RENAMED: [(&str, &str); 21] = [
     ("ack-grep", "ack"),
     ("batcat", "bat"),
     ("chromium-browser", "chromium"),
-    ("exiftool", "exiftool"),
     ("fdfind", "fd"),
+    ("gmake", "make"),
+    ("gold", "ld.gold"),
+    ("md5sum.textutils", "md5sum"),
+    ("rbash", "bash"),
+    ("rename.ul", "rename"),
+    ("slogin", "ssh"),
     ("nodejs", "node"),
     ("pdftk.pdftk-java", "pdftk"),
     ("php.default", "php"),

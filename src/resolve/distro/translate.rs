@@ -38,6 +38,9 @@ const BALLOTS: usize = 12;
 const SIBLINGS: usize = 12;
 /// Of one kind.
 const BALLOTS_OF_A_KIND: usize = 6;
+/// How many files are looked at for those: a program in a directory of its own below `/usr/lib` can
+/// have tens of thousands that tell nothing.
+const LOOKED_AT: usize = 500;
 
 impl HostSource {
     /// A source over a host's package database.
@@ -144,6 +147,8 @@ fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Tra
         // the index's own error, or the very file that is in doubt.
         let sign = match votes {
             votes if votes * 2 >= ballots => 2,
+            // Modules have files that are called as the interpreter's own are.
+            _ if rank::is_interpreter(attr.as_str()) => continue,
             votes if votes * 4 >= ballots => 1,
             _ => continue,
         };
@@ -179,6 +184,16 @@ fn translate(package: &HostPackage, poll: &Poll, index: &dyn Lexicon) -> Vec<Tra
     translations
 }
 
+/// What nearly all files of a directory are.
+const KIND_OF_DIRECTORY: [(&[u8], Kind); 6] = [
+    (b"/bin/", Kind::Command),
+    (b"/sbin/", Kind::Command),
+    (b"/include/", Kind::Header),
+    (b"/lib/python3", Kind::Python),
+    (b"/share/perl5/", Kind::Perl),
+    (b"/share/pkgconfig/", Kind::PkgConfig),
+];
+
 /// The files of a package that tell what it is.
 #[derive(Default)]
 struct Poll {
@@ -188,16 +203,27 @@ struct Poll {
 
 impl Poll {
     fn add(&mut self, packages: &dyn HostPackages, package: &str) {
+        let mut looked_at = 0;
         packages.files(package, &mut |file| {
-            if may_tell(file) {
+            if may_tell(file) && !self.has_enough_like(file) {
+                looked_at += 1;
                 self.ask_about(file);
             }
-            if self.ballots.len() < BALLOTS {
+            if self.ballots.len() < BALLOTS && looked_at < LOOKED_AT {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
             }
         });
+    }
+
+    /// Whether enough files are asked about of the kind that most of the directory are: a package of
+    /// headers has thousands.
+    fn has_enough_like(&self, file: &[u8]) -> bool {
+        let file = file.strip_prefix(b"/usr").unwrap_or(file);
+        KIND_OF_DIRECTORY.iter().any(|(directory, kind)| {
+            file.starts_with(directory) && self.of_kind.get(kind) >= Some(&BALLOTS_OF_A_KIND)
+        })
     }
 
     fn ask_about(&mut self, file: &[u8]) {

@@ -6,6 +6,7 @@
 
 pub mod build;
 mod format;
+mod keys;
 mod listing;
 mod map;
 mod merge;
@@ -21,7 +22,7 @@ use super::{AttrPath, Candidate, Facts, Kind, Output, Query, Source, SourceKind}
 use crate::trace::Bytes;
 use bstr::ByteSlice;
 use format::{AliasRecord, AttributeRecord, KeyKind, Row};
-use fst::{IntoStreamer, Streamer};
+use keys::Keys;
 use map::Storage;
 use place::Form;
 use serde::{Deserialize, Serialize};
@@ -141,7 +142,7 @@ pub struct Index {
     attributes: Section,
     aliases: Section,
     postings: Section,
-    keys: fst::Map<Section>,
+    keys: Keys,
 }
 
 /// A range of the index's bytes; the bytes live as long as any section.
@@ -169,8 +170,8 @@ impl Index {
 
     /// Opens the user's index and checks that it is whole.
     ///
-    /// The checksum finds damage, not forgery: a table of keys that was written to mislead under a
-    /// checksum that agrees can make the FST's crate panic, though not read wildly.
+    /// The checksum finds damage, not forgery: what was written to mislead under a checksum that
+    /// agrees gives no answers, or wrong ones; [`Self::damage`] says what look-ups have met.
     ///
     /// # Errors
     /// When the file cannot be read, is no index, of another version, cut short or damaged.
@@ -208,7 +209,6 @@ impl Index {
                 storage: Arc::clone(&storage),
                 range,
             });
-        let keys = fst::Map::new(keys).map_err(|_| FormatError::Section("table of keys"))?;
         Ok(Self {
             source,
             about,
@@ -217,7 +217,7 @@ impl Index {
             attributes,
             aliases,
             postings,
-            keys,
+            keys: Keys::new(keys)?,
         })
     }
 
@@ -228,6 +228,12 @@ impl Index {
     pub fn about(&self) -> Result<About, FormatError> {
         serde_json::from_slice(self.about.as_ref())
             .map_err(|_| FormatError::Section("description of itself"))
+    }
+
+    /// What is wrong with the index in spite of its checksum, as far as look-ups have met it: they
+    /// had no answers from it then.
+    pub fn damage(&self) -> Option<FormatError> {
+        self.keys.damage()
     }
 
     /// How many bytes it takes.
@@ -288,16 +294,14 @@ impl Index {
         let Some(stem) = place::stem(soname) else {
             return Vec::new();
         };
-        let first = KeyKind::Soname.key(stem);
-        let mut found = Vec::new();
-        // `/` is the byte after `.`: the range ends behind all that begins with the stem and a dot.
-        let mut end = first.clone();
-        end.push(b'.' + 1);
-        let mut stream = self.keys.range().ge(&first).lt(&end).into_stream();
-        while let Some((key, offset)) = stream.next() {
-            let name = &key[1..];
-            if name != soname && place::stem(name) == Some(stem) {
-                let name = Bytes::from(name);
+        self.keys
+            .parted(&KeyKind::Soname.key(stem), b'.')
+            .into_iter()
+            .map(|(key, offset)| (Bytes::from(&key[1..]), offset))
+            .filter(|(name, _)| {
+                name.as_bytes() != soname && place::stem(name.as_bytes()) == Some(stem)
+            })
+            .map(|(name, offset)| {
                 let candidates = self
                     .list(offset, name.as_bytes())
                     .map(|mut candidate| {
@@ -305,14 +309,13 @@ impl Index {
                         candidate
                     })
                     .collect();
-                found.push((name, candidates));
-            }
-        }
-        found
+                (name, candidates)
+            })
+            .collect()
     }
 
     fn value(&self, kind: KeyKind, name: &[u8]) -> Option<u64> {
-        self.keys.get(kind.key(name))
+        self.keys.get(&kind.key(name))
     }
 
     fn text(&self, id: u32) -> Option<&str> {
@@ -731,6 +734,38 @@ mod tests {
         }
     }
 
+    /// Makes the checksum agree with what was changed.
+    fn forge(bytes: &mut [u8]) {
+        let checksum = crc32fast::hash(&bytes[format::UNCHECKED..]);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+    }
+
+    #[test]
+    fn a_forged_table_of_keys_is_damage_and_no_panic() {
+        let whole = small();
+        let keys = format::sections(&whole).unwrap()[6].clone();
+        let query = Query::new(Kind::Soname, "libfoo.so.2");
+        let mut met = 0;
+        for at in keys {
+            for byte in [0, 0x3f, 0x7f, 0x80, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = byte;
+                forge(&mut bytes);
+                match Index::from_bytes(bytes, SourceKind::Index) {
+                    Ok(index) => {
+                        let _ = index.candidates(&query);
+                        let _ = index.siblings(b"libfoo.so.7");
+                        met += usize::from(index.damage().is_some());
+                    }
+                    Err(error) => assert_eq!(error, FormatError::Section("table of keys")),
+                }
+            }
+        }
+        assert!(met > 0, "no change of the table made the crate panic");
+        let index = Index::from_bytes(whole, SourceKind::Index).unwrap();
+        assert!(!index.candidates(&query).is_empty() && index.damage().is_none());
+    }
+
     #[test]
     fn an_index_of_another_version_is_refused_by_name() {
         let mut bytes = small();
@@ -774,18 +809,22 @@ mod tests {
         #[test]
         fn sections_that_lie_give_no_answer_and_no_panic(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+            only_keys in any::<bool>(),
         ) {
             let mut bytes = small();
             let ranges = format::sections(&bytes).unwrap();
-            // All sections but the FST, whose crate trusts bytes that its checksum vouches for.
-            let end = ranges[6].start;
+            let keys = ranges[6].clone();
+            let sections = match only_keys {
+                true => keys,
+                false => format::HEADER..keys.end,
+            };
             for (at, byte) in changes {
-                let at = format::HEADER + at.index(end - format::HEADER);
-                bytes[at] = byte;
+                bytes[sections.start + at.index(sections.len())] = byte;
             }
-            let checksum = crc32fast::hash(&bytes[format::UNCHECKED..]);
-            bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
-            let index = Index::from_bytes(bytes, SourceKind::Index).unwrap();
+            forge(&mut bytes);
+            let Ok(index) = Index::from_bytes(bytes, SourceKind::Index) else {
+                return Ok(());
+            };
             let _ = index.about();
             for (kind, name) in [(Kind::Soname, "libfoo.so.2"), (Kind::Command, "jq"), (Kind::Python, "numpy")] {
                 let _ = index.candidates(&Query::new(kind, name));

@@ -14,9 +14,20 @@
 //!
 //! The order of the candidates handed in never matters.
 
+mod names;
+mod sets;
+
+pub(super) use names::{SHARED_DIRECTORIES, without_release};
+pub(super) use sets::is_interpreter;
+
+use super::minimal::is_in_every_stdenv;
 use super::versions::{self, Wanted};
 use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, Sign, SourceKind};
-use bstr::ByteSlice;
+use names::{Likeness, Stems};
+use sets::{
+    BUNDLES, INTERPRETERS, PLAIN_SETS, is_copy_set, is_extension_of, is_module_of, is_release_of,
+    is_variant, plain_of, proper_set,
+};
 use std::collections::BTreeMap;
 
 /// Below this the answer stays open and the candidates are shown.
@@ -45,6 +56,11 @@ pub enum Feature {
     CommandTable,
     /// Only the package's name speaks for it.
     NameOnly,
+    /// Only the old command table has it, while later listings have the command elsewhere: it has
+    /// been dropped or absorbed since.
+    NoLongerListed,
+    /// Every build has the command from this package, so nothing else need be named for it.
+    InEveryStdenv,
     /// One agreement of names between Debian and nixpkgs; each further one adds [`Self::Agreement`].
     Guess,
     /// A further independent agreement.
@@ -60,7 +76,7 @@ pub enum Feature {
     /// Per source that says the same.
     AnotherSource,
     /// The package that owns the very file on this host is the attribute's, by its other files or
-    /// its name.
+    /// its name: the full weight for two signs of that.
     OwnedOnHost,
     /// Seen in many listings, against in few: the full weight for all.
     OftenListed,
@@ -130,6 +146,8 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::ListedUnderOtherName, 2.6),
     (Feature::CommandTable, 3.0),
     (Feature::NameOnly, 1.5),
+    (Feature::NoLongerListed, -2.5),
+    (Feature::InEveryStdenv, 4.0),
     (Feature::Guess, 2.2),
     (Feature::Agreement, 0.9),
     (Feature::SameSource, 1.6),
@@ -189,41 +207,95 @@ fn ceiling(feature: Feature) -> f64 {
     }
 }
 
-/// A feature of a candidate: how much of its weight counts, and the words for it.
-struct Mark {
+/// A feature of a candidate: how much of its weight counts, and the other attribute that it is about
+/// if there is one.
+struct Mark<'a> {
     feature: Feature,
     share: f64,
-    words: Option<String>,
+    other: Option<&'a str>,
 }
 
-impl Mark {
-    fn silent(feature: Feature) -> Self {
+impl<'a> Mark<'a> {
+    fn of(feature: Feature) -> Self {
         Self {
             feature,
             share: 1.0,
-            words: None,
+            other: None,
         }
     }
 
-    fn of(feature: Feature, words: impl Into<String>) -> Self {
+    fn beside(feature: Feature, other: &'a str) -> Self {
         Self {
-            feature,
-            share: 1.0,
-            words: Some(words.into()),
+            other: Some(other),
+            ..Self::of(feature)
         }
     }
 
-    fn part(mut self, share: f64) -> Self {
-        self.share = share;
-        self
+    fn part(self, share: f64) -> Self {
+        Self { share, ..self }
     }
 
     fn value(&self) -> f64 {
         weight(self.feature) * self.share
     }
+
+    /// The feature in the words that a person reads, if it is worth telling. They are made for the
+    /// candidates that are shown only: most are never seen.
+    fn words(&self, query: &Query, row: &Candidate, wanted: Option<&Wanted>) -> Option<String> {
+        let attr = &row.attr;
+        let other = self.other.unwrap_or_default();
+        Some(match self.feature {
+            Feature::Preferred => "preferred in nixtrace.yaml".to_owned(),
+            Feature::Listed | Feature::ListedUnderOtherName => where_it_is(query, row),
+            Feature::CommandTable => {
+                format!("the command table of an older release has it in {attr}")
+            }
+            Feature::NoLongerListed => format!("but no later listing has it in {attr}"),
+            Feature::InEveryStdenv => "every stdenv has it".to_owned(),
+            Feature::Agreement if row.source == SourceKind::Catalogue => {
+                "guessed from the names of Debian's packages".to_owned()
+            }
+            Feature::Agreement => "guessed from names".to_owned(),
+            Feature::ReExport => "but there it is a link to another package's file".to_owned(),
+            Feature::PrivatePlace => format!("but only in {}, for its own use", row.place),
+            Feature::OtherVersion => {
+                let sibling = row.facts.sibling.as_ref()?;
+                format!("known only as {sibling}: check that the version fits")
+            }
+            Feature::MainProgram => format!("it is the main program of {attr}"),
+            Feature::Removed => {
+                let release = row.facts.removed_by.as_ref()?;
+                format!("but nixpkgs {release} has removed {attr}")
+            }
+            Feature::Unfree => "but its licence is unfree".to_owned(),
+            Feature::NameIsIt => "the name is the same".to_owned(),
+            Feature::NameAlike => "the name fits".to_owned(),
+            Feature::DerivationNameIsIt => "the derivation's name fits".to_owned(),
+            Feature::CopySet => format!("but {other} holds copies of packages"),
+            Feature::Variant => format!("but {attr} is a variant"),
+            Feature::VariantOfAnother => format!("but {attr} is a variant of {other}"),
+            Feature::Bundle => format!("but {attr} bundles what others provide"),
+            Feature::MajorOfAnother => format!("but {attr} is one version of {other}"),
+            Feature::WrongVersion => match wanted {
+                Some(Wanted {
+                    attr: None, family, ..
+                }) => format!("but nixpkgs has no {family} of this version"),
+                _ => format!("but the version asked for is not that of {attr}"),
+            },
+            Feature::GoneVersion => {
+                format!("nixpkgs has no {} of this version any more", wanted?.family)
+            }
+            Feature::Popular if self.share > 0.5 => "widely used in nixpkgs".to_owned(),
+            _ => return None,
+        })
+    }
 }
 
-/// Scores the candidates for a query, best first: one entry per attribute.
+/// How many candidates are answered; nobody looks further down.
+pub const SHOWN: usize = 8;
+
+/// Scores the candidates for a query, best first: one entry per attribute, the best [`SHOWN`] of
+/// them.
 ///
 /// Candidates of one attribute from several sources are one: the strongest of them counts, and each
 /// further source adds to it.
@@ -238,10 +310,16 @@ pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> 
             .or_default()
             .push(candidate);
     }
-    let attrs: Vec<&str> = by_attr.keys().copied().collect();
+    let field = Field {
+        attrs: by_attr.keys().copied().collect(),
+        command_is_listed: query.kind == Kind::Command
+            && candidates.iter().any(is_widely_listed_command),
+        wanted,
+        stems,
+    };
     let mut judged: Vec<Judged<'_>> = by_attr
         .values()
-        .map(|rows| judge(query, rows, &attrs, wanted.as_ref(), &stems, preferred))
+        .map(|rows| judge(query, rows, &field, preferred))
         .collect();
     // Attributes are unique here, so the order is total.
     judged.sort_by(|a, b| {
@@ -255,13 +333,37 @@ pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> 
             .iter()
             .map(|judged| judged.strength.exp())
             .sum::<f64>();
-    let mut scored: Vec<Scored> = judged
+    let mut scored: Vec<(f64, Judged<'_>)> = judged
         .into_iter()
-        .map(|judged| judged.scored(total))
+        .map(|judged| (judged.score(total), judged))
         .collect();
     // A ceiling can put a strong candidate below a weaker one; the sort is stable.
-    scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+    scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    scored.truncate(SHOWN);
     scored
+        .into_iter()
+        .map(|(score, judged)| judged.told(score, query, field.wanted.as_ref()))
+        .collect()
+}
+
+/// What one candidate is judged against: the question, and the others.
+struct Field<'a> {
+    attrs: Vec<&'a str>,
+    /// Whether later listings have the command that is asked for.
+    command_is_listed: bool,
+    wanted: Option<Wanted>,
+    stems: Stems,
+}
+
+/// Whether nearly all listings have the command, and not only in a package that stands in for
+/// others.
+fn is_widely_listed_command(row: &Candidate) -> bool {
+    row.facts.linux_listings >= 24
+        && row.form != FileForm::ReExport
+        && !is_private(Kind::Command, row.place.as_bytes())
+        && !BUNDLES
+            .iter()
+            .any(|bundle| row.attr.as_str().starts_with(bundle))
 }
 
 /// An attribute with all that was said about it.
@@ -270,37 +372,46 @@ struct Judged<'a> {
     row: &'a Candidate,
     output: Output,
     strength: f64,
-    marks: Vec<Mark>,
-    notes: Vec<String>,
+    marks: Vec<Mark<'a>>,
+    notes: Vec<&'a str>,
+    /// What an index saw, where that is not the strongest: worth telling, though it only counts as
+    /// agreement.
+    listing: Option<&'a Candidate>,
 }
 
 impl Judged<'_> {
-    fn scored(mut self, total: f64) -> Scored {
-        let pinned = self.row.source == SourceKind::Pin;
-        let score = if pinned {
-            1.0
-        } else {
-            self.marks
-                .iter()
-                .map(|mark| ceiling(mark.feature))
-                .fold(self.strength.exp() / total, f64::min)
-        };
+    fn score(&self, total: f64) -> f64 {
+        if self.row.source == SourceKind::Pin {
+            return 1.0;
+        }
+        let score = self
+            .marks
+            .iter()
+            .map(|mark| ceiling(mark.feature))
+            .fold(self.strength.exp() / total, f64::min);
+        (score * 1000.0).round() / 1000.0
+    }
+
+    fn told(mut self, score: f64, query: &Query, wanted: Option<&Wanted>) -> Scored {
         self.marks.sort_by(|a, b| {
             b.value()
                 .abs()
                 .total_cmp(&a.value().abs())
                 .then_with(|| a.feature.cmp(&b.feature))
         });
-        let mut because = self.notes;
-        for words in self.marks.into_iter().filter_map(|mark| mark.words) {
-            if !because.contains(&words) {
+        let mut because: Vec<String> = self.notes.iter().map(|note| (*note).to_owned()).collect();
+        because.extend(self.listing.map(|listing| where_it_is(query, listing)));
+        for mark in &self.marks {
+            if let Some(words) = mark.words(query, self.row, wanted)
+                && !because.contains(&words)
+            {
                 because.push(words);
             }
         }
         Scored {
             attr: self.row.attr.clone(),
             output: self.output,
-            score: (score * 1000.0).round() / 1000.0,
+            score,
             because,
         }
     }
@@ -309,12 +420,10 @@ impl Judged<'_> {
 fn judge<'a>(
     query: &Query,
     rows: &[&'a Candidate],
-    attrs: &[&str],
-    wanted: Option<&Wanted>,
-    stems: &Stems,
+    field: &Field<'a>,
     preferred: &[AttrPath],
 ) -> Judged<'a> {
-    let mut marked: Vec<(&Candidate, Vec<Mark>)> = rows
+    let mut marked: Vec<(&Candidate, Vec<Mark<'_>>)> = rows
         .iter()
         .map(|row| (*row, evidence(query, row)))
         .collect();
@@ -335,18 +444,17 @@ fn judge<'a>(
         .collect();
     sources.sort_unstable();
     sources.dedup();
-    let mut notes: Vec<String> = marked
+    let mut notes: Vec<&str> = marked
         .iter()
-        .filter_map(|(row, _)| row.note.clone())
+        .filter_map(|(row, _)| row.note.as_deref())
         .collect();
     notes.dedup();
     // A listing knows the output; rules only know the custom.
-    let listed = |(row, _): &&(&Candidate, Vec<Mark>)| {
-        matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
-    };
+    let is_listed =
+        |row: &Candidate| matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName);
     let output = marked
         .iter()
-        .filter(listed)
+        .filter(|(row, _)| is_listed(row))
         .chain(&marked)
         .find_map(|(row, _)| row.output.clone())
         .unwrap_or_default();
@@ -356,22 +464,38 @@ fn judge<'a>(
         .max()
         .unwrap_or_default();
     let (row, mut marks) = marked.swap_remove(0);
-    if !matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName)
-        && let Some((listing, _)) = marked.iter().find(listed)
+    let listing = marked
+        .iter()
+        .map(|(other, _)| *other)
+        .find(|other| is_listed(other))
+        .filter(|_| !is_listed(row));
+    marks.extend(name_marks(query, row, rows, field));
+    if marks
+        .iter()
+        .any(|mark| mark.feature == Feature::MajorOfAnother)
     {
-        // What the index saw is worth telling, though it only counts as agreement.
-        notes.push(where_it_is(query, listing));
+        // The main program of one version is that of the package itself as well.
+        marks.retain(|mark| mark.feature != Feature::MainProgram);
     }
-    marks.extend(name_marks(query, row, rows, attrs, stems));
-    marks.extend(version_mark(query.kind, row, wanted));
+    marks.extend(version_mark(query.kind, row, field.wanted.as_ref()));
     if preferred.contains(&row.attr) {
-        marks.push(Mark::of(Feature::Preferred, "preferred in nixtrace.yaml"));
+        marks.push(Mark::of(Feature::Preferred));
     }
-    if sources.len() > 1 && sources.contains(&SourceKind::Host) {
-        marks.push(Mark::silent(Feature::OwnedOnHost));
+    let signs = rows
+        .iter()
+        .filter(|row| row.source == SourceKind::Host)
+        .map(|row| match row.basis {
+            Basis::Guess(agreements) => agreements,
+            _ => 2,
+        })
+        .max();
+    if sources.len() > 1
+        && let Some(signs) = signs
+    {
+        marks.push(Mark::of(Feature::OwnedOnHost).part(f64::from(signs) / 2.0));
     }
     if sources.len() > 1 {
-        marks.push(Mark::silent(Feature::AnotherSource).part((sources.len() - 1) as f64));
+        marks.push(Mark::of(Feature::AnotherSource).part((sources.len() - 1) as f64));
     }
     if popularity > 0 {
         // Who has the directory above need not have the file, however widely it is used.
@@ -381,15 +505,7 @@ fn judge<'a>(
             1.0
         };
         let share = counts * f64::from(popularity) / 255.0;
-        let mark = Mark::silent(Feature::Popular).part(share);
-        marks.push(if share > 0.5 {
-            Mark {
-                words: Some("widely used in nixpkgs".to_owned()),
-                ..mark
-            }
-        } else {
-            mark
-        });
+        marks.push(Mark::of(Feature::Popular).part(share));
     }
     Judged {
         row,
@@ -397,72 +513,56 @@ fn judge<'a>(
         strength: strength(&marks),
         marks,
         notes,
+        listing,
     }
 }
 
-fn strength(marks: &[Mark]) -> f64 {
+fn strength(marks: &[Mark<'_>]) -> f64 {
     marks.iter().map(Mark::value).sum()
 }
 
 /// What one source's row says, without regard to names.
-fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
+fn evidence(query: &Query, row: &Candidate) -> Vec<Mark<'static>> {
     let mut marks = Vec::new();
     let facts = &row.facts;
-    let attr = &row.attr;
     match row.source {
-        SourceKind::Pin => marks.push(Mark::silent(Feature::Pinned)),
-        SourceKind::Store => marks.push(Mark::silent(Feature::InStorePath)),
+        SourceKind::Pin => marks.push(Mark::of(Feature::Pinned)),
+        SourceKind::Store => marks.push(Mark::of(Feature::InStorePath)),
         SourceKind::Heuristic if row.basis != Basis::Manual => {
-            marks.push(Mark::silent(Feature::RuleOfThumb))
+            marks.push(Mark::of(Feature::RuleOfThumb))
         }
         _ => {}
     }
-    marks.push(match row.basis {
-        Basis::Listed => Mark::of(Feature::Listed, where_it_is(query, row)),
-        Basis::ListedUnderOtherName => {
-            Mark::of(Feature::ListedUnderOtherName, where_it_is(query, row))
-        }
-        Basis::CommandTable => Mark::of(
-            Feature::CommandTable,
-            format!("the command table of an older release has it in {attr}"),
-        ),
-        Basis::NameOnly => Mark::silent(Feature::NameOnly),
-        Basis::Guess(_) => Mark::silent(Feature::Guess),
-        Basis::Manual => Mark::silent(Feature::Manual),
-    });
+    marks.push(Mark::of(match row.basis {
+        Basis::Listed => Feature::Listed,
+        Basis::ListedUnderOtherName => Feature::ListedUnderOtherName,
+        Basis::CommandTable => Feature::CommandTable,
+        Basis::NameOnly => Feature::NameOnly,
+        Basis::Guess(_) => Feature::Guess,
+        Basis::Manual => Feature::Manual,
+    }));
     if let Basis::Guess(agreements @ 1..) = row.basis {
-        let words = if row.source == SourceKind::Catalogue {
-            "guessed from the names of Debian's packages"
-        } else {
-            "guessed from names"
-        };
-        marks.push(Mark::of(Feature::Agreement, words).part(f64::from(agreements.min(4) - 1)));
+        marks.push(Mark::of(Feature::Agreement).part(f64::from(agreements.min(4) - 1)));
     }
     for (sign, feature) in [
         (Sign::SourceName, Feature::SameSource),
         (Sign::HomePage, Feature::SameHomePage),
     ] {
         if facts.signs.contains(&sign) {
-            marks.push(Mark::silent(feature));
+            marks.push(Mark::of(feature));
         }
     }
     let listings = f64::from(facts.linux_listings);
     if listings > 0.0 {
-        marks.push(Mark::silent(Feature::OftenListed).part((1.0 + listings).ln() / 34f64.ln()));
+        marks.push(Mark::of(Feature::OftenListed).part((1.0 + listings).ln() / 34f64.ln()));
     }
     match row.form {
         FileForm::Regular => {}
-        FileForm::Link => marks.push(Mark::silent(Feature::Link)),
-        FileForm::ReExport => marks.push(Mark::of(
-            Feature::ReExport,
-            "but there it is a link to another package's file",
-        )),
+        FileForm::Link => marks.push(Mark::of(Feature::Link)),
+        FileForm::ReExport => marks.push(Mark::of(Feature::ReExport)),
     }
     if is_private(query.kind, row.place.as_bytes()) {
-        marks.push(Mark::of(
-            Feature::PrivatePlace,
-            format!("but only in {}, for its own use", row.place),
-        ));
+        marks.push(Mark::of(Feature::PrivatePlace));
     }
     if let Some(below) = &facts.below {
         // The further above, the less it says: many packages have something in `share/gdb`.
@@ -476,31 +576,22 @@ fn evidence(query: &Query, row: &Candidate) -> Vec<Mark> {
         } else {
             1
         };
-        marks.push(Mark::silent(Feature::DirectoryAbove).part(levels as f64));
+        marks.push(Mark::of(Feature::DirectoryAbove).part(levels as f64));
     }
-    if let Some(sibling) = &facts.sibling {
-        marks.push(Mark::of(
-            Feature::OtherVersion,
-            format!("known only as {sibling}: check that the version fits"),
-        ));
+    if facts.sibling.is_some() {
+        marks.push(Mark::of(Feature::OtherVersion));
     }
     if facts.name_from_darwin {
-        marks.push(Mark::silent(Feature::NameFromDarwin));
+        marks.push(Mark::of(Feature::NameFromDarwin));
     }
     if facts.is_main_program {
-        marks.push(Mark::of(
-            Feature::MainProgram,
-            format!("it is the main program of {attr}"),
-        ));
+        marks.push(Mark::of(Feature::MainProgram));
     }
-    if let Some(release) = &facts.removed_by {
-        marks.push(Mark::of(
-            Feature::Removed,
-            format!("but nixpkgs {release} has removed {attr}"),
-        ));
+    if facts.removed_by.is_some() {
+        marks.push(Mark::of(Feature::Removed));
     }
     if facts.unfree {
-        marks.push(Mark::of(Feature::Unfree, "but its licence is unfree"));
+        marks.push(Mark::of(Feature::Unfree));
     }
     marks
 }
@@ -539,13 +630,13 @@ fn is_private(kind: Kind, place: &[u8]) -> bool {
 }
 
 /// What the attribute's and the derivation's names say.
-fn name_marks(
+fn name_marks<'a>(
     query: &Query,
-    row: &Candidate,
+    row: &'a Candidate,
     rows: &[&Candidate],
-    attrs: &[&str],
-    stems: &Stems,
-) -> Vec<Mark> {
+    field: &Field<'a>,
+) -> Vec<Mark<'a>> {
+    let Field { attrs, stems, .. } = field;
     let mut marks = Vec::new();
     let attr = row.attr.as_str();
     let (set, member) = attr
@@ -559,51 +650,38 @@ fn name_marks(
             && row.source != SourceKind::Catalogue
     });
     marks.extend(match stems.compare(member) {
-        Likeness::Same => Some(Mark::of(Feature::NameIsIt, "the name is the same")),
+        Likeness::Same => Some(Mark::of(Feature::NameIsIt)),
         _ if only_by_name => None,
-        Likeness::Alike => Some(Mark::of(Feature::NameAlike, "the name fits")),
-        Likeness::Begins => Some(Mark::silent(Feature::NameBegins)),
+        Likeness::Alike => Some(Mark::of(Feature::NameAlike)),
+        Likeness::Begins => Some(Mark::of(Feature::NameBegins)),
         Likeness::None => pname
             .filter(|pname| matches!(stems.compare(pname), Likeness::Same | Likeness::Alike))
-            .map(|_| Mark::of(Feature::DerivationNameIsIt, "the derivation's name fits")),
+            .map(|_| Mark::of(Feature::DerivationNameIsIt)),
     });
     if let Some(set) = set {
         let first = set.split('.').next().unwrap_or_default();
         if Some(first) == proper_set(query.kind) {
-            marks.push(Mark::silent(Feature::ProperSet));
+            marks.push(Mark::of(Feature::ProperSet));
         } else if is_copy_set(first) {
-            marks.push(Mark::of(
-                Feature::CopySet,
-                format!("but {first} holds copies of packages"),
-            ));
+            marks.push(Mark::beside(Feature::CopySet, first));
         } else if !PLAIN_SETS.iter().any(|plain| is_release_of(first, plain)) {
-            marks.push(Mark::silent(Feature::SetMember));
+            marks.push(Mark::of(Feature::SetMember));
         }
     }
     if is_variant(member, stems) {
-        marks.push(Mark::of(
-            Feature::Variant,
-            format!("but {attr} is a variant"),
-        ));
+        marks.push(Mark::of(Feature::Variant));
     } else if let Some(plain) = attrs.iter().find(|plain| is_extension_of(attr, plain)) {
-        marks.push(Mark::of(
-            Feature::VariantOfAnother,
-            format!("but {attr} is a variant of {plain}"),
-        ));
+        marks.push(Mark::beside(Feature::VariantOfAnother, plain));
     }
     if BUNDLES.iter().any(|bundle| attr.starts_with(bundle))
         && stems.compare(member) == Likeness::None
     {
-        marks.push(Mark::of(
-            Feature::Bundle,
-            format!("but {attr} bundles what others provide"),
-        ));
+        marks.push(Mark::of(Feature::Bundle));
     }
-    if let Some(plain) = plain_of(attr).find(|plain| attrs.contains(&plain.as_str())) {
-        marks.push(Mark::of(
-            Feature::MajorOfAnother,
-            format!("but {attr} is one version of {plain}"),
-        ));
+    if let Some(plain) =
+        plain_of(attr).find_map(|plain| attrs.iter().copied().find(|attr| *attr == plain))
+    {
+        marks.push(Mark::beside(Feature::MajorOfAnother, plain));
     }
     if row.basis == Basis::ListedUnderOtherName
         && stems.compare(member) == Likeness::None
@@ -612,454 +690,41 @@ fn name_marks(
             .find(|(interpreter, _)| *interpreter == attr)
         && attrs.iter().any(|other| is_module_of(other, set))
     {
-        marks.push(Mark::silent(Feature::Environment));
+        marks.push(Mark::of(Feature::Environment));
+    }
+    if query.kind == Kind::Command
+        && set.is_none()
+        && is_in_every_stdenv(attr)
+        && !is_variant(member, stems)
+        && rows
+            .iter()
+            .any(|row| row.basis == Basis::Listed && !is_private(query.kind, row.place.as_bytes()))
+    {
+        marks.push(Mark::of(Feature::InEveryStdenv));
     }
     let only_long_ago = rows
         .iter()
         .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
+    if only_long_ago && field.command_is_listed {
+        marks.push(Mark::of(Feature::NoLongerListed));
+    }
     if only_long_ago && stems.compare(member) != Likeness::Same && plain_of(attr).next().is_some() {
-        marks.push(Mark::silent(Feature::OldMajor));
+        marks.push(Mark::of(Feature::OldMajor));
     }
     marks
 }
 
-fn version_mark(kind: Kind, row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark> {
+fn version_mark(kind: Kind, row: &Candidate, wanted: Option<&Wanted>) -> Option<Mark<'static>> {
     let wanted = wanted?;
     let attr = &row.attr;
     match &wanted.attr {
-        Some(right) if right == attr.as_str() => Some(Mark::silent(Feature::RightVersion)),
-        Some(_) if wanted.contradicts(attr) => Some(Mark::of(
-            Feature::WrongVersion,
-            format!("but the version asked for is not that of {attr}"),
-        )),
+        Some(right) if right == attr.as_str() => Some(Mark::of(Feature::RightVersion)),
+        Some(_) if wanted.contradicts(attr) => Some(Mark::of(Feature::WrongVersion)),
         // A program that was linked with a version of which nixpkgs has none runs with no other;
         // a command may well be served by another.
-        None if kind == Kind::Soname => Some(Mark::of(
-            Feature::WrongVersion,
-            format!("but nixpkgs has no {} of this version", wanted.family),
-        )),
-        None if wanted.contradicts(attr) => Some(Mark::of(
-            Feature::GoneVersion,
-            format!("nixpkgs has no {} of this version any more", wanted.family),
-        )),
+        None if kind == Kind::Soname => Some(Mark::of(Feature::WrongVersion)),
+        None if wanted.contradicts(attr) => Some(Mark::of(Feature::GoneVersion)),
         _ => None,
-    }
-}
-
-/// Sets that only group packages, each of which is there once.
-const PLAIN_SETS: [&str; 24] = [
-    "apacheHttpdPackages",
-    "cinnamon",
-    "deepin",
-    "e2fsprogs",
-    "enlightenment",
-    "gnome",
-    "gnome2",
-    "gnustep",
-    "gst_all_1",
-    "kdePackages",
-    "libsForQt5",
-    "llvmPackages",
-    "lomiri",
-    "lxqt",
-    "mariadb",
-    "mate",
-    "mesa",
-    "pantheon",
-    "plasma5Packages",
-    "qt5",
-    "qt6",
-    "stdenv",
-    "xfce",
-    "xorg",
-];
-
-/// Where modules of a language live.
-fn proper_set(kind: Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Python => Some("python3Packages"),
-        Kind::Perl => Some("perlPackages"),
-        _ => None,
-    }
-}
-
-/// `llvmPackages_14` is a release of `llvmPackages`.
-fn is_release_of(name: &str, plain: &str) -> bool {
-    name.strip_prefix(plain).is_some_and(|rest| {
-        rest.is_empty()
-            || rest
-                .trim_start_matches('_')
-                .bytes()
-                .all(|b| b.is_ascii_digit())
-    })
-}
-
-/// Sets that hold copies: of another platform or toolchain, for one language's implementation, or a
-/// program's own choice of versions.
-fn is_copy_set(first: &str) -> bool {
-    const SETS: [&str; 28] = [
-        "androidenv",
-        "beamPackages",
-        "buildPackages",
-        "chickenPackages",
-        "cudaPackages",
-        "darwin",
-        "dotnetPackages",
-        "elmPackages",
-        "gnuradioPackages",
-        "graalvmPackages",
-        "haskell",
-        "haskellPackages",
-        "libretro",
-        "lispPackages",
-        "luajitPackages",
-        "nixVersions",
-        "nodePackages",
-        "ocamlPackages",
-        "octavePackages",
-        "openraPackages",
-        "pkgsCross",
-        "pkgsMusl",
-        "pkgsStatic",
-        "pkgsi686Linux",
-        "python2Packages",
-        "rocmPackages",
-        "sourcehut",
-        "unixtools",
-    ];
-    SETS.iter().any(|set| is_release_of(first, set))
-        || first.starts_with("wine")
-        || first.starts_with("pypy")
-        || first.ends_with("Cross")
-}
-
-/// Words in an attribute's name that make it a variant of the package without them.
-const VARIANT_WORDS: [&str; 40] = [
-    "alpha",
-    "beta",
-    "big",
-    "bin",
-    "bootstrap",
-    "compat",
-    "cross",
-    "debug",
-    "dev",
-    "devel",
-    "doc",
-    "esr",
-    "extended",
-    "extra",
-    "full",
-    "git",
-    "headless",
-    "interactive",
-    "legacy",
-    "light",
-    "lts",
-    "minimal",
-    "mini",
-    "multi",
-    "multilib",
-    "musl",
-    "nightly",
-    "nox",
-    "prefixed",
-    "sandbox",
-    "shrunk",
-    "slim",
-    "small",
-    "static",
-    "test",
-    "unstable",
-    "unwrapped",
-    "wrapped",
-    "wrapper",
-    "x11",
-];
-
-/// Whether a name has a word that makes it a variant, and which the thing asked for has not.
-fn is_variant(member: &str, stems: &Stems) -> bool {
-    words(member)
-        .skip(1)
-        .any(|word| VARIANT_WORDS.contains(&&*word) && !stems.has_word(&word))
-        || member.contains("With")
-        || member.contains("Without")
-        || member.contains("-with-")
-        || member.contains("-without-")
-        || member.ends_with("FHS")
-        || member.contains("Masquerade")
-}
-
-/// Interpreters and the sets of their modules. `python3.withPackages` builds an environment that is
-/// called as the interpreter and links to the modules' files.
-const INTERPRETERS: [(&str, &str); 3] = [
-    ("python3", "python3Packages"),
-    ("perl", "perlPackages"),
-    ("ruby", "rubyPackages"),
-];
-
-/// Whether an attribute is a member of a set, and not the interpreter, which is one too.
-fn is_module_of(attr: &str, set: &str) -> bool {
-    attr.strip_prefix(set)
-        .and_then(|rest| rest.strip_prefix('.'))
-        .is_some_and(|member| !matches!(member, "python" | "perl" | "ruby"))
-}
-
-/// Whether a name is another with words added: `gtk3-x11` of `gtk3`.
-fn is_extension_of(attr: &str, plain: &str) -> bool {
-    attr.strip_prefix(plain)
-        .and_then(|rest| rest.strip_prefix('-'))
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
-}
-
-/// The words of an attribute's name, split at punctuation and at capitals: `gitFull` is `git` and
-/// `full`.
-fn words(name: &str) -> impl Iterator<Item = String> {
-    let mut words: Vec<String> = vec![String::new()];
-    let mut lower = false;
-    for c in name.chars() {
-        if !c.is_ascii_alphanumeric() {
-            words.push(String::new());
-            lower = false;
-            continue;
-        }
-        if c.is_ascii_uppercase() && lower {
-            words.push(String::new());
-        }
-        lower = c.is_ascii_lowercase();
-        if let Some(word) = words.last_mut() {
-            word.push(c.to_ascii_lowercase());
-        }
-    }
-    words.into_iter().filter(|word| !word.is_empty())
-}
-
-/// Programs that carry copies of libraries, or whose commands stand in for those of others.
-const BUNDLES: [&str; 49] = [
-    "adoptopenjdk",
-    "anaconda",
-    "android",
-    "betterbird",
-    "binutils-unwrapped",
-    "brave",
-    "busybox",
-    "ccacheWrapper",
-    "chromium",
-    "conda",
-    "dataexplorer",
-    "discord",
-    "distcc",
-    "dropbox",
-    "electron",
-    "emscripten",
-    "firefox",
-    "gcj",
-    "gccgo",
-    "genymotion",
-    "gfortran",
-    "gnat",
-    "google-chrome",
-    "jetbrains",
-    "klibc",
-    "libgccjit",
-    "libressl",
-    "libreoffice",
-    "mathematica",
-    "matlab",
-    "minimacy",
-    "nvidia",
-    "openjdk-bootstrap",
-    "opera",
-    "outils",
-    "sbase",
-    "signal-desktop",
-    "slack",
-    "spotify",
-    "steam",
-    "teams",
-    "temurin",
-    "thunderbird",
-    "toybox",
-    "ubase",
-    "uutils",
-    "virtualbox",
-    "vivaldi",
-    "zoom-us",
-];
-
-/// The names that an attribute may be one version of: `openssl_1_1` of `openssl`, `gcc48` of `gcc`,
-/// `python37` of `python3`, `nodejs-slim_14` of `nodejs-slim`.
-fn plain_of(attr: &str) -> impl Iterator<Item = String> {
-    let bytes = attr.as_bytes();
-    let is_version = |at: usize| {
-        bytes[at..]
-            .iter()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'x' | b'.'))
-            && bytes[at..].iter().any(u8::is_ascii_digit)
-    };
-    let ends: Vec<usize> = (1..bytes.len())
-        .filter(|&at| {
-            attr.is_char_boundary(at)
-                && is_version(at)
-                && !matches!(bytes[at - 1], b'_' | b'-' | b'.' | b'x')
-        })
-        .collect();
-    ends.into_iter()
-        .map(|at| attr[..at].to_owned())
-        .collect::<Vec<_>>()
-        .into_iter()
-}
-
-/// How alike two names are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Likeness {
-    Same,
-    Alike,
-    Begins,
-    None,
-}
-
-/// `cmake` of `cmake-3.25`, `vim` of `vim90`.
-pub(super) fn without_release(directory: &str) -> &str {
-    directory
-        .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
-        .trim_end_matches('-')
-}
-
-/// Directories of data that many packages fill.
-pub(super) const SHARED_DIRECTORIES: [&str; 20] = [
-    "aclocal",
-    "applications",
-    "bash-completion",
-    "bug",
-    "doc",
-    "doc-base",
-    "icons",
-    "info",
-    "java",
-    "licenses",
-    "lintian",
-    "locale",
-    "man",
-    "metainfo",
-    "mime",
-    "perl5",
-    "pixmaps",
-    "sgml",
-    "xml",
-    "zsh",
-];
-
-/// The names that a package of the thing would have.
-struct Stems {
-    /// As they are: `ssl`, `libssl` for `libssl.so.3`.
-    plain: Vec<String>,
-    /// Without `lib`, punctuation and trailing digits.
-    bare: Vec<String>,
-    /// Whether a command is asked for.
-    command: bool,
-}
-
-impl Stems {
-    fn of(query: &Query) -> Self {
-        let name = query.name.to_str_lossy();
-        let mut plain: Vec<String> = Vec::new();
-        match query.kind {
-            Kind::Soname | Kind::LinkName => {
-                let stem = name.split(".so").next().unwrap_or_default();
-                plain.push(stem.to_owned());
-                plain.push(stem.strip_prefix("lib").unwrap_or(stem).to_owned());
-            }
-            Kind::Header => {
-                let (first, rest) = name.split_once('/').unwrap_or((&name, ""));
-                plain.push(first.split('.').next().unwrap_or_default().to_owned());
-                if !rest.is_empty() {
-                    let file = rest.rsplit('/').next().unwrap_or_default();
-                    plain.push(file.split('.').next().unwrap_or_default().to_owned());
-                }
-            }
-            Kind::Data => {
-                let mut parts = name.split('/').skip(1);
-                // Below these every package has a directory, called as the *distribution* calls it.
-                let first = parts
-                    .next()
-                    .filter(|first| !SHARED_DIRECTORIES.contains(first));
-                if let Some(first) = first {
-                    plain.push(first.to_owned());
-                    plain.push(without_release(first).to_owned());
-                    plain.extend(parts.next().map(str::to_owned));
-                }
-            }
-            Kind::Perl => plain.push(name.replace("::", "")),
-            Kind::Python => {
-                plain.push(name.to_string());
-                plain.push(name.replace(['.', '_'], "-"));
-            }
-            Kind::Path => plain.push(name.rsplit('/').next().unwrap_or_default().to_owned()),
-            Kind::Command | Kind::PkgConfig | Kind::CMake | Kind::Typelib => {
-                plain.push(name.to_string())
-            }
-        }
-        plain.retain(|stem| !stem.is_empty());
-        for stem in &mut plain {
-            stem.make_ascii_lowercase();
-        }
-        let mut bare: Vec<String> = plain
-            .iter()
-            .map(|stem| bare(stem))
-            .filter(|stem| stem.len() > 1)
-            .collect();
-        bare.dedup();
-        Self {
-            plain,
-            bare,
-            command: query.kind == Kind::Command,
-        }
-    }
-
-    fn compare(&self, name: &str) -> Likeness {
-        let name = name.to_ascii_lowercase();
-        if self.plain.contains(&name) {
-            return Likeness::Same;
-        }
-        let other = bare(&name);
-        // A command's package may be called without its digits, but `libfoo` is not where `foo` is.
-        let only_a_library = self.command && name.starts_with("lib");
-        if !only_a_library && self.bare.contains(&other) {
-            return Likeness::Alike;
-        }
-        let begins = |a: &str, b: &str| a.len() >= 3 && b.starts_with(a);
-        if self
-            .bare
-            .iter()
-            .any(|stem| begins(stem, &other) || begins(&other, stem))
-        {
-            return Likeness::Begins;
-        }
-        Likeness::None
-    }
-
-    /// Whether what was asked for has a word itself.
-    fn has_word(&self, word: &str) -> bool {
-        self.plain
-            .iter()
-            .any(|stem| words(stem).any(|own| own == word))
-    }
-}
-
-/// A name without what differs between a library and its package: `lib` in front, punctuation,
-/// versions and digits at the end.
-fn bare(name: &str) -> String {
-    let name = name
-        .strip_prefix("lib")
-        .filter(|rest| !rest.is_empty())
-        .unwrap_or(name);
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let stem = letters.trim_end_matches(|c: char| c.is_ascii_digit());
-    if stem.is_empty() {
-        letters
-    } else {
-        stem.to_owned()
     }
 }
 
@@ -1140,6 +805,53 @@ mod tests {
                 candidate("gitMinimal^out bin"),
                 candidate("git^out bin"),
             ],
+        );
+    }
+
+    fn command(text: &str, basis: Basis) -> Candidate {
+        let mut row = candidate(&format!("{text}^bin bin"));
+        row.basis = basis;
+        if basis == Basis::CommandTable {
+            row.facts.linux_listings = 0;
+            row.facts.is_main_program = true;
+        }
+        row
+    }
+
+    #[test]
+    fn a_command_that_every_stdenv_has_is_from_there() {
+        wins(
+            Query::new(Kind::Command, "mktemp"),
+            "coreutils",
+            &[
+                command("mktemp", Basis::CommandTable),
+                command("coreutils", Basis::Listed),
+                command("coreutils-full", Basis::Listed),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_package_that_no_later_listing_has_goes_after_one_that_all_have() {
+        let mut listed = command("util-linux", Basis::Listed);
+        listed.popularity = 180;
+        wins(
+            Query::new(Kind::Command, "hardlink"),
+            "util-linux",
+            &[command("hardlink", Basis::CommandTable), listed],
+        );
+    }
+
+    #[test]
+    fn the_main_program_of_one_version_is_that_of_the_package() {
+        let mut version = candidate("tesseract4^out bin");
+        version.facts.is_main_program = true;
+        let mut plain = candidate("tesseract^out bin");
+        plain.basis = Basis::ListedUnderOtherName;
+        wins(
+            Query::new(Kind::Command, "tesseract"),
+            "tesseract",
+            &[version, plain],
         );
     }
 

@@ -1,0 +1,182 @@
+//! How alike the name of a thing and the name of a package are. What a likeness counts for is the
+//! table of weights' business.
+
+use crate::resolve::{Kind, Query};
+use bstr::ByteSlice;
+
+/// The words of an attribute's name, split at punctuation and at capitals: `gitFull` is `git` and
+/// `full`.
+pub(super) fn words(name: &str) -> impl Iterator<Item = String> {
+    let mut words: Vec<String> = vec![String::new()];
+    let mut lower = false;
+    for c in name.chars() {
+        if !c.is_ascii_alphanumeric() {
+            words.push(String::new());
+            lower = false;
+            continue;
+        }
+        if c.is_ascii_uppercase() && lower {
+            words.push(String::new());
+        }
+        lower = c.is_ascii_lowercase();
+        if let Some(word) = words.last_mut() {
+            word.push(c.to_ascii_lowercase());
+        }
+    }
+    words.into_iter().filter(|word| !word.is_empty())
+}
+
+/// How alike two names are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    Same,
+    Alike,
+    Begins,
+    None,
+}
+
+/// `cmake` of `cmake-3.25`, `vim` of `vim90`.
+pub(in crate::resolve) fn without_release(directory: &str) -> &str {
+    directory
+        .trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
+        .trim_end_matches('-')
+}
+
+/// Directories of data that many packages fill.
+pub(in crate::resolve) const SHARED_DIRECTORIES: [&str; 20] = [
+    "aclocal",
+    "applications",
+    "bash-completion",
+    "bug",
+    "doc",
+    "doc-base",
+    "icons",
+    "info",
+    "java",
+    "licenses",
+    "lintian",
+    "locale",
+    "man",
+    "metainfo",
+    "mime",
+    "perl5",
+    "pixmaps",
+    "sgml",
+    "xml",
+    "zsh",
+];
+
+/// The names that a package of the thing would have.
+pub(super) struct Stems {
+    /// As they are: `ssl`, `libssl` for `libssl.so.3`.
+    plain: Vec<String>,
+    /// Without `lib`, punctuation and trailing digits.
+    bare: Vec<String>,
+    /// Whether a command is asked for.
+    command: bool,
+}
+
+impl Stems {
+    pub(super) fn of(query: &Query) -> Self {
+        let name = query.name.to_str_lossy();
+        let mut plain: Vec<String> = Vec::new();
+        match query.kind {
+            Kind::Soname | Kind::LinkName => {
+                let stem = name.split(".so").next().unwrap_or_default();
+                plain.push(stem.to_owned());
+                plain.push(stem.strip_prefix("lib").unwrap_or(stem).to_owned());
+                // `libglade-2.0.so.0` is libglade's rather than glade's.
+                plain.push(without_release(stem).to_owned());
+            }
+            Kind::Header => {
+                let (first, rest) = name.split_once('/').unwrap_or((&name, ""));
+                plain.push(first.split('.').next().unwrap_or_default().to_owned());
+                if !rest.is_empty() {
+                    let file = rest.rsplit('/').next().unwrap_or_default();
+                    plain.push(file.split('.').next().unwrap_or_default().to_owned());
+                }
+            }
+            Kind::Data => {
+                let mut parts = name.split('/').skip(1);
+                // Below these every package has a directory, called as the *distribution* calls it.
+                let first = parts
+                    .next()
+                    .filter(|first| !SHARED_DIRECTORIES.contains(first));
+                if let Some(first) = first {
+                    plain.push(first.to_owned());
+                    plain.push(without_release(first).to_owned());
+                    plain.extend(parts.next().map(str::to_owned));
+                }
+            }
+            Kind::Perl => plain.push(name.replace("::", "")),
+            Kind::Python => {
+                plain.push(name.to_string());
+                plain.push(name.replace(['.', '_'], "-"));
+            }
+            Kind::Path => plain.push(name.rsplit('/').next().unwrap_or_default().to_owned()),
+            Kind::Command | Kind::PkgConfig | Kind::CMake | Kind::Typelib => {
+                plain.push(name.to_string())
+            }
+        }
+        plain.retain(|stem| !stem.is_empty());
+        for stem in &mut plain {
+            stem.make_ascii_lowercase();
+        }
+        let mut bare: Vec<String> = plain
+            .iter()
+            .map(|stem| bare(stem))
+            .filter(|stem| stem.len() > 1)
+            .collect();
+        bare.dedup();
+        Self {
+            plain,
+            bare,
+            command: query.kind == Kind::Command,
+        }
+    }
+
+    pub(super) fn compare(&self, name: &str) -> Likeness {
+        let name = name.to_ascii_lowercase();
+        if self.plain.contains(&name) {
+            return Likeness::Same;
+        }
+        let other = bare(&name);
+        // A command's package may be called without its digits, but `libfoo` is not where `foo` is.
+        let only_a_library = self.command && name.starts_with("lib");
+        if !only_a_library && self.bare.contains(&other) {
+            return Likeness::Alike;
+        }
+        let begins = |a: &str, b: &str| a.len() >= 3 && b.starts_with(a);
+        if self
+            .bare
+            .iter()
+            .any(|stem| begins(stem, &other) || begins(&other, stem))
+        {
+            return Likeness::Begins;
+        }
+        Likeness::None
+    }
+
+    /// Whether what was asked for has a word itself.
+    pub(super) fn has_word(&self, word: &str) -> bool {
+        self.plain
+            .iter()
+            .any(|stem| words(stem).any(|own| own == word))
+    }
+}
+
+/// A name without what differs between a library and its package: `lib` in front, punctuation,
+/// versions and digits at the end.
+fn bare(name: &str) -> String {
+    let name = name
+        .strip_prefix("lib")
+        .filter(|rest| !rest.is_empty())
+        .unwrap_or(name);
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let stem = letters.trim_end_matches(|c: char| c.is_ascii_digit());
+    if stem.is_empty() {
+        letters
+    } else {
+        stem.to_owned()
+    }
+}

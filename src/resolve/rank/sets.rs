@@ -1,0 +1,254 @@
+//! What attribute names say by nixpkgs' customs: which sets hold copies, which words make a variant,
+//! which programs bundle what others provide. Word lists and nothing that weighs them.
+
+use super::names::{Stems, words};
+use crate::resolve::Kind;
+
+/// Sets that only group packages, each of which is there once.
+pub(super) const PLAIN_SETS: [&str; 24] = [
+    "apacheHttpdPackages",
+    "cinnamon",
+    "deepin",
+    "e2fsprogs",
+    "enlightenment",
+    "gnome",
+    "gnome2",
+    "gnustep",
+    "gst_all_1",
+    "kdePackages",
+    "libsForQt5",
+    "llvmPackages",
+    "lomiri",
+    "lxqt",
+    "mariadb",
+    "mate",
+    "mesa",
+    "pantheon",
+    "plasma5Packages",
+    "qt5",
+    "qt6",
+    "stdenv",
+    "xfce",
+    "xorg",
+];
+
+/// Where modules of a language live.
+pub(super) fn proper_set(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Python => Some("python3Packages"),
+        Kind::Perl => Some("perlPackages"),
+        _ => None,
+    }
+}
+
+/// `llvmPackages_14` is a release of `llvmPackages`.
+pub(super) fn is_release_of(name: &str, plain: &str) -> bool {
+    name.strip_prefix(plain).is_some_and(|rest| {
+        rest.is_empty()
+            || rest
+                .trim_start_matches('_')
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+    })
+}
+
+/// Sets that hold copies: of another platform or toolchain, for one language's implementation, or a
+/// program's own choice of versions.
+pub(super) fn is_copy_set(first: &str) -> bool {
+    const SETS: [&str; 28] = [
+        "androidenv",
+        "beamPackages",
+        "buildPackages",
+        "chickenPackages",
+        "cudaPackages",
+        "darwin",
+        "dotnetPackages",
+        "elmPackages",
+        "gnuradioPackages",
+        "graalvmPackages",
+        "haskell",
+        "haskellPackages",
+        "libretro",
+        "lispPackages",
+        "luajitPackages",
+        "nixVersions",
+        "nodePackages",
+        "ocamlPackages",
+        "octavePackages",
+        "openraPackages",
+        "pkgsCross",
+        "pkgsMusl",
+        "pkgsStatic",
+        "pkgsi686Linux",
+        "python2Packages",
+        "rocmPackages",
+        "sourcehut",
+        "unixtools",
+    ];
+    SETS.iter().any(|set| is_release_of(first, set))
+        || first.starts_with("wine")
+        || first.starts_with("pypy")
+        || first.ends_with("Cross")
+}
+
+/// Words in an attribute's name that make it a variant of the package without them.
+const VARIANT_WORDS: [&str; 40] = [
+    "alpha",
+    "beta",
+    "big",
+    "bin",
+    "bootstrap",
+    "compat",
+    "cross",
+    "debug",
+    "dev",
+    "devel",
+    "doc",
+    "esr",
+    "extended",
+    "extra",
+    "full",
+    "git",
+    "headless",
+    "interactive",
+    "legacy",
+    "light",
+    "lts",
+    "minimal",
+    "mini",
+    "multi",
+    "multilib",
+    "musl",
+    "nightly",
+    "nox",
+    "prefixed",
+    "sandbox",
+    "shrunk",
+    "slim",
+    "small",
+    "static",
+    "test",
+    "unstable",
+    "unwrapped",
+    "wrapped",
+    "wrapper",
+    "x11",
+];
+
+/// Whether a name has a word that makes it a variant, and which the thing asked for has not.
+pub(super) fn is_variant(member: &str, stems: &Stems) -> bool {
+    words(member)
+        .skip(1)
+        .any(|word| VARIANT_WORDS.contains(&&*word) && !stems.has_word(&word))
+        || member.contains("With")
+        || member.contains("Without")
+        || member.contains("-with-")
+        || member.contains("-without-")
+        || member.ends_with("FHS")
+        || member.contains("Masquerade")
+}
+
+/// Interpreters and the sets of their modules. `python3.withPackages` builds an environment that is
+/// called as the interpreter and links to the modules' files.
+pub(super) const INTERPRETERS: [(&str, &str); 3] = [
+    ("python3", "python3Packages"),
+    ("perl", "perlPackages"),
+    ("ruby", "rubyPackages"),
+];
+
+/// Whether an attribute is an interpreter with modules of its own.
+pub(in crate::resolve) fn is_interpreter(attr: &str) -> bool {
+    INTERPRETERS
+        .iter()
+        .any(|(interpreter, _)| *interpreter == attr)
+}
+
+/// Whether an attribute is a member of a set, and not the interpreter, which is one too.
+pub(super) fn is_module_of(attr: &str, set: &str) -> bool {
+    attr.strip_prefix(set)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .is_some_and(|member| !matches!(member, "python" | "perl" | "ruby"))
+}
+
+/// Whether a name is another with words added: `gtk3-x11` of `gtk3`.
+pub(super) fn is_extension_of(attr: &str, plain: &str) -> bool {
+    attr.strip_prefix(plain)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// Programs that carry copies of libraries, or whose commands stand in for those of others.
+pub(super) const BUNDLES: [&str; 49] = [
+    "adoptopenjdk",
+    "anaconda",
+    "android",
+    "betterbird",
+    "binutils-unwrapped",
+    "brave",
+    "busybox",
+    "ccacheWrapper",
+    "chromium",
+    "conda",
+    "dataexplorer",
+    "discord",
+    "distcc",
+    "dropbox",
+    "electron",
+    "emscripten",
+    "firefox",
+    "gcj",
+    "gccgo",
+    "genymotion",
+    "gfortran",
+    "gnat",
+    "google-chrome",
+    "jetbrains",
+    "klibc",
+    "libgccjit",
+    "libressl",
+    "libreoffice",
+    "mathematica",
+    "matlab",
+    "minimacy",
+    "nvidia",
+    "openjdk-bootstrap",
+    "opera",
+    "outils",
+    "sbase",
+    "signal-desktop",
+    "slack",
+    "spotify",
+    "steam",
+    "teams",
+    "temurin",
+    "thunderbird",
+    "toybox",
+    "ubase",
+    "uutils",
+    "virtualbox",
+    "vivaldi",
+    "zoom-us",
+];
+
+/// The names that an attribute may be one version of: `openssl_1_1` of `openssl`, `gcc48` of `gcc`,
+/// `python37` of `python3`, `nodejs-slim_14` of `nodejs-slim`.
+pub(super) fn plain_of(attr: &str) -> impl Iterator<Item = String> {
+    let bytes = attr.as_bytes();
+    let is_version = |at: usize| {
+        bytes[at..]
+            .iter()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'x' | b'.'))
+            && bytes[at..].iter().any(u8::is_ascii_digit)
+    };
+    let ends: Vec<usize> = (1..bytes.len())
+        .filter(|&at| {
+            attr.is_char_boundary(at)
+                && is_version(at)
+                && !matches!(bytes[at - 1], b'_' | b'-' | b'.' | b'x')
+        })
+        .collect();
+    ends.into_iter()
+        .map(|at| attr[..at].to_owned())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
