@@ -2,7 +2,7 @@
 
 use super::output::{Destination, Prepared, Written};
 use super::progress::Progress;
-use super::resolving::ResolverArgs;
+use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure};
 use crate::atomic::Existing;
 use crate::disk::Disk;
@@ -145,6 +145,9 @@ impl Plan {
     /// When the expression cannot be written.
     pub(super) fn carry_out(mut self, run: &Run) -> Result<Written, Failure> {
         let environment = self.environment(run);
+        if let Some(damage) = self.resolver.damage() {
+            return Err(unusable_index(&damage));
+        }
         self.options.home.clone_from(&run.header.home);
         let text = emit::render(&environment, self.format, &self.options)
             .map_err(|error| Failure::of(&error))?;

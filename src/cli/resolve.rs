@@ -1,6 +1,6 @@
 //! `nixtrace resolve`: which attributes provide a thing, and why.
 
-use super::resolving::ResolverArgs;
+use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure};
 use crate::report::printable;
 use crate::resolve::{Kind, Query, Resolution, Scored, Verdict};
@@ -83,9 +83,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         Err(error) => return Err(Failure::new("cannot pass on the answers").because(&error)),
     }
     if let Some(damage) = resolver.damage() {
-        return Err(Failure::new("cannot use the index")
-            .because(&damage)
-            .hint("`nixtrace index build` makes it anew"));
+        return Err(unusable_index(&damage));
     }
     Ok(if all_answered {
         Exit::Success

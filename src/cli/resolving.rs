@@ -6,6 +6,7 @@ use crate::resolve::distro::dpkg::DpkgDatabase;
 use crate::resolve::distro::translate::HostSource;
 use crate::resolve::index::{self, Index};
 use crate::resolve::pins::Pins;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 /// Where answers come from.
@@ -44,11 +45,7 @@ impl ResolverArgs {
         }
         let default_index = index::default_path().filter(|path| path.exists());
         if let Some(path) = self.index.clone().or(default_index) {
-            let index = Index::open(&path).map_err(|error| {
-                Failure::new("cannot use the index")
-                    .because(&error)
-                    .hint("`nixtrace index build` makes it anew")
-            })?;
+            let index = Index::open(&path).map_err(|error| unusable_index(&error))?;
             resolver = resolver.with_index(index);
         }
         resolver = resolver.with_index(Index::embedded());
@@ -59,4 +56,11 @@ impl ResolverArgs {
         }
         Ok(resolver)
     }
+}
+
+/// The failure to use an index, known at its opening or met at a look-up.
+pub(super) fn unusable_index(error: &dyn Error) -> Failure {
+    Failure::new("cannot use the index")
+        .because(error)
+        .hint("`nixtrace index build` makes it anew")
 }
