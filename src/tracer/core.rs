@@ -21,6 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// So many stops in a row make a tracee busy.
 const BUSY: u32 = 16;
 
+/// After so many stops a tracee is let go for a moment: another core may have become the better
+/// one, and only the scheduler knows. Two tracers must not share a core for ever.
+const TERM: u32 = 4096;
+
 /// The tracee that is held, if any; shared with the thread that notices when nothing happens.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hold(Arc<Mutex<Option<Held>>>);
@@ -152,10 +156,14 @@ impl Core {
             self.stops = 0;
         }
         self.stops += 1;
-        if self.stops < BUSY {
+        if !self.stops.is_multiple_of(BUSY) {
             return;
         }
-        self.stops = 0;
+        if self.stops == TERM {
+            self.stops = 0;
+            self.hold.release();
+            return;
+        }
         let core = self.hold.take(tid);
         if core != self.current
             && let Some(set) = core.and_then(only)
