@@ -85,13 +85,22 @@ pub struct Header {
     pub environment: Vec<Bytes>,
     /// The files that the command was given open (standard streams and others), by descriptor: it
     /// can use them without naming them. What is no file (a pipe, a socket) is left out.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub inherited: BTreeMap<i32, Bytes>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inherited: Vec<Inherited>,
     /// The engine that watched: `ptrace-seccomp`, `ptrace-syscall`, or the name of an importer.
     pub engine: String,
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
     /// only look at or open existing files was determined just before the kernel ran them.
     pub exact: bool,
+}
+
+/// A file that a command was given open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inherited {
+    /// Its descriptor.
+    pub fd: i32,
+    /// Its path.
+    pub path: Bytes,
 }
 
 impl Header {
@@ -108,7 +117,7 @@ impl Header {
             cwd: Bytes::default(),
             home: None,
             environment: Vec::new(),
-            inherited: BTreeMap::new(),
+            inherited: Vec::new(),
             engine: String::new(),
             exact: false,
         }
@@ -124,6 +133,10 @@ impl Header {
             argv: vec!["./app".into()],
             cwd: "/home/ada/project".into(),
             home: Some("/home/ada".into()),
+            inherited: vec![Inherited {
+                fd: 0,
+                path: "/home/ada/input".into(),
+            }],
             engine: "ptrace-seccomp".to_owned(),
             ..Self::empty()
         }

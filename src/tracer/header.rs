@@ -1,7 +1,7 @@
 //! The first record of a trace: what is known before the command runs.
 
 use super::{Command, Options, inherited};
-use crate::trace::{Bytes, FORMAT_VERSION, Header};
+use crate::trace::{Bytes, FORMAT_VERSION, Header, Inherited};
 use nix::sys::utsname::uname;
 use procfs::process::{FDTarget, Process};
 use std::collections::BTreeMap;
@@ -49,19 +49,24 @@ pub(super) fn collect(command: &Command, options: &Options) -> Header {
 }
 
 /// The files that we were given open and that the command will be given in turn.
-fn inherited_files() -> BTreeMap<i32, Bytes> {
+fn inherited_files() -> Vec<Inherited> {
     let descriptors = Process::myself().and_then(|process| process.fd());
     let Ok(descriptors) = descriptors else {
-        return BTreeMap::new();
+        return Vec::new();
     };
-    descriptors
+    let mut files: Vec<Inherited> = descriptors
         .flatten()
         .filter(|it| survives_exec(it.fd) && !inherited::closed_descriptors().any(|fd| fd == it.fd))
         .filter_map(|it| match it.target {
-            FDTarget::Path(path) => Some((it.fd, path.into())),
+            FDTarget::Path(path) => Some(Inherited {
+                fd: it.fd,
+                path: path.into(),
+            }),
             _ => None,
         })
-        .collect()
+        .collect();
+    files.sort_by_key(|file| file.fd);
+    files
 }
 
 /// Whether a descriptor of ours stays open across an exec, by the flags in proc_pid_fdinfo(5).
@@ -96,7 +101,8 @@ mod tests {
         use std::os::fd::AsRawFd;
         let own = fs::File::open("/etc/passwd").unwrap();
         assert!(!survives_exec(own.as_raw_fd()));
-        assert!(!inherited_files().contains_key(&own.as_raw_fd()));
+        let is_own = |file: &Inherited| file.fd == own.as_raw_fd();
+        assert!(!inherited_files().iter().any(is_own));
     }
 
     #[test]

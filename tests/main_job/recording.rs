@@ -179,5 +179,15 @@ fn files_that_the_command_is_given_open_are_recorded() {
     let text = std::fs::read_to_string(&trace).unwrap();
     let header: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     let given = input.canonicalize().unwrap();
-    assert_eq!(header["inherited"]["0"], given.to_str().unwrap());
+    assert_eq!(header["inherited"][0]["fd"], 0);
+    assert_eq!(header["inherited"][0]["path"], given.to_str().unwrap());
+    home.command([
+        nixtrace(),
+        "emit".as_ref(),
+        &trace,
+        "-o".as_ref(),
+        "-".as_ref(),
+    ])
+    .run()
+    .exits(0);
 }
