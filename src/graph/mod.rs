@@ -134,12 +134,7 @@ pub struct MissingThing {
 pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     let run = &with_true_origins(run, host);
     let inputs = building::inputs(run, host);
-    let compiled = building::has_linked_output(&inputs)
-        || run
-            .programs
-            .iter()
-            .any(|it| !it.probing && command::is_compiler(it.name()));
-    let kind = kind(run, compiled);
+    let kind = kind(run, building::compiles(run, &inputs));
     let mut analysis = Analysis {
         run,
         host,
@@ -180,19 +175,11 @@ fn with_true_origins(run: &Run, host: &dyn Host) -> Run {
     run
 }
 
-fn kind(run: &Run, compiled: bool) -> RunKind {
+fn kind(run: &Run, compiles: bool) -> RunKind {
     let Some(main) = run.programs.first() else {
         return RunKind::Binary;
     };
-    let compiles_own = compiled
-        && run.programs.iter().any(|program| {
-            command::is_compiler_proper(program.name())
-                && program
-                    .uses
-                    .keys()
-                    .any(|path| run.territory.origin(path.as_ref()) == Origin::Own)
-        });
-    if compiles_own || command::is_build_command(file_name(main.shown().as_ref())) {
+    if compiles || command::is_build_command(file_name(main.shown().as_ref())) {
         return RunKind::Build;
     }
     let runs_script = match &main.script {

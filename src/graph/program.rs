@@ -4,6 +4,7 @@
 //! one program in one part. So events are folded, as they come, into a few hundred [`Program`]s.
 //! Memory grows with the distinct files of each, not with the length of the trace.
 
+use super::building::Products;
 use super::classify::{Managed, Origin, Territory, file_name, is_below, is_library_name, tidy};
 use super::command::{self, Part};
 use super::evidence::{Evidence, Seen};
@@ -104,7 +105,7 @@ pub struct Run {
     pub territory: Territory,
     /// The programs, in the order of their first run; the first one is the command.
     pub programs: Vec<Program>,
-    /// Own files that were written and may be the run's results, sorted.
+    /// Programs and libraries that the run linked, where they lay in the end, sorted.
     pub outputs: BTreeSet<Bytes>,
     /// Addresses used, with the program.
     pub contacts: Vec<(Contact, Option<ProgramId>)>,
@@ -136,15 +137,13 @@ const MISSES_PER_PROCESS: usize = 4096;
 /// make any number of them.
 const PROGRAMS: usize = 100_000;
 
-/// Outputs that are looked at later.
-const OUTPUTS: usize = 20_000;
-
 /// Folds records into a [`Run`].
 pub struct Builder {
     run: Run,
     running: HashMap<ProcessId, Running>,
     known: HashMap<Key, ProgramId>,
     written: BTreeSet<Bytes>,
+    products: Products,
     first_process: Option<ProcessId>,
 }
 
@@ -173,6 +172,7 @@ impl Builder {
             running: HashMap::new(),
             known: HashMap::new(),
             written: BTreeSet::new(),
+            products: Products::default(),
             first_process: None,
         }
     }
@@ -212,6 +212,7 @@ impl Builder {
                     ]
                     .contains(&signal),
                 };
+                self.products.exited(exited.process);
                 if let Some(running) = self.running.remove(&exited.process)
                     && failed
                 {
@@ -230,12 +231,12 @@ impl Builder {
 
     /// The run as far as it was seen.
     pub fn finish(mut self) -> Run {
-        self.run.outputs = self
-            .written
-            .into_iter()
-            .filter(|path| self.run.territory.origin(path.as_ref()) == Origin::Own)
-            .take(OUTPUTS)
-            .collect();
+        let territory = &self.run.territory;
+        self.run.outputs = self.products.into_files();
+        self.run.outputs.retain(|path| {
+            let origin = territory.origin(path.as_ref());
+            matches!(origin, Origin::Own | Origin::Scratch)
+        });
         self.run
     }
 
@@ -447,6 +448,9 @@ impl Builder {
             }
             return;
         }
+        let target = access.target.as_ref().map(tidy);
+        let by = &self.run.programs[program.0];
+        self.products.add(access, &path, target.as_ref(), by);
         running.misses.retain(|miss| miss.path != path);
         let own_output = self.written.contains(&path);
         let usage = self.run.programs[program.0]

@@ -8,6 +8,8 @@ use crate::trace::{
 };
 use std::sync::Arc;
 
+mod builds;
+
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
 
 /// A run that is played by hand, and the files it is about.
