@@ -307,7 +307,7 @@ fn add_libraries(
 }
 
 /// The path of a system header below its include directory; none for the compiler's own headers.
-fn header_name(path: &BStr) -> Option<Bytes> {
+pub(super) fn header_name(path: &BStr) -> Option<Bytes> {
     let at = path.find("/include/")?;
     if path.contains_str("/lib/gcc") || path.contains_str("/include/c++/") {
         return None;

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod host;
 pub mod include;
 pub mod loading;
+pub mod misses;
 pub mod modules;
 pub mod program;
 
@@ -152,7 +153,7 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     }
     Usage {
         kind,
-        missing: missing(run, &analysis),
+        missing: misses::missing(run, |id| analysis.program_shown(id)),
         network: network(run),
         needs: analysis.needs,
     }
@@ -483,55 +484,6 @@ impl Analysis<'_> {
             }));
         }
     }
-}
-
-/// What explains a failure: look-ups in vain by processes that failed, of things that were found
-/// nowhere else.
-fn missing(run: &Run, analysis: &Analysis) -> Vec<MissingThing> {
-    if run.status.is_none_or(|status| status.shell_code() == 0) {
-        return Vec::new();
-    }
-    let mut found = BTreeSet::new();
-    for miss in &run.misses {
-        let program = &run.programs[miss.by.0];
-        if program.probing {
-            continue;
-        }
-        let name = file_name(miss.path.as_ref());
-        let thing = if miss.execute {
-            Thing::Command(name.into())
-        } else if classify::is_library_name(name) {
-            Thing::Library(name.into())
-        } else if let Some(module) = name.strip_suffix(b".pc") {
-            Thing::PkgConfig(module.into())
-        } else if command::is_compiler_proper(program.name()) {
-            let header = miss
-                .path
-                .rsplit_once_str("/include/")
-                .map_or(name.as_bytes(), |(_, it)| it);
-            Thing::Header(header.into())
-        } else {
-            continue;
-        };
-        let was_found = run.programs.iter().any(|program| {
-            file_name(program.executable.as_ref()) == name
-                || program
-                    .script
-                    .as_ref()
-                    .is_some_and(|it| file_name(it.as_ref()) == name)
-                || program
-                    .uses
-                    .keys()
-                    .any(|path| file_name(path.as_ref()) == name)
-        });
-        if !was_found {
-            found.insert(MissingThing {
-                thing,
-                by: analysis.program_shown(miss.by),
-            });
-        }
-    }
-    found.into_iter().collect()
 }
 
 /// The addresses that the run used, but for those of the C library's own look-ups.

@@ -9,6 +9,7 @@ use crate::trace::{
 use std::sync::Arc;
 
 mod builds;
+mod failures;
 
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
 
