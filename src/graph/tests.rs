@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 mod builds;
 mod failures;
+mod reading;
 
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
 
