@@ -8,26 +8,42 @@ use crate::elf::files::{self, Images};
 use crate::graph::Host;
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Answers from the disk; images are kept.
+/// Answers from the disk; images are kept, and which libraries a file names.
 #[derive(Debug, Default)]
 pub struct Disk {
     images: files::Disk,
+    names: Mutex<HashMap<Bytes, Arc<HashSet<Vec<u8>>>>>,
 }
 
 /// A file is looked through no further than this for a text, in bytes.
 const SEARCH_LIMIT: u64 = 512 << 20;
 
+/// So much of a file is looked through at a time, in bytes.
+const PIECE: usize = 1 << 20;
+
+/// The longest name of a file, in bytes (`NAME_MAX`).
+const NAME_MAX: usize = 255;
+
+/// The names that are kept of one file. A hostile one can hold any number.
+const NAMES: usize = 10_000;
+
 impl Disk {
     /// This machine's disk.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Bytes, Arc<HashSet<Vec<u8>>>>> {
+        // Entries are whole or not there, whatever became of the thread that added them.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -71,27 +87,48 @@ impl Host for Disk {
         Some(as_path(path).canonicalize().ok()?.into())
     }
 
-    fn mentions(&self, path: &BStr, text: &[u8]) -> bool {
-        const PIECE: usize = 1 << 20;
-        if text.is_empty() || text.len() > PIECE {
-            return false;
+    fn mentions(&self, path: &BStr, library: &[u8]) -> bool {
+        let path = Bytes::from(path);
+        let known = self.lock().get(&path).cloned();
+        let names = known.unwrap_or_else(|| {
+            let names = Arc::new(open(path.as_ref()).map_or_else(HashSet::new, library_names));
+            self.lock().insert(path, Arc::clone(&names));
+            names
+        });
+        names.contains(library)
+    }
+}
+
+/// The names of shared libraries, up to and with their `.so`, that a file holds as words.
+fn library_names(file: File) -> HashSet<Vec<u8>> {
+    const ENDING: &[u8] = b".so";
+    let mut file = file.take(SEARCH_LIMIT);
+    let mut names = HashSet::new();
+    let mut held = Vec::with_capacity(PIECE + NAME_MAX);
+    loop {
+        // The end of one piece stays before the next, so that a name across both is found.
+        let keep = held.len().min(NAME_MAX);
+        held.drain(..held.len() - keep);
+        match file.by_ref().take(PIECE as u64).read_to_end(&mut held) {
+            Ok(0) | Err(_) => return names,
+            Ok(_) => {}
         }
-        let Some(file) = open(path) else {
-            return false;
-        };
-        let mut file = file.take(SEARCH_LIMIT);
-        let mut held = Vec::with_capacity(PIECE + text.len());
-        loop {
-            // The end of one piece stays before the next, so that a text across both is found.
-            let keep = held.len().min(text.len() - 1);
-            held.drain(..held.len() - keep);
-            match file.by_ref().take(PIECE as u64).read_to_end(&mut held) {
-                Ok(0) | Err(_) => return false,
-                Ok(_) if held.find(text).is_some() => return true,
-                Ok(_) => {}
+        for at in held.find_iter(ENDING) {
+            let before = &held[at.saturating_sub(NAME_MAX)..at];
+            let stem = before
+                .rsplit(|&byte| !is_of_a_name(byte))
+                .next()
+                .unwrap_or_default();
+            if names.len() < NAMES && !stem.is_empty() {
+                names.insert([stem, ENDING].concat());
             }
         }
     }
+}
+
+/// Whether names of libraries have the byte.
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-+.".contains(&byte)
 }
 
 #[cfg(test)]
@@ -102,13 +139,26 @@ mod tests {
     fn a_text_is_found_across_the_pieces_of_a_large_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app");
-        let mut bytes = vec![b'x'; (1 << 20) - 3];
-        bytes.extend(b"libsqlite3.so");
+        let mut bytes = vec![b' '; PIECE - 3];
+        bytes.extend(b"libsqlite3.so.0 ");
         std::fs::write(&path, bytes).unwrap();
         let path = Bytes::from(path);
         let disk = Disk::new();
         assert!(disk.mentions(path.as_ref(), b"libsqlite3.so"));
         assert!(!disk.mentions(path.as_ref(), b"libsqlite4.so"));
         assert!(!disk.mentions("/nowhere".into(), b"x"));
+    }
+
+    #[test]
+    fn a_file_is_read_once_however_many_libraries_are_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app");
+        std::fs::write(&path, b"\0/opt/x/libfoo-2.0.so.1\0\"libbar.so\"").unwrap();
+        let name = Bytes::from(path.clone());
+        let disk = Disk::new();
+        assert!(disk.mentions(name.as_ref(), b"libfoo-2.0.so"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(disk.mentions(name.as_ref(), b"libbar.so"));
+        assert!(!disk.mentions(name.as_ref(), b"libba.so"));
     }
 }

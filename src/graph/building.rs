@@ -6,12 +6,12 @@
 //! texts and command lines name is told here.
 
 use super::classify::{Origin, file_name, is_library_name};
-use super::command;
+use super::command::{self, Part};
 use super::evidence::Evidence;
 use super::host::Host;
 use super::include::included;
 use super::program::{Program, Run};
-use crate::trace::Bytes;
+use crate::trace::{Access, Bytes, Operation, ProcessId};
 use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -39,6 +39,135 @@ pub struct Link {
 
 /// The largest source that is looked through, in bytes.
 const SOURCE_LIMIT: usize = 4 << 20;
+
+/// Results are looked at later, so many at most.
+const PRODUCTS: usize = 20_000;
+
+/// The files that linkers wrote, followed as they are moved and copied to where they belong.
+///
+/// A build also puts files in place that it did not make (an installed program, a library to ship):
+/// what those need says nothing about what was linked.
+#[derive(Debug, Default)]
+pub struct Products {
+    files: BTreeSet<Bytes>,
+    /// The processes whose last read file is a product: what such a one writes next is a copy.
+    copying: HashSet<ProcessId>,
+}
+
+impl Products {
+    /// Takes an access that succeeded; `path` and `target` are those of the access without
+    /// components that mean nothing.
+    pub fn add(&mut self, access: &Access, path: &Bytes, target: Option<&Bytes>, by: &Program) {
+        match access.operation {
+            Operation::Read => {
+                if self.files.contains(path) {
+                    self.copying.insert(access.process);
+                } else {
+                    self.copying.remove(&access.process);
+                }
+            }
+            Operation::Write | Operation::ReadWrite => {
+                let is_linked = !by.probing && writes_programs(by.name());
+                if is_linked || self.copying.contains(&access.process) {
+                    self.insert(path.clone());
+                } else if by.part != Part::Toolchain {
+                    // What was linked there is replaced by something else.
+                    self.files.remove(path);
+                }
+            }
+            Operation::Rename => {
+                let was_product = self.files.remove(path);
+                if let Some(target) = target {
+                    if was_product {
+                        self.insert(target.clone());
+                    } else {
+                        self.files.remove(target);
+                    }
+                }
+            }
+            Operation::Link => {
+                if let Some(target) = target
+                    && self.files.contains(path)
+                {
+                    self.insert(target.clone());
+                }
+            }
+            Operation::Remove => {
+                self.files.remove(path);
+            }
+            _ => {}
+        }
+    }
+
+    /// A process ended.
+    pub fn exited(&mut self, process: ProcessId) {
+        self.copying.remove(&process);
+    }
+
+    /// The files that were there at the end.
+    pub fn into_files(self) -> BTreeSet<Bytes> {
+        self.files
+    }
+
+    fn insert(&mut self, path: Bytes) {
+        if self.files.len() < PRODUCTS {
+            self.files.insert(path);
+        }
+    }
+}
+
+/// Whether a program of this name writes programs and libraries: a linker, or a compiler that is
+/// its own.
+fn writes_programs(name: &BStr) -> bool {
+    const OWN_LINKER: &[&str] = &["link", "tcc", "zig"];
+    command::is_linker(name) || OWN_LINKER.iter().any(|own| command::stem(name) == *own)
+}
+
+/// Whether a program of this name turns sources into objects or objects into programs, unlike a
+/// driver, which only starts those that do.
+fn translates(name: &BStr) -> bool {
+    // `as`, and what `go build` runs.
+    const OTHERS: &[&str] = &["as", "compile", "asm", "cgo"];
+    command::is_compiler(name)
+        || command::is_compiler_proper(name)
+        || writes_programs(name)
+        || OTHERS.iter().any(|other| command::stem(name) == *other)
+}
+
+/// Whether the run compiled or linked something of the user's.
+///
+/// A compiler that was given nothing of the user's is only asked a question: Python's
+/// `ctypes.util.find_library` runs gcc and ld so. Nor is a source in `/tmp` that the run itself
+/// wrote the user's work, as long as nothing comes of it.
+pub fn compiles(run: &Run, inputs: &Inputs) -> bool {
+    has_linked_output(inputs)
+        || run
+            .programs
+            .iter()
+            .any(|program| takes_the_users(run, program))
+}
+
+/// Whether a compiler or linker read a source or object of the user's.
+fn takes_the_users(run: &Run, program: &Program) -> bool {
+    if program.probing || !translates(program.name()) {
+        return false;
+    }
+    // What an installed tool compiles for itself in `/tmp` is its own business.
+    let for_a_tool = program
+        .governor
+        .is_some_and(|governor| run.programs[governor.0].part != Part::Toolchain);
+    program.uses.iter().any(|(path, usage)| {
+        // A compiler of the user's own reads libraries of its own before anything else.
+        if !usage.seen.has(Evidence::Read) || is_library_name(file_name(path.as_ref())) {
+            return false;
+        }
+        match run.territory.origin(usage.file(path).as_ref()) {
+            Origin::Own => true,
+            Origin::Scratch => !usage.own_output && !for_a_tool,
+            _ => false,
+        }
+    })
+}
 
 /// What the run's compilers, linkers and pkg-configs took.
 pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
@@ -178,7 +307,7 @@ fn add_libraries(
 }
 
 /// The path of a system header below its include directory; none for the compiler's own headers.
-fn header_name(path: &BStr) -> Option<Bytes> {
+pub(super) fn header_name(path: &BStr) -> Option<Bytes> {
     let at = path.find("/include/")?;
     if path.contains_str("/lib/gcc") || path.contains_str("/include/c++/") {
         return None;

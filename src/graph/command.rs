@@ -83,6 +83,7 @@ const TOOLCHAIN: &[&str] = &[
     "ld.bfd",
     "ld.gold",
     "ld.lld",
+    "rust-lld",
     "lld",
     "mold",
     "gold",
@@ -246,7 +247,7 @@ pub fn is_linker(name: &BStr) -> bool {
     is_one_of(
         stem,
         &[
-            "ld", "ld.bfd", "ld.gold", "ld.lld", "lld", "mold", "gold", "collect2",
+            "ld", "ld.bfd", "ld.gold", "ld.lld", "rust-lld", "lld", "mold", "gold", "collect2",
         ],
     )
 }

@@ -23,6 +23,9 @@ pub trait Host {
     /// The path with all symbolic links resolved.
     fn real(&self, path: &BStr) -> Option<Bytes>;
 
-    /// Whether the file's bytes hold the text.
-    fn mentions(&self, path: &BStr, text: &[u8]) -> bool;
+    /// Whether the file's bytes hold the library's name (`libz.so`, without a version) as a word.
+    ///
+    /// This is asked for every object of a program and every library that nobody needs, so an
+    /// answer must not read the file each time.
+    fn mentions(&self, path: &BStr, library: &[u8]) -> bool;
 }

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod host;
 pub mod include;
 pub mod loading;
+pub mod misses;
 pub mod modules;
 pub mod program;
 
@@ -134,12 +135,7 @@ pub struct MissingThing {
 pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     let run = &with_true_origins(run, host);
     let inputs = building::inputs(run, host);
-    let compiled = building::has_linked_output(&inputs)
-        || run
-            .programs
-            .iter()
-            .any(|it| !it.probing && command::is_compiler(it.name()));
-    let kind = kind(run, compiled);
+    let kind = kind(run, building::compiles(run, &inputs));
     let mut analysis = Analysis {
         run,
         host,
@@ -157,7 +153,7 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     }
     Usage {
         kind,
-        missing: missing(run, &analysis),
+        missing: misses::missing(run, |id| analysis.program_shown(id)),
         network: network(run),
         needs: analysis.needs,
     }
@@ -180,19 +176,11 @@ fn with_true_origins(run: &Run, host: &dyn Host) -> Run {
     run
 }
 
-fn kind(run: &Run, compiled: bool) -> RunKind {
+fn kind(run: &Run, compiles: bool) -> RunKind {
     let Some(main) = run.programs.first() else {
         return RunKind::Binary;
     };
-    let compiles_own = compiled
-        && run.programs.iter().any(|program| {
-            command::is_compiler_proper(program.name())
-                && program
-                    .uses
-                    .keys()
-                    .any(|path| run.territory.origin(path.as_ref()) == Origin::Own)
-        });
-    if compiles_own || command::is_build_command(file_name(main.shown().as_ref())) {
+    if compiles || command::is_build_command(file_name(main.shown().as_ref())) {
         return RunKind::Build;
     }
     let runs_script = match &main.script {
@@ -496,55 +484,6 @@ impl Analysis<'_> {
             }));
         }
     }
-}
-
-/// What explains a failure: look-ups in vain by processes that failed, of things that were found
-/// nowhere else.
-fn missing(run: &Run, analysis: &Analysis) -> Vec<MissingThing> {
-    if run.status.is_none_or(|status| status.shell_code() == 0) {
-        return Vec::new();
-    }
-    let mut found = BTreeSet::new();
-    for miss in &run.misses {
-        let program = &run.programs[miss.by.0];
-        if program.probing {
-            continue;
-        }
-        let name = file_name(miss.path.as_ref());
-        let thing = if miss.execute {
-            Thing::Command(name.into())
-        } else if classify::is_library_name(name) {
-            Thing::Library(name.into())
-        } else if let Some(module) = name.strip_suffix(b".pc") {
-            Thing::PkgConfig(module.into())
-        } else if command::is_compiler_proper(program.name()) {
-            let header = miss
-                .path
-                .rsplit_once_str("/include/")
-                .map_or(name.as_bytes(), |(_, it)| it);
-            Thing::Header(header.into())
-        } else {
-            continue;
-        };
-        let was_found = run.programs.iter().any(|program| {
-            file_name(program.executable.as_ref()) == name
-                || program
-                    .script
-                    .as_ref()
-                    .is_some_and(|it| file_name(it.as_ref()) == name)
-                || program
-                    .uses
-                    .keys()
-                    .any(|path| file_name(path.as_ref()) == name)
-        });
-        if !was_found {
-            found.insert(MissingThing {
-                thing,
-                by: analysis.program_shown(miss.by),
-            });
-        }
-    }
-    found.into_iter().collect()
 }
 
 /// The addresses that the run used, but for those of the C library's own look-ups.

@@ -410,7 +410,7 @@ fn requirement(text: &BStr) -> Bytes {
 
 /// Where Perl modules that are not Perl's own are installed, by the distribution of the host: the
 /// parts of a path before and after the module's name.
-fn perl_module(path: &BStr, is_debian_like: bool) -> Option<Bytes> {
+pub(super) fn perl_module(path: &BStr, is_debian_like: bool) -> Option<Bytes> {
     let inner = path.strip_suffix(b".pm")?;
     if inner.contains_str("/core_perl/") {
         return None;

@@ -4,9 +4,11 @@
 //! one program in one part. So events are folded, as they come, into a few hundred [`Program`]s.
 //! Memory grows with the distinct files of each, not with the length of the trace.
 
+use super::building::Products;
 use super::classify::{Managed, Origin, Territory, file_name, is_below, is_library_name, tidy};
 use super::command::{self, Part};
 use super::evidence::{Evidence, Seen};
+use super::misses::{self, LookUps, Miss};
 use crate::trace::{
     Access, Bytes, Contact, Executed, ExitStatus, Gap, GapKind, Header, Operation, ProcessId,
     Record,
@@ -84,17 +86,6 @@ impl Use {
     }
 }
 
-/// A look-up that failed in a process that failed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Miss {
-    /// The path that was looked for.
-    pub path: Bytes,
-    /// How.
-    pub execute: bool,
-    /// By which program.
-    pub by: ProgramId,
-}
-
 /// What a whole run did.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -104,13 +95,13 @@ pub struct Run {
     pub territory: Territory,
     /// The programs, in the order of their first run; the first one is the command.
     pub programs: Vec<Program>,
-    /// Own files that were written and may be the run's results, sorted.
+    /// Programs and libraries that the run linked, where they lay in the end, sorted.
     pub outputs: BTreeSet<Bytes>,
     /// Addresses used, with the program.
     pub contacts: Vec<(Contact, Option<ProgramId>)>,
     /// What could not be seen: how often each was said, and one saying of it.
     pub gaps: BTreeMap<(GapKind, String), u64>,
-    /// Look-ups that failed in processes that failed.
+    /// Look-ups in vain that may explain why the run failed.
     pub misses: BTreeSet<Miss>,
     /// How the command ended, if the trace says so.
     pub status: Option<ExitStatus>,
@@ -125,19 +116,11 @@ struct Running {
     behalf: Option<ProgramId>,
     /// The name for which a shim looks, while it does.
     shim: Option<Bytes>,
-    /// Failed look-ups of commands, libraries and headers since it started, a bounded number.
-    misses: Vec<Miss>,
 }
-
-/// A process that misses more than this is searching, and its misses explain nothing.
-const MISSES_PER_PROCESS: usize = 4096;
 
 /// The programs a run can have before further ones are folded into `by`. A hostile program can
 /// make any number of them.
 const PROGRAMS: usize = 100_000;
-
-/// Outputs that are looked at later.
-const OUTPUTS: usize = 20_000;
 
 /// Folds records into a [`Run`].
 pub struct Builder {
@@ -145,6 +128,8 @@ pub struct Builder {
     running: HashMap<ProcessId, Running>,
     known: HashMap<Key, ProgramId>,
     written: BTreeSet<Bytes>,
+    products: Products,
+    look_ups: LookUps,
     first_process: Option<ProcessId>,
 }
 
@@ -173,6 +158,8 @@ impl Builder {
             running: HashMap::new(),
             known: HashMap::new(),
             written: BTreeSet::new(),
+            products: Products::default(),
+            look_ups: LookUps::default(),
             first_process: None,
         }
     }
@@ -186,11 +173,9 @@ impl Builder {
                 let inherited = started
                     .parent
                     .and_then(|parent| self.running.get(&parent))
-                    .map(|parent| Running {
-                        misses: Vec::new(),
-                        ..parent.clone()
-                    })
+                    .cloned()
                     .unwrap_or_default();
+                self.look_ups.started(started.process, started.parent);
                 self.running.insert(started.process, inherited);
             }
             Record::Executed(executed) => self.executed(executed),
@@ -200,24 +185,11 @@ impl Builder {
                 self.run.contacts.push((contact.clone(), by));
             }
             Record::Exited(exited) => {
-                // Who was told to end did not fail for want of something.
-                let failed = match exited.status {
-                    ExitStatus::Code(code) => code != 0,
-                    ExitStatus::Signal(signal) => ![
-                        libc::SIGTERM,
-                        libc::SIGINT,
-                        libc::SIGHUP,
-                        libc::SIGKILL,
-                        libc::SIGPIPE,
-                    ]
-                    .contains(&signal),
-                };
-                if let Some(running) = self.running.remove(&exited.process)
-                    && failed
-                {
-                    self.run.misses.extend(running.misses);
-                }
+                self.products.exited(exited.process);
+                self.running.remove(&exited.process);
+                let explaining = self.look_ups.exited(exited.process, exited.status);
                 if self.first_process == Some(exited.process) {
+                    self.run.misses = explaining;
                     self.run.status = Some(exited.status);
                 }
             }
@@ -230,12 +202,12 @@ impl Builder {
 
     /// The run as far as it was seen.
     pub fn finish(mut self) -> Run {
-        self.run.outputs = self
-            .written
-            .into_iter()
-            .filter(|path| self.run.territory.origin(path.as_ref()) == Origin::Own)
-            .take(OUTPUTS)
-            .collect();
+        let territory = &self.run.territory;
+        self.run.outputs = self.products.into_files();
+        self.run.outputs.retain(|path| {
+            let origin = territory.origin(path.as_ref());
+            matches!(origin, Origin::Own | Origin::Scratch)
+        });
         self.run
     }
 
@@ -247,6 +219,7 @@ impl Builder {
             let file = executed.real.as_ref().unwrap_or(&asked);
             self.run.territory = Territory::new(&self.run.header, Some(file.as_ref()));
         }
+        self.look_ups.executed(executed.process);
         let before = self
             .running
             .get(&executed.process)
@@ -262,7 +235,6 @@ impl Builder {
                     program: None,
                     behalf: by,
                     shim: Some(shim),
-                    misses: Vec::new(),
                 },
             );
             return;
@@ -339,7 +311,6 @@ impl Builder {
                 program: Some(id),
                 behalf: None,
                 shim: None,
-                misses: Vec::new(),
             },
         );
         if let Some(loader) = &executed.loader {
@@ -431,23 +402,26 @@ impl Builder {
                 self.written.extend(access.target.as_ref().map(tidy));
             }
         }
-        let Some(running) = self.running.get_mut(&access.process) else {
-            return;
-        };
-        let Some(program) = running.program else {
+        let Some(running) = self.running.get(&access.process) else {
             return;
         };
         if evidence == Evidence::Probed {
-            if running.misses.len() < MISSES_PER_PROCESS && explains_a_failure(access) {
-                running.misses.push(Miss {
-                    path,
-                    execute: is_command_look_up(access),
-                    by: program,
-                });
+            // A launcher's look-ups are for whom it runs; a shim's are machinery.
+            let behalf = running.behalf.filter(|_| running.shim.is_none());
+            if let Some(by) = running.program.or(behalf) {
+                let searches = running.program.is_none()
+                    || misses::searches_for_commands(&self.run.programs[by.0]);
+                self.look_ups.missed(access, path, by, searches);
             }
             return;
         }
-        running.misses.retain(|miss| miss.path != path);
+        let Some(program) = running.program else {
+            return;
+        };
+        let target = access.target.as_ref().map(tidy);
+        let by = &self.run.programs[program.0];
+        self.products.add(access, &path, target.as_ref(), by);
+        self.look_ups.found(access.process, &path);
         let own_output = self.written.contains(&path);
         let usage = self.run.programs[program.0]
             .uses
@@ -461,28 +435,6 @@ impl Builder {
             usage.real.clone_from(&access.real);
         }
     }
-}
-
-/// Whether a failed look-up is of a kind that can make a program fail.
-fn explains_a_failure(access: &Access) -> bool {
-    let path: &BStr = access.path.as_ref();
-    let name = file_name(path);
-    is_command_look_up(access)
-        || is_library_name(name)
-        || name.ends_with(b".h")
-        || name.ends_with(b".hpp")
-        || name.ends_with(b".pc")
-        || name.ends_with(b".pm")
-}
-
-/// Whether a command was looked for: by executing it, or by the look that a shell takes along
-/// `PATH` before it does.
-fn is_command_look_up(access: &Access) -> bool {
-    let looks = matches!(access.operation, Operation::Stat | Operation::Check);
-    let directory = super::classify::parent(access.path.as_ref());
-    access.operation == Operation::Execute
-        || (looks
-            && directory.is_some_and(|it| ["bin", "sbin"].iter().any(|bin| file_name(it) == *bin)))
 }
 
 /// Whether a directory is one that `PATH` leads to.

@@ -8,6 +8,10 @@ use crate::trace::{
 };
 use std::sync::Arc;
 
+mod builds;
+mod failures;
+mod reading;
+
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
 
 /// A run that is played by hand, and the files it is about.

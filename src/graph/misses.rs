@@ -1,0 +1,264 @@
+//! Look-ups in vain, and which of them explain why a run failed.
+//!
+//! Every search along a path fails in all places but one, and most programs look for things that
+//! they can do without. What explains a failure was looked for by a process that failed, whose
+//! failure made its parent fail, and so on up to the command; and it was found nowhere else.
+
+use super::building::header_name;
+use super::classify::{file_name, is_library_name, parent};
+use super::command::{self, Language, Part};
+use super::modules::perl_module;
+use super::program::{Program, ProgramId, Run};
+use super::{MissingThing, Thing};
+use crate::trace::{Access, Bytes, ExitStatus, Operation, ProcessId};
+use bstr::{BStr, ByteSlice};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// A look-up in vain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Miss {
+    /// The path that was looked for.
+    pub path: Bytes,
+    /// Whether a command was looked for.
+    pub execute: bool,
+    /// By which program.
+    pub by: ProgramId,
+}
+
+/// A process that misses more than this is searching, and its misses explain nothing.
+const PER_PROCESS: usize = 4096;
+
+/// The misses that are held at a time. A hostile program can make any number of processes.
+const IN_ALL: usize = 50_000;
+
+/// The components that the name of a header or module has at most.
+const DEPTH: usize = 12;
+
+/// The look-ups in vain of the processes that run.
+#[derive(Debug, Default)]
+pub struct LookUps {
+    processes: HashMap<ProcessId, Process>,
+    held: usize,
+}
+
+#[derive(Debug, Default)]
+struct Process {
+    parent: Option<ProcessId>,
+    /// Its own since it executed its program, by path.
+    own: HashMap<Bytes, Miss>,
+    /// Those of its children that failed.
+    below: BTreeSet<Miss>,
+}
+
+impl LookUps {
+    /// A process came into being.
+    pub fn started(&mut self, process: ProcessId, parent: Option<ProcessId>) {
+        self.processes.entry(process).or_default().parent = parent;
+    }
+
+    /// A process executed a program: what it looked for before, it has found.
+    pub fn executed(&mut self, process: ProcessId) {
+        if let Some(process) = self.processes.get_mut(&process) {
+            self.held -= process.own.len();
+            process.own = HashMap::new();
+        }
+    }
+
+    /// A look-up failed. `searches` says whether the program looks at commands before it executes
+    /// them, as shells do.
+    pub fn missed(&mut self, access: &Access, path: Bytes, by: ProgramId, searches: bool) {
+        let execute = is_command_look_up(access, searches);
+        if !execute && !has_telling_name(path.as_ref()) {
+            return;
+        }
+        let Some(process) = self.processes.get_mut(&access.process) else {
+            return;
+        };
+        if process.own.len() < PER_PROCESS && self.held < IN_ALL {
+            let miss = Miss {
+                path: path.clone(),
+                execute,
+                by,
+            };
+            if process.own.insert(path, miss).is_none() {
+                self.held += 1;
+            }
+        }
+    }
+
+    /// A process used a path that it may have missed before.
+    pub fn found(&mut self, process: ProcessId, path: &Bytes) {
+        if let Some(process) = self.processes.get_mut(&process)
+            && process.own.remove(path).is_some()
+        {
+            self.held -= 1;
+        }
+    }
+
+    /// A process ended: what explains its failure may explain its parent's. Gives what a process
+    /// without a parent leaves.
+    pub fn exited(&mut self, process: ProcessId, status: ExitStatus) -> BTreeSet<Miss> {
+        let Some(process) = self.processes.remove(&process) else {
+            return BTreeSet::new();
+        };
+        self.held -= process.own.len() + process.below.len();
+        if !is_failure(status) {
+            return BTreeSet::new();
+        }
+        let mut misses = process.below;
+        misses.extend(process.own.into_values());
+        let Some(parent) = process.parent else {
+            return misses;
+        };
+        if let Some(parent) = self.processes.get_mut(&parent) {
+            let before = parent.below.len();
+            if before == 0 {
+                parent.below = misses;
+            } else if before + misses.len() <= PER_PROCESS {
+                parent.below.extend(misses);
+            }
+            self.held = self.held - before + parent.below.len();
+        }
+        BTreeSet::new()
+    }
+}
+
+/// Whether a process failed by itself. Who was told to end did not fail for want of something.
+fn is_failure(status: ExitStatus) -> bool {
+    const TOLD_TO_END: [i32; 5] = [
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGHUP,
+        libc::SIGKILL,
+        libc::SIGPIPE,
+    ];
+    match status {
+        ExitStatus::Code(code) => code != 0,
+        ExitStatus::Signal(signal) => !TOLD_TO_END.contains(&signal),
+    }
+}
+
+/// Whether a program looks at the places of a command one by one before it executes it.
+pub fn searches_for_commands(program: &Program) -> bool {
+    matches!(
+        program.part,
+        Part::Launcher | Part::Interpreter(Language::Shell)
+    )
+}
+
+/// Whether a command was looked for: by executing it, or by the look along `PATH` that a shell
+/// takes before it does.
+fn is_command_look_up(access: &Access, searches: bool) -> bool {
+    let looks = matches!(access.operation, Operation::Stat | Operation::Check);
+    let in_command_place = parent(access.path.as_ref()).is_some_and(|it| {
+        ["bin", "sbin", "games"]
+            .iter()
+            .any(|bin| file_name(it) == *bin)
+    });
+    in_command_place && (access.operation == Operation::Execute || (looks && searches))
+}
+
+/// Whether a file of this name can be the want of a program.
+fn has_telling_name(path: &BStr) -> bool {
+    const ENDINGS: &[&[u8]] = &[b".h", b".hpp", b".pc", b".pm"];
+    let name = file_name(path);
+    is_library_name(name) || ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// What explains the run's failure, sorted; nothing when it did not fail. `shown` gives a
+/// program's name for a person.
+pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThing> {
+    if run.misses.is_empty() || run.status.is_none_or(|status| status.shell_code() == 0) {
+        return Vec::new();
+    }
+    let found = found_names(run);
+    let mut missing = BTreeSet::new();
+    for miss in &run.misses {
+        let program = &run.programs[miss.by.0];
+        if program.probing {
+            continue;
+        }
+        let Some((thing, names)) = wanted(program, miss) else {
+            continue;
+        };
+        if !names.iter().any(|name| found.contains(name.as_slice())) {
+            missing.insert(MissingThing {
+                thing,
+                by: shown(miss.by),
+            });
+        }
+    }
+    missing.into_iter().collect()
+}
+
+/// The names of all files that the run used; of those in a tree of their own (headers, Perl's
+/// modules) every end of the path.
+fn found_names(run: &Run) -> HashSet<&[u8]> {
+    let mut names: HashSet<&[u8]> = HashSet::new();
+    for program in &run.programs {
+        let own = [Some(&program.executable), program.script.as_ref()];
+        for path in own.into_iter().flatten().chain(program.uses.keys()) {
+            names.insert(file_name(path.as_ref()).as_bytes());
+            if [&b".h"[..], b".hpp", b".pm"]
+                .iter()
+                .any(|ending| path.ends_with(ending))
+            {
+                let path = path.as_bytes();
+                let ends = path.rfind_iter(b"/").take(DEPTH);
+                names.extend(ends.map(|slash| &path[slash + 1..]));
+            }
+        }
+    }
+    names
+}
+
+/// What a program wanted when it missed a path, with the names of files any of which would have
+/// done; none when it can do without.
+fn wanted(program: &Program, miss: &Miss) -> Option<(Thing, Vec<Vec<u8>>)> {
+    let path: &BStr = miss.path.as_ref();
+    let name = file_name(path);
+    let itself = vec![name.to_vec()];
+    if miss.execute {
+        // A compiler's driver tries many names for each of its programs.
+        return (program.part != Part::Toolchain).then(|| (Thing::Command(name.into()), itself));
+    }
+    if name.ends_with(b".h") || name.ends_with(b".hpp") {
+        // Every header is looked for in the system's own directories too.
+        let header = header_name(path).filter(|_| command::is_compiler_proper(program.name()))?;
+        let names = vec![header.to_vec()];
+        return Some((Thing::Header(header), names));
+    }
+    if let Some(module) = name.strip_suffix(b".pc") {
+        // pkg-config prefers what was built and not installed yet.
+        let module = module.strip_suffix(b"-uninstalled").unwrap_or(module);
+        let names = vec![[module, b".pc"].concat()];
+        return Some((Thing::PkgConfig(module.into()), names));
+    }
+    if name.ends_with(b".pm") {
+        let name = (program.part == Part::Interpreter(Language::Perl))
+            .then(|| perl_module(path, true))
+            .flatten()?;
+        let file = [name.replace("::", "/"), b".pm".to_vec()].concat();
+        let thing = Thing::Module {
+            language: Language::Perl,
+            name,
+            distribution: None,
+        };
+        return Some((thing, vec![file]));
+    }
+    let stem = &name.as_bytes()[..name.find(b".so")?];
+    if program.part == Part::Toolchain {
+        let library = stem.strip_prefix(b"lib")?;
+        let is_asked = program
+            .asked
+            .iter()
+            .any(|asked| asked.as_bytes() == library || asked.as_bytes() == name.as_bytes());
+        // A static library does as well.
+        let archive = [stem, b".a"].concat();
+        return is_asked.then(|| (Thing::Library(name.into()), vec![name.to_vec(), archive]));
+    }
+    // What is not named like a library is a plug-in or an extension module, tried under a number
+    // of names.
+    stem.starts_with(b"lib")
+        .then(|| (Thing::Library(name.into()), itself))
+}

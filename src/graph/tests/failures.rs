@@ -1,0 +1,154 @@
+//! Scenes of failing: which look-ups in vain explain it.
+
+use super::*;
+
+fn missing(scene: Scene) -> Vec<String> {
+    let usage = scene.usage();
+    usage
+        .missing
+        .iter()
+        .map(|it| format!("{:?}", it.thing))
+        .collect()
+}
+
+fn things(things: &[Thing]) -> Vec<String> {
+    things.iter().map(|thing| format!("{thing:?}")).collect()
+}
+
+#[test]
+fn what_an_interpreter_tries_on_the_way_is_not_missing() {
+    let mut scene = Scene::new();
+    let package = "/usr/lib/python3/dist-packages/six";
+    scene
+        .exec(0, "/usr/bin/python3 -c import")
+        .miss(0, Operation::Stat, "/usr/bin/pyvenv.cfg")
+        .miss(0, Operation::Stat, &format!("{package}/__init__.abi3.so"))
+        .miss(0, Operation::Stat, &format!("{package}/__init__.so"))
+        .exit(0, 1);
+    assert_eq!(missing(scene), things(&[]));
+}
+
+#[test]
+fn a_library_that_the_linker_was_asked_for_is_missing_and_the_drivers_tries_are_not() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/gcc m.c -lnosuch")
+        .miss(0, Operation::Execute, "/usr/bin/x86_64-linux-gnu-as")
+        .start(1, Some(0));
+    scene
+        .exec(1, "/usr/bin/ld /home/ada/project/m.o -lnosuch -lgcc")
+        .miss(1, Operation::Stat, "/usr/bin/gnm")
+        .miss(1, Operation::Read, &format!("{LIB}/libgcc.so"))
+        .read(1, "/usr/lib/gcc/x86_64-linux-gnu/12/libgcc.a")
+        .miss(1, Operation::Read, &format!("{LIB}/libnosuch.so"))
+        .miss(1, Operation::Read, "/usr/lib/libnosuch.so")
+        .exit(1, 1)
+        .exit(0, 1);
+    assert_eq!(
+        missing(scene),
+        things(&[Thing::Library("libnosuch.so".into())])
+    );
+}
+
+#[test]
+fn a_header_is_missing_by_one_name_wherever_it_was_looked_for() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/lib/gcc/x86_64-linux-gnu/12/cc1 m.c")
+        .read(0, "/usr/include/other/x.h");
+    for directory in [
+        "/usr/lib/gcc/x86_64-linux-gnu/12/include",
+        "/usr/local/include",
+        "/usr/include/x86_64-linux-gnu",
+        "/usr/include",
+    ] {
+        scene.miss(0, Operation::Read, &format!("{directory}/nosuch/x.h"));
+    }
+    scene.exit(0, 1);
+    assert_eq!(
+        missing(scene),
+        things(&[Thing::Header("nosuch/x.h".into())])
+    );
+}
+
+#[test]
+fn a_pkg_config_module_is_missing_by_its_own_name_only() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/pkg-config --libs nosuch")
+        .miss(
+            0,
+            Operation::Read,
+            &format!("{LIB}/pkgconfig/nosuch-uninstalled.pc"),
+        )
+        .miss(0, Operation::Read, &format!("{LIB}/pkgconfig/nosuch.pc"))
+        .exit(0, 1);
+    assert_eq!(missing(scene), things(&[Thing::PkgConfig("nosuch".into())]));
+}
+
+#[test]
+fn a_perl_module_that_was_found_nowhere_is_missing() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/perl /home/ada/project/x.pl")
+        .miss(0, Operation::Stat, "/etc/perl/JSON/XS.pm")
+        .miss(0, Operation::Stat, "/usr/share/perl5/JSON/XS.pm")
+        .miss(0, Operation::Stat, "/usr/share/perl5/File/Spec.pm")
+        .read(0, "/usr/share/perl/5.36/File/Spec.pm")
+        .exit(0, 2);
+    let module = Thing::Module {
+        language: Language::Perl,
+        name: "JSON::XS".into(),
+        distribution: None,
+    };
+    assert_eq!(missing(scene), things(&[module]));
+}
+
+#[test]
+fn a_failure_that_the_parent_survives_explains_nothing() {
+    let mut scene = Scene::new();
+    scene.exec(0, "/usr/bin/timeout 5 zenity").start(1, Some(0));
+    scene.exec(1, "/usr/bin/zenity").start(2, Some(1));
+    scene
+        .miss(2, Operation::Execute, "/usr/bin/dbus-launch")
+        .exit(2, 127);
+    scene.builder.add(&Record::Exited(Exited {
+        process: ProcessId(1),
+        at: Micros(0),
+        status: ExitStatus::Signal(libc::SIGTERM),
+    }));
+    scene.exit(0, 124);
+    assert_eq!(missing(scene), things(&[]));
+}
+
+#[test]
+fn a_command_that_a_launcher_cannot_find_is_missing() {
+    let mut scene = Scene::new();
+    scene
+        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
+        .start(1, Some(0));
+    scene
+        .exec(1, "/usr/bin/env nosuch")
+        .miss(1, Operation::Execute, "/usr/bin/nosuch")
+        .exit(1, 127)
+        .exit(0, 127);
+    assert_eq!(missing(scene), things(&[Thing::Command("nosuch".into())]));
+}
+
+#[test]
+fn misses_without_end_are_bounded_and_take_no_time() {
+    let mut scene = Scene::new();
+    scene.exec(0, "/home/ada/project/hostile");
+    for process in 1..=100 {
+        scene.start(process, Some(0));
+        for number in 0..1_000 {
+            let name = format!("/usr/lib/lib{process}x{number}.so");
+            scene.miss(process, Operation::Read, &name);
+            scene.read(process, &format!("/usr/share/x/{number}"));
+        }
+        scene.exit(process, 1);
+    }
+    scene.exit(0, 1);
+    let run = scene.builder.finish();
+    assert!(run.misses.len() <= 4096, "{}", run.misses.len());
+}
