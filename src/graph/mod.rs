@@ -5,6 +5,7 @@
 //! Everything is told in words of the system (`libssl.so.3`, `git`); which package has it is the
 //! resolver's to say. petgraph is known only here.
 
+pub mod arguments;
 pub mod building;
 pub mod classify;
 pub mod command;

@@ -4,6 +4,7 @@
 //! one program in one part. So events are folded, as they come, into a few hundred [`Program`]s.
 //! Memory grows with the distinct files of each, not with the length of the trace.
 
+use super::arguments;
 use super::classify::{Managed, Origin, Territory, file_name, is_below, is_library_name, tidy};
 use super::command::{self, Part};
 use super::evidence::{Evidence, Seen};
@@ -11,7 +12,7 @@ use crate::trace::{
     Access, Bytes, Contact, Executed, ExitStatus, Gap, GapKind, Header, Operation, ProcessId,
     Record,
 };
-use bstr::{BStr, ByteSlice};
+use bstr::BStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Number of a [`Program`] in [`Run::programs`].
@@ -27,6 +28,8 @@ pub struct Program {
     pub origin: Origin,
     /// The script that it interprets, if it was started for one.
     pub script: Option<Bytes>,
+    /// Whether only its arguments say so, and no `#!` line.
+    script_is_guessed: bool,
     /// The part it plays.
     pub part: Part,
     /// Who executed it first; none for the command itself.
@@ -58,6 +61,17 @@ impl Program {
     /// The file's name without its directory.
     pub fn name(&self) -> &BStr {
         file_name(self.executable.as_ref())
+    }
+
+    /// Whether it found the file that its arguments name as its script, or something in it (a
+    /// directory or an archive of modules).
+    fn found_its_script(&self) -> bool {
+        let Some(script) = &self.script else {
+            return false;
+        };
+        self.uses.iter().any(|(path, usage)| {
+            path.starts_with(script.as_bytes()) || usage.file(path).starts_with(script.as_bytes())
+        })
     }
 
     /// What a person calls it: the script if there is one.
@@ -230,6 +244,11 @@ impl Builder {
 
     /// The run as far as it was seen.
     pub fn finish(mut self) -> Run {
+        for program in &mut self.run.programs {
+            if program.script_is_guessed && !program.found_its_script() {
+                program.script = None;
+            }
+        }
         self.run.outputs = self
             .written
             .into_iter()
@@ -268,17 +287,18 @@ impl Builder {
             return;
         }
         let argv = executed.argv.as_deref().unwrap_or_default();
+        let script_is_guessed = executed.interpreters.is_empty();
         let (executable, script) = match executed.interpreters.last() {
             Some(interpreter) => (interpreter.clone(), Some(asked.clone())),
             // `ld.so ./app` runs the app (T22).
             None if super::is_loader_name(name.as_ref()) => {
-                match loader_argument(argv, executed.cwd.as_ref()) {
+                match arguments::loader_argument(argv, executed.cwd.as_ref()) {
                     Some(program) => (program, None),
                     None => (asked.clone(), None),
                 }
             }
             None => {
-                let script = script_argument(name.as_ref(), argv, executed.cwd.as_ref());
+                let script = arguments::script_argument(name.as_ref(), argv, executed.cwd.as_ref());
                 (asked.clone(), script)
             }
         };
@@ -296,7 +316,7 @@ impl Builder {
         }
         let origin = self.run.territory.origin(executable.as_ref());
         let probing = by.is_some_and(|by| self.run.programs[by.0].probing)
-            || is_probe(script.as_ref(), argv, executed.cwd.as_ref());
+            || arguments::is_probe(script.as_ref(), argv, executed.cwd.as_ref());
         let governor = by.and_then(|by| self.governor(by, &executable, executed, origin));
         let key = Key {
             executable,
@@ -319,6 +339,7 @@ impl Builder {
                     executable: key.executable.clone(),
                     origin,
                     script: key.script.clone(),
+                    script_is_guessed,
                     part,
                     by,
                     governor,
@@ -332,7 +353,11 @@ impl Builder {
             }
         };
         let program = &mut self.run.programs[id.0];
-        collect_asked(program, argv);
+        arguments::collect_asked(
+            file_name(program.executable.as_ref()),
+            argv,
+            &mut program.asked,
+        );
         self.running.insert(
             executed.process,
             Running {
@@ -490,128 +515,6 @@ pub fn is_command_place(path: &BStr) -> bool {
     let directory = super::classify::parent(path).unwrap_or(path);
     let last = file_name(directory);
     last == "bin" || last == "sbin" || last == "games" || !directory.starts_with(b"/usr")
-}
-
-/// The script in an interpreter's arguments: the first one that is no option, made absolute.
-///
-/// An interpreter given its program as text (`-c`, `-e`, `-m`) has none.
-fn script_argument(name: &BStr, argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
-    let Part::Interpreter(language) = command::part(name) else {
-        return None;
-    };
-    for argument in argv.iter().skip(1) {
-        let takes_text: &[&[u8]] = match language {
-            command::Language::Shell => &[b"-c", b"-s", b"-ec", b"-lc", b"-xc", b"-ic"],
-            command::Language::Python => &[b"-c", b"-m", b"-"],
-            _ => &[b"-e", b"-E", b"--eval", b"-p", b"-"],
-        };
-        if takes_text.contains(&argument.as_bytes())
-            || (language == command::Language::Perl && argument.starts_with(b"-e"))
-        {
-            return None;
-        }
-        if argument.starts_with(b"-") || argument.starts_with(b"+") {
-            continue;
-        }
-        return Some(absolute(argument, cwd));
-    }
-    None
-}
-
-/// The program in the arguments of a loader that was started by hand (ld.so(8)).
-fn loader_argument(argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
-    const WITH_VALUE: &[&[u8]] = &[
-        b"--library-path",
-        b"--inhibit-rpath",
-        b"--audit",
-        b"--preload",
-        b"--argv0",
-        b"--glibc-hwcaps-prepend",
-        b"--glibc-hwcaps-mask",
-    ];
-    let mut arguments = argv.iter().skip(1);
-    while let Some(argument) = arguments.next() {
-        if WITH_VALUE.contains(&argument.as_bytes()) {
-            arguments.next();
-        } else if !argument.starts_with(b"-") {
-            return Some(absolute(argument, cwd));
-        }
-    }
-    None
-}
-
-fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
-    match cwd {
-        Some(cwd) if !path.starts_with(b"/") => {
-            tidy(&[cwd.as_bytes(), b"/", path.as_bytes()].concat().into())
-        }
-        _ => tidy(path),
-    }
-}
-
-/// Whether a program only tries what the system has: autoconf's `configure` and its helpers, and
-/// the test projects of CMake and Meson. What they find is used, if at all, by the build proper.
-fn is_probe(script: Option<&Bytes>, argv: &[Bytes], cwd: Option<&Bytes>) -> bool {
-    const SCRIPTS: &[&str] = &["configure", "config.guess", "config.sub", "config.status"];
-    const PLACES: &[&[u8]] = &[
-        b"CMakeFiles/CMakeTmp",
-        b"CMakeFiles/CMakeScratch",
-        b"/CompilerIdC",
-        b"meson-private/tmp",
-    ];
-    script.is_some_and(|script| {
-        SCRIPTS
-            .iter()
-            .any(|name| file_name(script.as_ref()) == *name)
-    }) || argv
-        .iter()
-        .any(|argument| argument.starts_with(b"conftest") || argument.contains_str("/conftest"))
-        || argv
-            .iter()
-            .chain(cwd)
-            .any(|text| PLACES.iter().any(|place| text.contains_str(place)))
-}
-
-/// Remembers what the arguments of a run ask for by name.
-fn collect_asked(program: &mut Program, argv: &[Bytes]) {
-    let name: Bytes = program.name().into();
-    let name: &BStr = name.as_ref();
-    if command::is_pkg_config(name) {
-        // `pkg-config --libs 'gtk+-3.0 >= 3.20' zlib`: words that are no options, comparisons or
-        // versions.
-        let words = argv.iter().skip(1).filter(|it| !it.starts_with(b"-"));
-        for word in words.flat_map(|word| word.fields_with(|c| c.is_whitespace() || c == ',')) {
-            let is_comparison = word.iter().all(|b| b"<>=!".contains(b));
-            let is_version =
-                word[0].is_ascii_digit() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-            if !is_comparison && !is_version {
-                program.asked.insert(word.into());
-            }
-        }
-    } else if command::is_linker(name) {
-        let mut arguments = argv.iter().skip(1);
-        while let Some(argument) = arguments.next() {
-            if argument.as_bytes() == b"-l" {
-                program.asked.extend(arguments.next().cloned());
-            } else if let Some(library) = argument.strip_prefix(b"-l") {
-                program.asked.insert(library.into());
-            } else if is_library_name(file_name(argument.as_ref())) {
-                program.asked.insert(file_name(argument.as_ref()).into());
-            }
-        }
-    } else if let Part::Interpreter(command::Language::Perl) = program.part {
-        for argument in argv.iter().skip(1) {
-            if let Some(module) = argument
-                .strip_prefix(b"-M")
-                .or(argument.strip_prefix(b"-m"))
-            {
-                let module = module.split_str("=").next().unwrap_or(module);
-                program
-                    .asked
-                    .insert(module.trim_start_with(|c| c == '-').into());
-            }
-        }
-    }
 }
 
 /// Whether the path lies in a place that holds configuration of the host.

@@ -619,3 +619,46 @@ fn the_loader_started_by_hand_runs_its_argument() {
         .map(0, &format!("{LIB}/libz.so.1"));
     assert_eq!(scene.needs(), ["Library libz.so.1"]);
 }
+
+#[test]
+fn text_given_to_an_interpreter_is_no_script() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/bash -euo pipefail -c CODE")
+        .start(1, Some(0));
+    scene.exec(1, "/usr/bin/perl -ne CODE").start(2, Some(0));
+    scene.exec(2, "/usr/bin/perl -pe OTHER").start(3, Some(0));
+    scene.exec(3, "/usr/bin/jq .");
+    let usage = scene.usage();
+    assert_eq!(
+        needed(&usage),
+        ["Command jq", "Interpreter bash", "Interpreter perl"]
+    );
+    let whys: Vec<&str> = usage.needs.iter().map(|need| need.why.as_str()).collect();
+    assert_eq!(
+        whys,
+        ["the command", "run by bash", "run by bash"],
+        "both runs of perl are the same program"
+    );
+}
+
+#[test]
+fn a_script_in_the_arguments_counts_once_the_interpreter_finds_it() {
+    let script_of = |line: &str, read: &str| {
+        let mut scene = Scene::new();
+        scene.exec(0, line).read(0, read);
+        scene.builder.finish().programs[0].shown().to_string()
+    };
+    assert_eq!(
+        script_of("/usr/bin/java -cp x Main", "/home/ada/project/x/Main.class"),
+        "/usr/bin/java"
+    );
+    assert_eq!(
+        script_of("/usr/bin/python3 app", "/home/ada/project/app/__main__.py"),
+        "/home/ada/project/app"
+    );
+    assert_eq!(
+        script_of("/usr/bin/ruby -I lib x.rb", "/home/ada/project/x.rb"),
+        "/home/ada/project/x.rb"
+    );
+}
