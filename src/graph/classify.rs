@@ -24,6 +24,13 @@ pub enum Origin {
     Virtual,
 }
 
+impl Origin {
+    /// Whether what lies there is a package's.
+    pub fn has_package(self) -> bool {
+        matches!(self, Self::System | Self::Managed | Self::Store)
+    }
+}
+
 /// What a trace's header and command say about whose files are whose.
 #[derive(Clone, Debug, Default)]
 pub struct Territory {
@@ -169,6 +176,16 @@ impl Territory {
             return Origin::System;
         }
         Origin::Own
+    }
+
+    /// Whose a program is that may be a link: where a link of the user's leads to something that has
+    /// a package, it is that.
+    pub fn true_origin(&self, path: &BStr, real: Option<&Bytes>) -> Origin {
+        let origin = self.origin(path);
+        let behind = real.map(|real| self.origin(real.as_ref()));
+        behind
+            .filter(|behind| behind.has_package() && !origin.has_package())
+            .unwrap_or(origin)
     }
 
     /// What a version manager has to do with the path, if one does.

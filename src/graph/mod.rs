@@ -164,25 +164,24 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     }
 }
 
-/// A program in the user's tree that is a link to an installed one (a virtual environment's
-/// `bin/python3`) is the installed one.
+/// A script's interpreter that is a link of the user's to an installed program (a virtual
+/// environment's `bin/python3`) is the installed one. The trace has what the kernel was asked to
+/// execute, and that is the script.
 fn with_true_origins(run: &Run, host: &dyn Host) -> Run {
     let mut run = run.clone();
     for program in &mut run.programs {
-        if program.origin == Origin::Own
+        if program.real.is_none()
+            && !is_foreign(program.origin)
             && let Some(real) = host.real(program.executable.as_ref())
         {
-            let origin = run.territory.origin(real.as_ref());
-            if matches!(origin, Origin::System | Origin::Managed | Origin::Store) {
-                program.origin = origin;
-            }
+            program.set_real(real, &run.territory);
         }
     }
     run
 }
 
 fn kind(run: &Run, compiled: bool) -> RunKind {
-    let Some(main) = run.programs.first() else {
+    let Some(main) = run.command() else {
         return RunKind::Binary;
     };
     let compiles_own = compiled
@@ -208,7 +207,7 @@ fn kind(run: &Run, compiled: bool) -> RunKind {
 }
 
 fn is_foreign(origin: Origin) -> bool {
-    matches!(origin, Origin::System | Origin::Managed | Origin::Store)
+    origin.has_package()
 }
 
 struct Analysis<'a> {
@@ -263,7 +262,7 @@ impl Analysis<'_> {
     fn add_program(&mut self, id: ProgramId) {
         let program = self.program(id);
         // A `configure` is the command itself all the same, and its shell is there to be told.
-        if (program.probing && id.0 > 0) || !is_foreign(program.origin) {
+        if (program.probing && program.by.is_some()) || !is_foreign(program.origin) {
             return;
         }
         let brought_by = match program.governor {
@@ -279,9 +278,15 @@ impl Analysis<'_> {
             .script
             .clone()
             .filter(|script| is_foreign(self.run.territory.origin(script.as_ref())));
-        let path = foreign_script
-            .clone()
-            .unwrap_or_else(|| program.executable.clone());
+        let asked = foreign_script.as_ref().unwrap_or(&program.executable);
+        let name: Bytes = file_name(asked.as_ref()).into();
+        // A link of the user's has no package; what it leads to has.
+        let is_link = foreign_script.is_none()
+            && !matches!(
+                self.run.territory.origin(asked.as_ref()),
+                Origin::System | Origin::Managed
+            );
+        let path = if is_link { program.file() } else { asked }.clone();
         if brought_by.is_some() && !is_command_place(path.as_ref()) {
             return;
         }
@@ -293,10 +298,9 @@ impl Analysis<'_> {
             None => "the command".to_owned(),
             Some(by) => format!("run by {}", self.program_shown(by)),
         };
-        let name = file_name(path.as_ref());
         let need = self.needs.len();
         self.needs.push(Need {
-            thing: Thing::Command(name.into()),
+            thing: Thing::Command(name),
             role,
             path,
             why,
@@ -445,7 +449,16 @@ impl Analysis<'_> {
             .iter()
             .map(|loaded| {
                 let soname = &loaded.soname;
+                let is_preloaded = program.preloads(&loaded.path)
+                    && classify::parent(loaded.path.as_ref())
+                        .is_some_and(classify::is_public_library_directory);
                 let (role, why, brought_by) = match &loaded.asked {
+                    // A tool that preloads a library of its own keeps it in a place of its own.
+                    _ if is_preloaded => (
+                        Role::Library,
+                        format!("{soname}, named by LD_PRELOAD"),
+                        None,
+                    ),
                     Asked::NeededByOwn(by) if users && !of_module(by) => (
                         Role::Library,
                         format!("{soname}, needed by {}", self.shown(by)),

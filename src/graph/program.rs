@@ -12,7 +12,7 @@ use crate::trace::{
     Access, Bytes, Contact, Executed, ExitStatus, Gap, GapKind, Header, Operation, ProcessId,
     Record,
 };
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Number of a [`Program`] in [`Run::programs`].
@@ -24,7 +24,9 @@ pub struct ProgramId(pub usize);
 pub struct Program {
     /// The file that was executed, as asked. For a script this is its last interpreter.
     pub executable: Bytes,
-    /// Its origin.
+    /// The same with links resolved, where that differs and is known.
+    pub real: Option<Bytes>,
+    /// Its origin: that of what a link leads to, if that has a package.
     pub origin: Origin,
     /// The script that it interprets, if it was started for one.
     pub script: Option<Bytes>,
@@ -40,6 +42,8 @@ pub struct Program {
     pub probing: bool,
     /// The arguments of the first run.
     pub argv: Vec<Bytes>,
+    /// The libraries that `LD_PRELOAD` gave it, as named there.
+    pub preloaded: BTreeSet<Bytes>,
     /// Arguments that tell what is asked for: modules of pkg-config, `-l` of linkers, `-M` of perl.
     pub asked: BTreeSet<Bytes>,
     /// What it used, by path as asked.
@@ -58,6 +62,18 @@ pub struct Use {
 }
 
 impl Program {
+    /// The executable itself, behind the links by which it was asked for.
+    pub fn file(&self) -> &Bytes {
+        self.real.as_ref().unwrap_or(&self.executable)
+    }
+
+    /// Takes over what the executable is behind links. A virtual environment's `bin/python3` and
+    /// what lies in a Nix profile are links of the user's to something that has a package.
+    pub fn set_real(&mut self, real: Bytes, territory: &Territory) {
+        self.origin = territory.true_origin(self.executable.as_ref(), Some(&real));
+        self.real = Some(real);
+    }
+
     /// The file's name without its directory.
     pub fn name(&self) -> &BStr {
         file_name(self.executable.as_ref())
@@ -74,9 +90,21 @@ impl Program {
         })
     }
 
+    /// Whether it only runs the command in its arguments.
+    pub fn is_launcher(&self) -> bool {
+        self.part == Part::Launcher
+    }
+
     /// What a person calls it: the script if there is one.
     pub fn shown(&self) -> &Bytes {
         self.script.as_ref().unwrap_or(&self.executable)
+    }
+
+    /// Whether `LD_PRELOAD` named the library, by its path or by its name alone.
+    pub fn preloads(&self, library: &Bytes) -> bool {
+        self.preloaded
+            .iter()
+            .any(|it| it == library || it.as_bytes() == file_name(library.as_ref()).as_bytes())
     }
 
     /// The paths of which this was seen, with their uses, sorted.
@@ -88,6 +116,15 @@ impl Program {
             .collect();
         used.sort_by_key(|(path, _)| *path);
         used
+    }
+}
+
+impl Run {
+    /// The command itself, behind the launchers it was given to (`timeout 5 make`).
+    pub fn command(&self) -> Option<&Program> {
+        let is_command = |it: &&Program| it.by.is_none() && !it.is_launcher();
+        let command = self.programs.iter().find(is_command);
+        command.or(self.programs.first())
     }
 }
 
@@ -262,16 +299,16 @@ impl Builder {
         let Some(asked) = executed.path.as_ref().map(tidy) else {
             return;
         };
-        if self.run.programs.is_empty() && self.running.len() <= 1 {
-            let file = executed.real.as_ref().unwrap_or(&asked);
-            self.run.territory = Territory::new(&self.run.header, Some(file.as_ref()));
-        }
         let before = self
             .running
             .get(&executed.process)
             .cloned()
             .unwrap_or_default();
-        let by = before.program.or(before.behalf);
+        let by = self.on_behalf_of(before.program.or(before.behalf));
+        if by.is_none() && self.run.programs.iter().all(Program::is_launcher) {
+            let file = executed.real.as_ref().unwrap_or(&asked);
+            self.run.territory = Territory::new(&self.run.header, Some(file.as_ref()));
+        }
         let name: Bytes = file_name(asked.as_ref()).into();
 
         if let Some(shim) = self.shim(&asked, executed, &before, &name) {
@@ -303,7 +340,7 @@ impl Builder {
             }
         };
         let part = command::part(file_name(executable.as_ref()));
-        if part == Part::Launcher && by.is_some() {
+        if part == Part::Launcher && by.is_some() && command::is_everywhere(name.as_ref()) {
             self.running.insert(
                 executed.process,
                 Running {
@@ -314,7 +351,12 @@ impl Builder {
             );
             return;
         }
-        let origin = self.run.territory.origin(executable.as_ref());
+        let real = (executable == asked).then(|| executed.real.clone());
+        let real = real.flatten();
+        let origin = self
+            .run
+            .territory
+            .true_origin(executable.as_ref(), real.as_ref());
         let probing = by.is_some_and(|by| self.run.programs[by.0].probing)
             || arguments::is_probe(script.as_ref(), argv, executed.cwd.as_ref());
         let governor = by.and_then(|by| self.governor(by, &executable, executed, origin));
@@ -337,6 +379,7 @@ impl Builder {
                 let id = ProgramId(self.run.programs.len());
                 self.run.programs.push(Program {
                     executable: key.executable.clone(),
+                    real,
                     origin,
                     script: key.script.clone(),
                     script_is_guessed,
@@ -345,6 +388,7 @@ impl Builder {
                     governor,
                     probing,
                     argv: argv.to_vec(),
+                    preloaded: BTreeSet::new(),
                     asked: BTreeSet::new(),
                     uses: HashMap::new(),
                 });
@@ -358,6 +402,11 @@ impl Builder {
             argv,
             &mut program.asked,
         );
+        if let Some(preload) = executed.env.get("LD_PRELOAD") {
+            // Spaces and colons part the names (ld.so(8)).
+            let names = preload.fields_with(|it| it.is_whitespace() || it == ':');
+            program.preloaded.extend(names.map(Bytes::from));
+        }
         self.running.insert(
             executed.process,
             Running {
@@ -375,6 +424,16 @@ impl Builder {
                 .seen
                 .add(Evidence::Mapped);
         }
+    }
+
+    /// The program that answers for what `by` executes: a launcher's own starter, if it has one.
+    fn on_behalf_of(&self, mut by: Option<ProgramId>) -> Option<ProgramId> {
+        while let Some(launcher) = by.map(|by| &self.run.programs[by.0])
+            && launcher.is_launcher()
+        {
+            by = launcher.by;
+        }
+        by
     }
 
     /// The name that a version manager's shim is looking for, while this process is at it.
@@ -449,11 +508,22 @@ impl Builder {
         let evidence = Evidence::of(access);
         let path = tidy(&access.path);
         if evidence == Evidence::Written {
-            if access.operation == Operation::Remove {
-                self.written.remove(&path);
-            } else {
-                self.written.insert(path.clone());
-                self.written.extend(access.target.as_ref().map(tidy));
+            match access.operation {
+                Operation::Remove => {
+                    self.written.remove(&path);
+                }
+                Operation::Rename => {
+                    self.written.remove(&path);
+                    self.written.extend(access.target.as_ref().map(tidy));
+                }
+                Operation::Link => {
+                    self.written.insert(path.clone());
+                    self.written.extend(access.target.as_ref().map(tidy));
+                }
+                // The text of a symbolic link is no file that was written.
+                _ => {
+                    self.written.insert(path.clone());
+                }
             }
         }
         let Some(running) = self.running.get_mut(&access.process) else {
