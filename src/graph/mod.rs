@@ -449,7 +449,7 @@ impl Analysis<'_> {
             .iter()
             .map(|loaded| {
                 let soname = &loaded.soname;
-                let is_preloaded = program.preloads(&loaded.path)
+                let is_preloaded = program.preloads(&loaded.path, soname)
                     && classify::parent(loaded.path.as_ref())
                         .is_some_and(classify::is_public_library_directory);
                 let (role, why, brought_by) = match &loaded.asked {

@@ -100,11 +100,12 @@ impl Program {
         self.script.as_ref().unwrap_or(&self.executable)
     }
 
-    /// Whether `LD_PRELOAD` named the library, by its path or by its name alone.
-    pub fn preloads(&self, library: &Bytes) -> bool {
-        self.preloaded
-            .iter()
-            .any(|it| it == library || it.as_bytes() == file_name(library.as_ref()).as_bytes())
+    /// Whether `LD_PRELOAD` named the library: by a path, which may be a link, or by its soname.
+    pub fn preloads(&self, library: &Bytes, soname: &Bytes) -> bool {
+        self.preloaded.iter().any(|named| {
+            let leads_there = |usage: &Use| usage.file(named) == library;
+            named == library || named == soname || self.uses.get(named).is_some_and(leads_there)
+        })
     }
 
     /// The paths of which this was seen, with their uses, sorted.

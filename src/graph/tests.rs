@@ -804,14 +804,25 @@ fn a_launcher_with_a_package_of_its_own_is_needed_too() {
 fn a_preloaded_library_is_no_opened_one() {
     let mut scene = Scene::new();
     let malloc = format!("{LIB}/libjemalloc.so.2");
+    let behind = format!("{LIB}/libjemalloc.so.2.3");
     scene
         .elf("/usr/bin/jq", None, &[])
-        .library("libjemalloc.so.2", &[]);
+        .elf(&behind, Some("libjemalloc.so.2"), &[]);
     exec_with(&mut scene, 0, "/usr/bin/jq .", |executed| {
         let preload = malloc.as_str().into();
         executed.env.insert("LD_PRELOAD".to_owned(), preload);
     });
-    scene.map(0, &malloc);
+    scene.builder.add(&Record::Accessed(Access {
+        process: ProcessId(0),
+        at: Micros(0),
+        operation: Operation::Read,
+        path: malloc.as_str().into(),
+        real: Some(behind.as_str().into()),
+        target: None,
+        outcome: Outcome::Success,
+        count: 1,
+    }));
+    scene.map(0, &behind);
     assert_eq!(scene.needs(), ["Command jq", "Library libjemalloc.so.2"]);
 }
 
