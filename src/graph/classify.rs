@@ -24,6 +24,13 @@ pub enum Origin {
     Virtual,
 }
 
+impl Origin {
+    /// Whether what lies there is a package's.
+    pub fn has_package(self) -> bool {
+        matches!(self, Self::System | Self::Managed | Self::Store)
+    }
+}
+
 /// What a trace's header and command say about whose files are whose.
 #[derive(Clone, Debug, Default)]
 pub struct Territory {
@@ -50,12 +57,24 @@ const SYSTEM: &[&str] = &[
 /// Trees that no package has: they come into being with the running system.
 const VIRTUAL: &[&str] = &["/proc", "/sys", "/dev", "/run", "/var/run"];
 
+/// Where NixOS puts links into the store: what is found through them is a package's.
+const PROFILES: &[&str] = &[
+    "/run/current-system",
+    "/run/booted-system",
+    "/run/wrappers",
+    "/etc/profiles",
+    "/nix/var/nix/profiles",
+];
+
+/// Trees of home directories inside trees of the system: image-based Fedora, FreeBSD's habit.
+const HOMES: &[&str] = &["/var/home", "/usr/home"];
+
 /// Trees for the moment.
 const SCRATCH: &[&str] = &["/tmp", "/var/tmp", "/dev/shm", "/run/user"];
 
-/// Below the home directory: the machinery of a version manager, and inside it the directory that
-/// holds the installed runtimes. What lies in the former but not in the latter is a shim or its
-/// helper.
+/// The tree of a version manager, in a home directory or wherever it was put, and inside it the
+/// directory that holds the installed runtimes. What lies in the former but not in the latter is a
+/// shim or its helper.
 const MANAGERS: &[(&str, &str)] = &[
     (".pyenv", "versions"),
     (".rbenv", "versions"),
@@ -94,11 +113,16 @@ pub enum Managed {
 impl Territory {
     /// The territory of a run: what the header says of home and project, and where the command's
     /// own file lies.
+    ///
+    /// A home directory without a name (`/`) or with a slash at its end is what some containers and
+    /// launchers set.
     pub fn new(header: &Header, executable: Option<&BStr>) -> Self {
         let home = header
             .home
-            .clone()
-            .filter(|home| home.starts_with(b"/") && home.as_bytes() != b"/");
+            .as_ref()
+            .map(tidy)
+            .map(|home| Bytes::from(home.trim_end_with(|it| it == '/')))
+            .filter(|home| home.starts_with(b"/"));
         let mut territory = Self {
             own: home.iter().cloned().collect(),
             home,
@@ -122,7 +146,8 @@ impl Territory {
         let known = SYSTEM.iter().chain(VIRTUAL).chain(SCRATCH);
         if tree.len() > 1
             && tree.starts_with(b"/")
-            && !SYSTEM.iter().chain(VIRTUAL).any(|top| is_below(tree, top))
+            && !is_system(tree)
+            && !VIRTUAL.iter().any(|top| is_below(tree, top))
             && !known.clone().any(|top| tree == top)
             && !is_below(tree, "/nix/store")
         {
@@ -132,7 +157,7 @@ impl Territory {
 
     /// Whose the file at this absolute path is.
     pub fn origin(&self, path: &BStr) -> Origin {
-        if is_below(path, "/nix/store") {
+        if is_below(path, "/nix/store") || PROFILES.iter().any(|tree| is_below(path, tree)) {
             return Origin::Store;
         }
         if self.managed(path) == Some(Managed::Runtime) {
@@ -147,18 +172,26 @@ impl Territory {
         if VIRTUAL.iter().any(|tree| is_below(path, tree)) {
             return Origin::Virtual;
         }
-        if SYSTEM.iter().any(|tree| is_below(path, tree)) {
+        if is_system(path) {
             return Origin::System;
         }
         Origin::Own
     }
 
+    /// Whose a program is that may be a link: where a link of the user's leads to something that has
+    /// a package, it is that.
+    pub fn true_origin(&self, path: &BStr, real: Option<&Bytes>) -> Origin {
+        let origin = self.origin(path);
+        let behind = real.map(|real| self.origin(real.as_ref()));
+        behind
+            .filter(|behind| behind.has_package() && !origin.has_package())
+            .unwrap_or(origin)
+    }
+
     /// What a version manager has to do with the path, if one does.
     pub fn managed(&self, path: &BStr) -> Option<Managed> {
-        let home = self.home.as_ref()?;
-        let inner = below_bytes(path, home)?;
         MANAGERS.iter().find_map(|(manager, runtimes)| {
-            let inner = below_bytes(inner, manager.as_bytes())?;
+            let inner = below_component(path, manager)?;
             let is_runtime =
                 runtimes.is_empty() || below_bytes(inner, runtimes.as_bytes()).is_some();
             Some(if is_runtime {
@@ -186,6 +219,20 @@ pub fn is_below(path: &BStr, tree: &str) -> bool {
 
 fn is_below_bytes(path: &BStr, tree: &[u8]) -> bool {
     path == tree || below_bytes(path, tree).is_some()
+}
+
+/// Whether packages of the host's distribution live there.
+fn is_system(path: &BStr) -> bool {
+    SYSTEM.iter().any(|tree| is_below(path, tree)) && !HOMES.iter().any(|tree| is_below(path, tree))
+}
+
+/// The rest of the path below the first directory in it that is named so.
+fn below_component<'a>(path: &'a BStr, name: &str) -> Option<&'a BStr> {
+    path.find_iter(name).find_map(|at| {
+        let is_whole = at > 0 && path[at - 1] == b'/';
+        let rest = path[at + name.len()..].strip_prefix(b"/")?;
+        is_whole.then(|| rest.as_bstr())
+    })
 }
 
 /// The rest of the path below the tree.
@@ -334,6 +381,38 @@ mod tests {
             Some(Managed::Machinery)
         );
         assert_eq!(here.managed("/root/project/x".into()), None);
+    }
+
+    #[test]
+    fn a_version_manager_is_known_wherever_its_tree_lies() {
+        let python = "/root/.pyenv/versions/3.11.7/bin/python3.11";
+        for home in ["/root/", "/nonexistent", "/", ""] {
+            let here = territory(home, "/srv/work", "/usr/bin/env");
+            check(&here, python, Origin::Managed);
+            check(&here, "/root/.pyenvs/versions/x", Origin::Own);
+        }
+        let here = territory("/root//", "/srv/work", "/usr/bin/env");
+        assert_eq!(here.shown("/root/x".into()), "~/x".into());
+    }
+
+    #[test]
+    fn links_of_nixos_lead_into_the_store() {
+        let here = territory("/home/ada", "/srv/work", "/usr/bin/env");
+        for path in [
+            "/run/current-system/sw/bin/git",
+            "/run/wrappers/bin/sudo",
+            "/etc/profiles/per-user/ada/bin/jq",
+        ] {
+            check(&here, path, Origin::Store);
+        }
+        check(&here, "/run/systemd/x", Origin::Virtual);
+    }
+
+    #[test]
+    fn homes_below_var_are_no_system_trees() {
+        let here = territory("/home/ada", "/var/home/ada/work", "/usr/bin/make");
+        check(&here, "/var/home/ada/work/x.c", Origin::Own);
+        check(&here, "/var/lib/x", Origin::System);
     }
 
     #[test]

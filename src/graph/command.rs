@@ -153,9 +153,15 @@ const DRIVERS: &[&str] = &[
     "bazel",
 ];
 
+/// Launchers that the standard environment has, or that speed a build up and are no part of it.
+const LAUNCHERS_EVERYWHERE: &[&str] = &[
+    "env", "timeout", "nice", "nohup", "stdbuf", "ccache", "sccache", "distcc", "time",
+];
+
+/// Launchers that have a package of their own.
 const LAUNCHERS: &[&str] = &[
-    "env", "timeout", "nice", "nohup", "setsid", "stdbuf", "ionice", "chrt", "taskset", "ccache",
-    "sccache", "distcc", "time", "setarch", "linux64", "linux32",
+    "setsid", "ionice", "chrt", "taskset", "setarch", "linux64", "linux32", "flock", "unshare",
+    "prlimit", "sudo", "doas", "strace", "ltrace",
 ];
 
 /// What starts a build when it is the command itself.
@@ -224,11 +230,16 @@ pub fn part(name: &BStr) -> Part {
         Part::Toolchain
     } else if is_one_of(stem, DRIVERS) {
         Part::Driver
-    } else if is_one_of(stem, LAUNCHERS) {
+    } else if is_one_of(stem, LAUNCHERS) || is_one_of(stem, LAUNCHERS_EVERYWHERE) {
         Part::Launcher
     } else {
         Part::Tool
     }
+}
+
+/// Whether a launcher of this name is there without being asked for.
+pub fn is_everywhere(launcher: &BStr) -> bool {
+    is_one_of(stem(launcher), LAUNCHERS_EVERYWHERE)
 }
 
 /// Whether a program of this name ran only because something is compiled.

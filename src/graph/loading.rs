@@ -85,12 +85,7 @@ impl Objects {
 /// libraries show.
 pub fn loaded(run: &Run, program: &Program, host: &dyn Host) -> Vec<Loaded> {
     let mut objects = Objects::default();
-    let has_executable = objects.add(
-        &program.executable,
-        &program.executable,
-        program.origin,
-        host,
-    );
+    let has_executable = objects.add(&program.executable, program.file(), program.origin, host);
     for (asked, usage) in program.used(Evidence::Mapped) {
         let file = usage.file(asked);
         objects.add(asked, file, run.territory.origin(file.as_ref()), host);

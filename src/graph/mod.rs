@@ -5,6 +5,7 @@
 //! Everything is told in words of the system (`libssl.so.3`, `git`); which package has it is the
 //! resolver's to say. petgraph is known only here.
 
+pub mod arguments;
 pub mod building;
 pub mod classify;
 pub mod command;
@@ -159,25 +160,24 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     }
 }
 
-/// A program in the user's tree that is a link to an installed one (a virtual environment's
-/// `bin/python3`) is the installed one.
+/// A script's interpreter that is a link of the user's to an installed program (a virtual
+/// environment's `bin/python3`) is the installed one. The trace has what the kernel was asked to
+/// execute, and that is the script.
 fn with_true_origins(run: &Run, host: &dyn Host) -> Run {
     let mut run = run.clone();
     for program in &mut run.programs {
-        if program.origin == Origin::Own
+        if program.real.is_none()
+            && !is_foreign(program.origin)
             && let Some(real) = host.real(program.executable.as_ref())
         {
-            let origin = run.territory.origin(real.as_ref());
-            if matches!(origin, Origin::System | Origin::Managed | Origin::Store) {
-                program.origin = origin;
-            }
+            program.set_real(real, &run.territory);
         }
     }
     run
 }
 
 fn kind(run: &Run, compiles: bool) -> RunKind {
-    let Some(main) = run.programs.first() else {
+    let Some(main) = run.command() else {
         return RunKind::Binary;
     };
     if compiles || command::is_build_command(file_name(main.shown().as_ref())) {
@@ -195,7 +195,7 @@ fn kind(run: &Run, compiles: bool) -> RunKind {
 }
 
 fn is_foreign(origin: Origin) -> bool {
-    matches!(origin, Origin::System | Origin::Managed | Origin::Store)
+    origin.has_package()
 }
 
 struct Analysis<'a> {
@@ -250,7 +250,7 @@ impl Analysis<'_> {
     fn add_program(&mut self, id: ProgramId) {
         let program = self.program(id);
         // A `configure` is the command itself all the same, and its shell is there to be told.
-        if (program.probing && id.0 > 0) || !is_foreign(program.origin) {
+        if (program.probing && program.by.is_some()) || !is_foreign(program.origin) {
             return;
         }
         let brought_by = match program.governor {
@@ -266,9 +266,15 @@ impl Analysis<'_> {
             .script
             .clone()
             .filter(|script| is_foreign(self.run.territory.origin(script.as_ref())));
-        let path = foreign_script
-            .clone()
-            .unwrap_or_else(|| program.executable.clone());
+        let asked = foreign_script.as_ref().unwrap_or(&program.executable);
+        let name: Bytes = file_name(asked.as_ref()).into();
+        // A link of the user's has no package; what it leads to has.
+        let is_link = foreign_script.is_none()
+            && !matches!(
+                self.run.territory.origin(asked.as_ref()),
+                Origin::System | Origin::Managed
+            );
+        let path = if is_link { program.file() } else { asked }.clone();
         if brought_by.is_some() && !is_command_place(path.as_ref()) {
             return;
         }
@@ -280,10 +286,9 @@ impl Analysis<'_> {
             None => "the command".to_owned(),
             Some(by) => format!("run by {}", self.program_shown(by)),
         };
-        let name = file_name(path.as_ref());
         let need = self.needs.len();
         self.needs.push(Need {
-            thing: Thing::Command(name.into()),
+            thing: Thing::Command(name),
             role,
             path,
             why,
@@ -432,7 +437,16 @@ impl Analysis<'_> {
             .iter()
             .map(|loaded| {
                 let soname = &loaded.soname;
+                let is_preloaded = program.preloads(&loaded.path, soname)
+                    && classify::parent(loaded.path.as_ref())
+                        .is_some_and(classify::is_public_library_directory);
                 let (role, why, brought_by) = match &loaded.asked {
+                    // A tool that preloads a library of its own keeps it in a place of its own.
+                    _ if is_preloaded => (
+                        Role::Library,
+                        format!("{soname}, named by LD_PRELOAD"),
+                        None,
+                    ),
                     Asked::NeededByOwn(by) if users && !of_module(by) => (
                         Role::Library,
                         format!("{soname}, needed by {}", self.shown(by)),

@@ -10,7 +10,7 @@ use super::evidence::Evidence;
 use super::host::Host;
 use super::include::{perl_uses, python_imports};
 use super::program::{Program, Run};
-use crate::trace::Bytes;
+use crate::trace::{Bytes, Header};
 use bstr::{BStr, ByteSlice};
 use petgraph::algo::kosaraju_scc;
 use petgraph::graphmap::DiGraphMap;
@@ -41,7 +41,7 @@ pub fn modules(run: &Run, program: &Program, host: &dyn Host) -> Vec<Module> {
         Part::Interpreter(Language::Python) => python(program, host),
         Part::Interpreter(Language::Perl) => perl(run, program, host),
         Part::Interpreter(language @ (Language::Ruby | Language::Node)) => {
-            bundled(program, language)
+            bundled(run, program, language)
         }
         _ => Vec::new(),
     }
@@ -442,13 +442,19 @@ pub(super) fn perl_module(path: &BStr, is_debian_like: bool) -> Option<Bytes> {
     (!parts.is_empty()).then(|| bstr::join("::", parts).into())
 }
 
+/// Whether the distribution is Debian or made from it. A trace that does not say is taken for one,
+/// since Debian's places for modules are the most particular.
+fn is_debian_like(header: &Header) -> bool {
+    let mut names = ["ID", "ID_LIKE"]
+        .iter()
+        .filter_map(|name| header.os.get(*name))
+        .flat_map(|names| names.split_whitespace())
+        .peekable();
+    names.peek().is_none() || names.any(|name| matches!(name, "debian" | "ubuntu"))
+}
+
 fn perl(run: &Run, program: &Program, host: &dyn Host) -> Vec<Module> {
-    let is_debian_like = run.header.os.get("ID").is_none_or(|id| {
-        ![
-            "fedora", "rhel", "centos", "opensuse", "arch", "alpine", "nixos",
-        ]
-        .contains(&id.as_str())
-    });
+    let is_debian_like = is_debian_like(&run.header);
     let mut used: BTreeMap<Bytes, Bytes> = BTreeMap::new();
     for (path, usage) in program.used(Evidence::Read) {
         let file = usage.file(path);
@@ -485,16 +491,18 @@ fn perl(run: &Run, program: &Program, host: &dyn Host) -> Vec<Module> {
         .collect()
 }
 
-/// Ruby gems and Node packages by the directory that carries their name.
-fn bundled(program: &Program, language: Language) -> Vec<Module> {
+/// Ruby gems and Node packages by the directory that carries their name; those that lie in the
+/// project (`node_modules`, `vendor/bundle`) are its own.
+fn bundled(run: &Run, program: &Program, language: Language) -> Vec<Module> {
     let mark = if language == Language::Ruby {
         "/gems/"
     } else {
         "/node_modules/"
     };
     let mut used: BTreeMap<Bytes, Bytes> = BTreeMap::new();
-    for (path, _) in program.used(Evidence::Read) {
-        if program.origin == Origin::Own {
+    for (path, usage) in program.used(Evidence::Read) {
+        let origin = run.territory.origin(usage.file(path).as_ref());
+        if matches!(origin, Origin::Own | Origin::Scratch) {
             continue;
         }
         let Some(at) = path.rfind(mark) else { continue };
@@ -625,6 +633,23 @@ mod tests {
             perl_module("/usr/share/perl5/Exporter.pm".into(), false),
             None
         );
+    }
+
+    #[test]
+    fn debian_is_known_by_what_a_distribution_says_it_is_like() {
+        let is_debian_like = |id: &str, like: &str| {
+            let mut header = Header::for_tests();
+            for (name, value) in [("ID", id), ("ID_LIKE", like)] {
+                header.os.insert(name.to_owned(), value.to_owned());
+            }
+            super::is_debian_like(&header)
+        };
+        assert!(is_debian_like("debian", ""));
+        assert!(is_debian_like("linuxmint", "ubuntu debian"));
+        assert!(is_debian_like("", ""));
+        assert!(!is_debian_like("opensuse-leap", "suse opensuse"));
+        assert!(!is_debian_like("rocky", "rhel centos fedora"));
+        assert!(!is_debian_like("manjaro", "arch"));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! one program in one part. So events are folded, as they come, into a few hundred [`Program`]s.
 //! Memory grows with the distinct files of each, not with the length of the trace.
 
+use super::arguments;
 use super::building::Products;
-use super::classify::{Managed, Origin, Territory, file_name, is_below, is_library_name, tidy};
+use super::classify::{Managed, Origin, Territory, file_name, is_below, tidy};
 use super::command::{self, Part};
 use super::evidence::{Evidence, Seen};
 use super::misses::{self, LookUps, Miss};
@@ -25,10 +26,14 @@ pub struct ProgramId(pub usize);
 pub struct Program {
     /// The file that was executed, as asked. For a script this is its last interpreter.
     pub executable: Bytes,
-    /// Its origin.
+    /// The same with links resolved, where that differs and is known.
+    pub real: Option<Bytes>,
+    /// Its origin: that of what a link leads to, if that has a package.
     pub origin: Origin,
     /// The script that it interprets, if it was started for one.
     pub script: Option<Bytes>,
+    /// Whether only its arguments say so, and no `#!` line.
+    script_is_guessed: bool,
     /// The part it plays.
     pub part: Part,
     /// Who executed it first; none for the command itself.
@@ -39,6 +44,8 @@ pub struct Program {
     pub probing: bool,
     /// The arguments of the first run.
     pub argv: Vec<Bytes>,
+    /// The libraries that `LD_PRELOAD` gave it, as named there.
+    pub preloaded: BTreeSet<Bytes>,
     /// Arguments that tell what is asked for: modules of pkg-config, `-l` of linkers, `-M` of perl.
     pub asked: BTreeSet<Bytes>,
     /// What it used, by path as asked.
@@ -57,14 +64,50 @@ pub struct Use {
 }
 
 impl Program {
+    /// The executable itself, behind the links by which it was asked for.
+    pub fn file(&self) -> &Bytes {
+        self.real.as_ref().unwrap_or(&self.executable)
+    }
+
+    /// Takes over what the executable is behind links. A virtual environment's `bin/python3` and
+    /// what lies in a Nix profile are links of the user's to something that has a package.
+    pub fn set_real(&mut self, real: Bytes, territory: &Territory) {
+        self.origin = territory.true_origin(self.executable.as_ref(), Some(&real));
+        self.real = Some(real);
+    }
+
     /// The file's name without its directory.
     pub fn name(&self) -> &BStr {
         file_name(self.executable.as_ref())
     }
 
+    /// Whether it found the file that its arguments name as its script, or something in it (a
+    /// directory or an archive of modules).
+    fn found_its_script(&self) -> bool {
+        let Some(script) = &self.script else {
+            return false;
+        };
+        self.uses.iter().any(|(path, usage)| {
+            path.starts_with(script.as_bytes()) || usage.file(path).starts_with(script.as_bytes())
+        })
+    }
+
+    /// Whether it only runs the command in its arguments.
+    pub fn is_launcher(&self) -> bool {
+        self.part == Part::Launcher
+    }
+
     /// What a person calls it: the script if there is one.
     pub fn shown(&self) -> &Bytes {
         self.script.as_ref().unwrap_or(&self.executable)
+    }
+
+    /// Whether `LD_PRELOAD` named the library: by a path, which may be a link, or by its soname.
+    pub fn preloads(&self, library: &Bytes, soname: &Bytes) -> bool {
+        self.preloaded.iter().any(|named| {
+            let leads_there = |usage: &Use| usage.file(named) == library;
+            named == library || named == soname || self.uses.get(named).is_some_and(leads_there)
+        })
     }
 
     /// The paths of which this was seen, with their uses, sorted.
@@ -76,6 +119,15 @@ impl Program {
             .collect();
         used.sort_by_key(|(path, _)| *path);
         used
+    }
+}
+
+impl Run {
+    /// The command itself, behind the launchers it was given to (`timeout 5 make`).
+    pub fn command(&self) -> Option<&Program> {
+        let is_command = |it: &&Program| it.by.is_none() && !it.is_launcher();
+        let command = self.programs.iter().find(is_command);
+        command.or(self.programs.first())
     }
 }
 
@@ -202,6 +254,11 @@ impl Builder {
 
     /// The run as far as it was seen.
     pub fn finish(mut self) -> Run {
+        for program in &mut self.run.programs {
+            if program.script_is_guessed && !program.found_its_script() {
+                program.script = None;
+            }
+        }
         let territory = &self.run.territory;
         self.run.outputs = self.products.into_files();
         self.run.outputs.retain(|path| {
@@ -215,17 +272,17 @@ impl Builder {
         let Some(asked) = executed.path.as_ref().map(tidy) else {
             return;
         };
-        if self.run.programs.is_empty() && self.running.len() <= 1 {
-            let file = executed.real.as_ref().unwrap_or(&asked);
-            self.run.territory = Territory::new(&self.run.header, Some(file.as_ref()));
-        }
         self.look_ups.executed(executed.process);
         let before = self
             .running
             .get(&executed.process)
             .cloned()
             .unwrap_or_default();
-        let by = before.program.or(before.behalf);
+        let by = self.on_behalf_of(before.program.or(before.behalf));
+        if by.is_none() && self.run.programs.iter().all(Program::is_launcher) {
+            let file = executed.real.as_ref().unwrap_or(&asked);
+            self.run.territory = Territory::new(&self.run.header, Some(file.as_ref()));
+        }
         let name: Bytes = file_name(asked.as_ref()).into();
 
         if let Some(shim) = self.shim(&asked, executed, &before, &name) {
@@ -240,22 +297,23 @@ impl Builder {
             return;
         }
         let argv = executed.argv.as_deref().unwrap_or_default();
+        let script_is_guessed = executed.interpreters.is_empty();
         let (executable, script) = match executed.interpreters.last() {
             Some(interpreter) => (interpreter.clone(), Some(asked.clone())),
             // `ld.so ./app` runs the app (T22).
             None if super::is_loader_name(name.as_ref()) => {
-                match loader_argument(argv, executed.cwd.as_ref()) {
+                match arguments::loader_argument(argv, executed.cwd.as_ref()) {
                     Some(program) => (program, None),
                     None => (asked.clone(), None),
                 }
             }
             None => {
-                let script = script_argument(name.as_ref(), argv, executed.cwd.as_ref());
+                let script = arguments::script_argument(name.as_ref(), argv, executed.cwd.as_ref());
                 (asked.clone(), script)
             }
         };
         let part = command::part(file_name(executable.as_ref()));
-        if part == Part::Launcher && by.is_some() {
+        if part == Part::Launcher && by.is_some() && command::is_everywhere(name.as_ref()) {
             self.running.insert(
                 executed.process,
                 Running {
@@ -266,9 +324,14 @@ impl Builder {
             );
             return;
         }
-        let origin = self.run.territory.origin(executable.as_ref());
+        let real = (executable == asked).then(|| executed.real.clone());
+        let real = real.flatten();
+        let origin = self
+            .run
+            .territory
+            .true_origin(executable.as_ref(), real.as_ref());
         let probing = by.is_some_and(|by| self.run.programs[by.0].probing)
-            || is_probe(script.as_ref(), argv, executed.cwd.as_ref());
+            || arguments::is_probe(script.as_ref(), argv, executed.cwd.as_ref());
         let governor = by.and_then(|by| self.governor(by, &executable, executed, origin));
         let key = Key {
             executable,
@@ -289,13 +352,16 @@ impl Builder {
                 let id = ProgramId(self.run.programs.len());
                 self.run.programs.push(Program {
                     executable: key.executable.clone(),
+                    real,
                     origin,
                     script: key.script.clone(),
+                    script_is_guessed,
                     part,
                     by,
                     governor,
                     probing,
                     argv: argv.to_vec(),
+                    preloaded: BTreeSet::new(),
                     asked: BTreeSet::new(),
                     uses: HashMap::new(),
                 });
@@ -304,7 +370,16 @@ impl Builder {
             }
         };
         let program = &mut self.run.programs[id.0];
-        collect_asked(program, argv);
+        arguments::collect_asked(
+            file_name(program.executable.as_ref()),
+            argv,
+            &mut program.asked,
+        );
+        if let Some(preload) = executed.env.get("LD_PRELOAD") {
+            // Spaces and colons part the names (ld.so(8)).
+            let names = preload.fields_with(|it| it.is_whitespace() || it == ':');
+            program.preloaded.extend(names.map(Bytes::from));
+        }
         self.running.insert(
             executed.process,
             Running {
@@ -321,6 +396,16 @@ impl Builder {
                 .seen
                 .add(Evidence::Mapped);
         }
+    }
+
+    /// The program that answers for what `by` executes: a launcher's own starter, if it has one.
+    fn on_behalf_of(&self, mut by: Option<ProgramId>) -> Option<ProgramId> {
+        while let Some(launcher) = by.map(|by| &self.run.programs[by.0])
+            && launcher.is_launcher()
+        {
+            by = launcher.by;
+        }
+        by
     }
 
     /// The name that a version manager's shim is looking for, while this process is at it.
@@ -395,11 +480,22 @@ impl Builder {
         let evidence = Evidence::of(access);
         let path = tidy(&access.path);
         if evidence == Evidence::Written {
-            if access.operation == Operation::Remove {
-                self.written.remove(&path);
-            } else {
-                self.written.insert(path.clone());
-                self.written.extend(access.target.as_ref().map(tidy));
+            match access.operation {
+                Operation::Remove => {
+                    self.written.remove(&path);
+                }
+                Operation::Rename => {
+                    self.written.remove(&path);
+                    self.written.extend(access.target.as_ref().map(tidy));
+                }
+                Operation::Link => {
+                    self.written.insert(path.clone());
+                    self.written.extend(access.target.as_ref().map(tidy));
+                }
+                // The text of a symbolic link is no file that was written.
+                _ => {
+                    self.written.insert(path.clone());
+                }
             }
         }
         let Some(running) = self.running.get(&access.process) else {
@@ -442,128 +538,6 @@ pub fn is_command_place(path: &BStr) -> bool {
     let directory = super::classify::parent(path).unwrap_or(path);
     let last = file_name(directory);
     last == "bin" || last == "sbin" || last == "games" || !directory.starts_with(b"/usr")
-}
-
-/// The script in an interpreter's arguments: the first one that is no option, made absolute.
-///
-/// An interpreter given its program as text (`-c`, `-e`, `-m`) has none.
-fn script_argument(name: &BStr, argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
-    let Part::Interpreter(language) = command::part(name) else {
-        return None;
-    };
-    for argument in argv.iter().skip(1) {
-        let takes_text: &[&[u8]] = match language {
-            command::Language::Shell => &[b"-c", b"-s", b"-ec", b"-lc", b"-xc", b"-ic"],
-            command::Language::Python => &[b"-c", b"-m", b"-"],
-            _ => &[b"-e", b"-E", b"--eval", b"-p", b"-"],
-        };
-        if takes_text.contains(&argument.as_bytes())
-            || (language == command::Language::Perl && argument.starts_with(b"-e"))
-        {
-            return None;
-        }
-        if argument.starts_with(b"-") || argument.starts_with(b"+") {
-            continue;
-        }
-        return Some(absolute(argument, cwd));
-    }
-    None
-}
-
-/// The program in the arguments of a loader that was started by hand (ld.so(8)).
-fn loader_argument(argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
-    const WITH_VALUE: &[&[u8]] = &[
-        b"--library-path",
-        b"--inhibit-rpath",
-        b"--audit",
-        b"--preload",
-        b"--argv0",
-        b"--glibc-hwcaps-prepend",
-        b"--glibc-hwcaps-mask",
-    ];
-    let mut arguments = argv.iter().skip(1);
-    while let Some(argument) = arguments.next() {
-        if WITH_VALUE.contains(&argument.as_bytes()) {
-            arguments.next();
-        } else if !argument.starts_with(b"-") {
-            return Some(absolute(argument, cwd));
-        }
-    }
-    None
-}
-
-fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
-    match cwd {
-        Some(cwd) if !path.starts_with(b"/") => {
-            tidy(&[cwd.as_bytes(), b"/", path.as_bytes()].concat().into())
-        }
-        _ => tidy(path),
-    }
-}
-
-/// Whether a program only tries what the system has: autoconf's `configure` and its helpers, and
-/// the test projects of CMake and Meson. What they find is used, if at all, by the build proper.
-fn is_probe(script: Option<&Bytes>, argv: &[Bytes], cwd: Option<&Bytes>) -> bool {
-    const SCRIPTS: &[&str] = &["configure", "config.guess", "config.sub", "config.status"];
-    const PLACES: &[&[u8]] = &[
-        b"CMakeFiles/CMakeTmp",
-        b"CMakeFiles/CMakeScratch",
-        b"/CompilerIdC",
-        b"meson-private/tmp",
-    ];
-    script.is_some_and(|script| {
-        SCRIPTS
-            .iter()
-            .any(|name| file_name(script.as_ref()) == *name)
-    }) || argv
-        .iter()
-        .any(|argument| argument.starts_with(b"conftest") || argument.contains_str("/conftest"))
-        || argv
-            .iter()
-            .chain(cwd)
-            .any(|text| PLACES.iter().any(|place| text.contains_str(place)))
-}
-
-/// Remembers what the arguments of a run ask for by name.
-fn collect_asked(program: &mut Program, argv: &[Bytes]) {
-    let name: Bytes = program.name().into();
-    let name: &BStr = name.as_ref();
-    if command::is_pkg_config(name) {
-        // `pkg-config --libs 'gtk+-3.0 >= 3.20' zlib`: words that are no options, comparisons or
-        // versions.
-        let words = argv.iter().skip(1).filter(|it| !it.starts_with(b"-"));
-        for word in words.flat_map(|word| word.fields_with(|c| c.is_whitespace() || c == ',')) {
-            let is_comparison = word.iter().all(|b| b"<>=!".contains(b));
-            let is_version =
-                word[0].is_ascii_digit() && word.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-            if !is_comparison && !is_version {
-                program.asked.insert(word.into());
-            }
-        }
-    } else if command::is_linker(name) {
-        let mut arguments = argv.iter().skip(1);
-        while let Some(argument) = arguments.next() {
-            if argument.as_bytes() == b"-l" {
-                program.asked.extend(arguments.next().cloned());
-            } else if let Some(library) = argument.strip_prefix(b"-l") {
-                program.asked.insert(library.into());
-            } else if is_library_name(file_name(argument.as_ref())) {
-                program.asked.insert(file_name(argument.as_ref()).into());
-            }
-        }
-    } else if let Part::Interpreter(command::Language::Perl) = program.part {
-        for argument in argv.iter().skip(1) {
-            if let Some(module) = argument
-                .strip_prefix(b"-M")
-                .or(argument.strip_prefix(b"-m"))
-            {
-                let module = module.split_str("=").next().unwrap_or(module);
-                program
-                    .asked
-                    .insert(module.trim_start_with(|c| c == '-').into());
-            }
-        }
-    }
 }
 
 /// Whether the path lies in a place that holds configuration of the host.

@@ -623,3 +623,222 @@ fn the_loader_started_by_hand_runs_its_argument() {
         .map(0, &format!("{LIB}/libz.so.1"));
     assert_eq!(scene.needs(), ["Library libz.so.1"]);
 }
+
+#[test]
+fn text_given_to_an_interpreter_is_no_script() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/bash -euo pipefail -c CODE")
+        .start(1, Some(0));
+    scene.exec(1, "/usr/bin/perl -ne CODE").start(2, Some(0));
+    scene.exec(2, "/usr/bin/perl -pe OTHER").start(3, Some(0));
+    scene.exec(3, "/usr/bin/jq .");
+    let usage = scene.usage();
+    assert_eq!(
+        needed(&usage),
+        ["Command jq", "Interpreter bash", "Interpreter perl"]
+    );
+    let whys: Vec<&str> = usage.needs.iter().map(|need| need.why.as_str()).collect();
+    assert_eq!(
+        whys,
+        ["the command", "run by bash", "run by bash"],
+        "both runs of perl are the same program"
+    );
+}
+
+#[test]
+fn a_script_in_the_arguments_counts_once_the_interpreter_finds_it() {
+    let script_of = |line: &str, read: &str| {
+        let mut scene = Scene::new();
+        scene.exec(0, line).read(0, read);
+        scene.builder.finish().programs[0].shown().to_string()
+    };
+    assert_eq!(
+        script_of("/usr/bin/java -cp x Main", "/home/ada/project/x/Main.class"),
+        "/usr/bin/java"
+    );
+    assert_eq!(
+        script_of("/usr/bin/python3 app", "/home/ada/project/app/__main__.py"),
+        "/home/ada/project/app"
+    );
+    assert_eq!(
+        script_of("/usr/bin/ruby -I lib x.rb", "/home/ada/project/x.rb"),
+        "/home/ada/project/x.rb"
+    );
+}
+
+/// Executes the first word as [`Scene::exec`] does, with more said about it.
+fn exec_with(scene: &mut Scene, process: u32, argv: &str, change: impl FnOnce(&mut Executed)) {
+    let words: Vec<Bytes> = argv.split(' ').map(Bytes::from).collect();
+    let mut executed = Executed {
+        process: ProcessId(process),
+        at: Micros(0),
+        path: Some(words[0].clone()),
+        real: None,
+        argv: Some(words),
+        cwd: Some("/home/ada/project".into()),
+        interpreters: Vec::new(),
+        loader: None,
+        env: BTreeMap::new(),
+    };
+    change(&mut executed);
+    scene.builder.add(&Record::Executed(executed));
+}
+
+#[test]
+fn an_interpreter_of_a_virtual_environment_is_the_installed_one_though_it_is_gone() {
+    let mut scene = Scene::new();
+    let extension = "/usr/lib/python3.11/lib-dynload/pyexpat.so";
+    scene
+        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
+        .start(1, Some(0));
+    scene
+        .elf("/usr/bin/python3.11", None, &["libz.so.1"])
+        .elf(extension, None, &["libexpat.so.1"])
+        .library("libz.so.1", &[])
+        .library("libexpat.so.1", &[]);
+    exec_with(&mut scene, 1, "/tmp/venv/bin/python -c CODE", |executed| {
+        executed.real = Some("/usr/bin/python3.11".into());
+    });
+    scene
+        .map(1, extension)
+        .map(1, &format!("{LIB}/libz.so.1"))
+        .map(1, &format!("{LIB}/libexpat.so.1"));
+    assert_eq!(scene.needs(), ["Interpreter python", "Interpreter sh"]);
+}
+
+#[test]
+fn the_interpreter_of_a_script_is_asked_of_the_host() {
+    let mut scene = Scene::new();
+    let links = &mut scene.files.links;
+    links.insert("/tmp/venv/bin/python".into(), "/usr/bin/python3.11".into());
+    scene.exec_script(0, "/home/ada/project/x.py", &["/tmp/venv/bin/python"]);
+    assert_eq!(scene.needs(), ["Interpreter python"]);
+}
+
+#[test]
+fn a_command_of_a_nix_profile_is_that_of_the_store() {
+    let mut scene = Scene::new();
+    let stored = "/nix/store/00000000000000000000000000000000-jq-1.7/bin/jq";
+    scene
+        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
+        .start(1, Some(0));
+    exec_with(&mut scene, 1, "/home/ada/.nix-profile/bin/jq .", |it| {
+        it.real = Some(stored.into());
+    });
+    scene.start(2, Some(0));
+    exec_with(&mut scene, 2, "/run/current-system/sw/bin/git log", |it| {
+        it.real = Some(stored.replace("jq", "git").as_str().into());
+    });
+    let usage = scene.usage();
+    assert_eq!(
+        needed(&usage),
+        ["Command git", "Command jq", "Interpreter sh"]
+    );
+    assert_eq!(usage.needs[1].path, stored.into());
+}
+
+#[test]
+fn the_projects_own_modules_of_node_are_no_needs() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/node app.js")
+        .read(0, "/home/ada/project/app.js")
+        .read(0, "/home/ada/project/node_modules/left-pad/index.js")
+        .read(0, "/usr/share/node_modules/semver/index.js");
+    assert_eq!(scene.needs(), ["Interpreter node", "Module semver"]);
+}
+
+#[test]
+fn a_link_to_a_file_does_not_make_the_file_an_output() {
+    let mut scene = Scene::new();
+    let change = |scene: &mut Scene, operation, path: &str, target: &str| {
+        scene.builder.add(&Record::Accessed(Access {
+            process: ProcessId(0),
+            at: Micros(0),
+            operation,
+            path: path.into(),
+            real: None,
+            target: Some(target.into()),
+            outcome: Outcome::Success,
+            count: 1,
+        }));
+    };
+    scene.exec(0, "/home/ada/project/app");
+    change(&mut scene, Operation::Symlink, "/tmp/a", "/usr/share/x/a");
+    change(&mut scene, Operation::Rename, "/tmp/b", "/usr/share/x/b");
+    scene.read(0, "/usr/share/x/a").read(0, "/usr/share/x/b");
+    assert_eq!(scene.needs(), ["Data share/x/a"]);
+}
+
+#[test]
+fn a_command_given_to_a_launcher_is_the_command() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/timeout 5 python3 n.py")
+        .start(1, Some(0));
+    scene
+        .exec(1, "/usr/bin/python3 n.py")
+        .read(1, "/home/ada/project/n.py")
+        .start(2, Some(1));
+    scene.exec(2, "/usr/bin/jq .");
+    let usage = scene.usage();
+    assert_eq!(usage.kind, RunKind::Script);
+    let whys: Vec<&str> = usage.needs.iter().map(|need| need.why.as_str()).collect();
+    assert_eq!(whys, ["the command", "the command", "run by ./n.py"]);
+}
+
+#[test]
+fn a_launcher_with_a_package_of_its_own_is_needed_too() {
+    let mut scene = Scene::new();
+    scene
+        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
+        .start(1, Some(0));
+    scene.exec(1, "/usr/bin/flock x jq .").start(2, Some(1));
+    scene.exec(2, "/usr/bin/jq .");
+    let usage = scene.usage();
+    assert_eq!(
+        needed(&usage),
+        ["Command flock", "Command jq", "Interpreter sh"]
+    );
+    assert!(usage.needs.iter().all(|need| need.why != "run by flock"));
+}
+
+#[test]
+fn a_preloaded_library_is_no_opened_one() {
+    let mut scene = Scene::new();
+    let malloc = format!("{LIB}/libjemalloc.so.2");
+    let behind = format!("{LIB}/libjemalloc.so.2.3");
+    scene
+        .elf("/usr/bin/jq", None, &[])
+        .elf(&behind, Some("libjemalloc.so.2"), &[]);
+    exec_with(&mut scene, 0, "/usr/bin/jq .", |executed| {
+        let preload = malloc.as_str().into();
+        executed.env.insert("LD_PRELOAD".to_owned(), preload);
+    });
+    scene.builder.add(&Record::Accessed(Access {
+        process: ProcessId(0),
+        at: Micros(0),
+        operation: Operation::Read,
+        path: malloc.as_str().into(),
+        real: Some(behind.as_str().into()),
+        target: None,
+        outcome: Outcome::Success,
+        count: 1,
+    }));
+    scene.map(0, &behind);
+    assert_eq!(scene.needs(), ["Command jq", "Library libjemalloc.so.2"]);
+}
+
+#[test]
+fn a_probe_given_to_a_launcher_is_the_command_all_the_same() {
+    let mut scene = Scene::new();
+    scene.exec(0, "/usr/bin/nice ./configure").exec_script(
+        0,
+        "/home/ada/project/configure",
+        &["/bin/sh"],
+    );
+    let usage = scene.usage();
+    assert_eq!(usage.kind, RunKind::Build);
+    assert_eq!(needed(&usage), ["Command nice", "Interpreter sh"]);
+}

@@ -71,7 +71,7 @@ pub struct Header {
     pub kernel: String,
     /// `uname -m`.
     pub architecture: String,
-    /// `ID` and `VERSION_ID` of os-release(5), where there is one.
+    /// `ID`, `ID_LIKE` and `VERSION_ID` of os-release(5), where there is one.
     pub os: BTreeMap<String, String>,
     /// Seconds since the epoch when the command was started.
     pub start: u64,

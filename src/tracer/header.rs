@@ -3,6 +3,7 @@
 use super::{Command, Options, inherited};
 use crate::trace::{Bytes, FORMAT_VERSION, Header, Inherited};
 use nix::sys::utsname::uname;
+use nix::unistd::{Uid, User};
 use procfs::process::{FDTarget, Process};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -40,12 +41,22 @@ pub(super) fn collect(command: &Command, options: &Options) -> Header {
             .map(|arg| Bytes::from(arg.as_bytes()))
             .collect(),
         cwd: env::current_dir().map(Bytes::from).unwrap_or_default(),
-        home: env::var_os("HOME").map(Bytes::from),
+        home: home(),
         environment,
         inherited: inherited_files(),
         engine: String::new(),
         exact: options.exact,
     }
+}
+
+/// The home directory as the environment says or, if it does not, as the user database does:
+/// `env -i` and services leave `HOME` unset.
+fn home() -> Option<Bytes> {
+    let from_database = || Some(User::from_uid(Uid::current()).ok()??.dir.into_os_string());
+    env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .or_else(from_database)
+        .map(Bytes::from)
 }
 
 /// The files that we were given open and that the command will be given in turn.
@@ -80,11 +91,11 @@ fn survives_exec(fd: i32) -> bool {
     flags.is_some_and(|flags| flags & libc::O_CLOEXEC == 0)
 }
 
-/// `ID` and `VERSION_ID` of an os-release(5) file.
+/// `ID`, `ID_LIKE` and `VERSION_ID` of an os-release(5) file.
 fn os_release(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter_map(|line| line.split_once('='))
-        .filter(|(name, _)| matches!(*name, "ID" | "VERSION_ID"))
+        .filter(|(name, _)| matches!(*name, "ID" | "ID_LIKE" | "VERSION_ID"))
         .map(|(name, value)| {
             let value = value.trim_matches(['"', '\'']);
             (name.to_owned(), value.to_owned())
@@ -107,8 +118,9 @@ mod tests {
 
     #[test]
     fn only_the_identity_of_the_system_is_kept() {
-        let os = os_release("NAME=\"Debian\"\nID=debian\nVERSION_ID=\"12\"\n");
-        assert_eq!(os.len(), 2);
+        let os = os_release("NAME=\"Debian\"\nID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"12\"\n");
+        assert_eq!(os.len(), 3);
+        assert_eq!(os["ID_LIKE"], "debian");
         assert_eq!(os["VERSION_ID"], "12");
     }
 }

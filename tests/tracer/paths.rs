@@ -77,6 +77,30 @@ fn symbolic_links_are_resolved_beside_the_path_as_asked() {
 }
 
 #[test]
+fn what_a_link_led_to_is_named_though_the_link_is_removed() {
+    for options in WAYS {
+        let place = directory();
+        let link = place.path().canonicalize().unwrap().join("link");
+        symlink("/usr/bin/env", &link).unwrap();
+        let script = format!("{0} true; rm {0}", link.display());
+        let trace = watch(options, "/bin/sh", ["-c".to_owned(), script]);
+        trace.assert_success();
+        let executed = trace
+            .executed()
+            .into_iter()
+            .find(|executed| {
+                executed
+                    .path
+                    .as_ref()
+                    .is_some_and(|it| it.as_path() == link)
+            })
+            .unwrap();
+        let real = fs::canonicalize("/usr/bin/env").unwrap();
+        assert_eq!(executed.real.as_ref().unwrap().as_path(), real);
+    }
+}
+
+#[test]
 fn failing_execs_along_path_are_only_failures() {
     for options in WAYS {
         let place = directory();

@@ -9,6 +9,7 @@ use crate::tracer::proc::Link;
 use crate::tracer::sys;
 use crate::tracer::task::{Effect, Pending};
 use libc::{c_int, pid_t};
+use std::ffi::CString;
 
 /// Below so many descriptors a program may plausibly run out of them.
 const FEW_DESCRIPTORS: u64 = 256;
@@ -127,9 +128,18 @@ impl Observer {
                 }
             });
         }
+        let sees_as_we_do = self
+            .tasks
+            .process_of(tgid)
+            .is_some_and(|process| process.sees_as_we_do);
+        let looks_up = sees_as_we_do && !self.serves_files;
         let mut real = Vec::new();
-        // The truth about what runs: for a script that is its interpreter, hence only a fallback.
-        let has_real = path.is_none() && Link::Exe.read(tgid, &mut real).is_ok();
+        // The truth about what runs, before the links that lead there can be removed: for a script
+        // it is its interpreter, hence the comparison.
+        let has_real = match &path {
+            Some(path) => looks_up && runs_itself(tgid, path),
+            None => true,
+        } && Link::Exe.read(tgid, &mut real).is_ok();
         let elevated = !self.serves_files
             && Link::Exe.with(tgid, |exe| {
                 let is_set_id = sys::status(libc::AT_FDCWD, exe, 0)
@@ -141,7 +151,6 @@ impl Observer {
         };
         let id = process.id;
         let cwd = process.working(tgid);
-        let looks_up = process.sees_as_we_do && !self.serves_files;
         self.outbox.write(|batch| {
             let real = if has_real {
                 Real::Known(batch.keep(&real))
@@ -296,4 +305,15 @@ impl Observer {
             );
         }
     }
+}
+
+/// Whether the file that was executed is the program that runs, not a script for it.
+fn runs_itself(tgid: pid_t, path: &[u8]) -> bool {
+    let Ok(path) = CString::new(path) else {
+        return false;
+    };
+    let asked = sys::status(libc::AT_FDCWD, &path, 0);
+    let runs = Link::Exe.with(tgid, |exe| sys::status(libc::AT_FDCWD, exe, 0));
+    matches!((asked, runs), (Ok(asked), Ok(runs)) if asked.inode == runs.inode
+        && asked.device == runs.device)
 }
