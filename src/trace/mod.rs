@@ -9,6 +9,7 @@
 
 pub mod bytes;
 pub mod file;
+pub mod secrets;
 
 pub use bytes::Bytes;
 pub use file::{ReadError, Reader, Sink, Writer};
@@ -75,7 +76,7 @@ pub struct Header {
     pub os: BTreeMap<String, String>,
     /// Seconds since the epoch when the command was started.
     pub start: u64,
-    /// The command as it was given.
+    /// The command as it was given, with [`secrets`] hidden.
     pub argv: Vec<Bytes>,
     /// The directory it was started in.
     pub cwd: Bytes,
@@ -85,13 +86,33 @@ pub struct Header {
     pub environment: Vec<Bytes>,
     /// The files that the command was given open (standard streams and others), by descriptor: it
     /// can use them without naming them. What is no file (a pipe, a socket) is left out.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "by_descriptor"
+    )]
     pub inherited: BTreeMap<i32, Bytes>,
     /// The engine that watched: `ptrace-seccomp`, `ptrace-syscall`, or the name of an importer.
     pub engine: String,
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
     /// only look at or open existing files was determined just before the kernel ran them.
     pub exact: bool,
+}
+
+/// The keys of a JSON object are strings. serde_json reads numbers from them, but not in a record,
+/// whose `type` makes serde keep the object until the type is known.
+fn by_descriptor<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<i32, Bytes>, D::Error> {
+    BTreeMap::<String, Bytes>::deserialize(deserializer)?
+        .into_iter()
+        .map(|(descriptor, path)| {
+            let descriptor = descriptor.parse().map_err(|_| {
+                serde::de::Error::custom(format!("{descriptor:?} is no descriptor"))
+            })?;
+            Ok((descriptor, path))
+        })
+        .collect()
 }
 
 impl Header {
@@ -124,6 +145,7 @@ impl Header {
             argv: vec!["./app".into()],
             cwd: "/home/ada/project".into(),
             home: Some("/home/ada".into()),
+            inherited: [(0, "/dev/null".into())].into(),
             engine: "ptrace-seccomp".to_owned(),
             ..Self::empty()
         }
@@ -157,7 +179,7 @@ pub struct Executed {
     /// The same with symbolic links resolved, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
-    /// The arguments, the program's own name first.
+    /// The arguments, the program's own name first, with [`secrets`] hidden.
     pub argv: Option<Vec<Bytes>>,
     /// The directory it ran in.
     pub cwd: Option<Bytes>,

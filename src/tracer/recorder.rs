@@ -8,7 +8,7 @@ use super::image::Image;
 use super::real::Resolver;
 use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
-    Record, Sink, Started,
+    Record, Sink, Started, secrets,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -175,7 +175,10 @@ impl<S: Sink> Recorder<S> {
                         let words = argv
                             .strip_suffix(b"\0")
                             .map(|argv| argv.split(|&byte| byte == 0));
-                        words.into_iter().flatten().map(Bytes::from).collect()
+                        let mut words: Vec<_> =
+                            words.into_iter().flatten().map(Bytes::from).collect();
+                        secrets::redact(&mut words);
+                        words
                     }),
                     cwd: cwd.map(text),
                     interpreters,
