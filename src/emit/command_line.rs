@@ -1,16 +1,16 @@
 //! A command as a person would type it, for a comment.
 
 use super::home::Home;
-use super::secrets::without_secrets;
 use crate::trace::Bytes;
+use crate::trace::secrets::without_secrets;
 
 /// The arguments on one line, quoted as a shell wants them, secrets hidden.
 pub(crate) fn command_line(arguments: &[Bytes], home: &Home) -> String {
-    let shown = arguments
+    let shown: Vec<String> = arguments
         .iter()
         .map(|argument| home.shown(argument))
         .collect();
-    let words: Vec<String> = without_secrets(shown)
+    let words: Vec<String> = without_secrets(&shown)
         .iter()
         .map(|argument| word(argument))
         .collect();

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub struct Environment {
     /// The version of this form: 1.
     pub version: u32,
-    /// The command as it was given.
+    /// The command as it was given, with [secrets](crate::trace::secrets) hidden.
     pub command: Vec<Bytes>,
     /// What kind of run it was.
     pub kind: RunKind,

@@ -13,7 +13,6 @@ mod language;
 mod nix;
 mod nixpkgs;
 mod remarks;
-mod secrets;
 mod template;
 mod wrapper;
 

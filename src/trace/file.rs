@@ -4,7 +4,7 @@
 //! own, and the writer hands whole lines to the kernel, so that what a killed run has written
 //! is readable to its last whole line.
 
-use super::{FORMAT_VERSION, Header, Record};
+use super::{FORMAT_VERSION, Header, Record, secrets};
 use crate::atomic::{AtomicFile, Audience, Existing};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -284,7 +284,11 @@ impl Reader {
             });
         }
         match serde_json::from_slice(&reader.buffer) {
-            Ok(Record::Header(header)) => reader.header = header,
+            Ok(Record::Header(mut header)) => {
+                // A trace may come from elsewhere, with its secrets.
+                secrets::redact(&mut header.argv);
+                reader.header = header;
+            }
             Ok(_) => return Err(no_header()),
             Err(source) => {
                 return Err(ReadError::Line {
@@ -355,7 +359,12 @@ impl Iterator for Reader {
             }
         }
         match serde_json::from_slice(&self.buffer) {
-            Ok(record) => {
+            Ok(mut record) => {
+                if let Record::Executed(executed) = &mut record
+                    && let Some(argv) = &mut executed.argv
+                {
+                    secrets::redact(argv);
+                }
                 self.ended = matches!(record, Record::Footer(_));
                 Some(Ok(record))
             }
@@ -437,6 +446,24 @@ mod tests {
             assert_eq!(read, records()[1..]);
             assert!(!reader.truncated());
         }
+    }
+
+    #[test]
+    fn the_secrets_of_a_trace_from_elsewhere_are_hidden() {
+        let lines = [
+            r#"{"type":"header","format":1,"nixtrace":"","kernel":"","architecture":"","os":{},"start":0,"argv":["a","--token=x"],"cwd":"/","home":null,"environment":[],"engine":"","exact":false}"#,
+            r#"{"type":"executed","process":0,"at":0,"path":"/a","argv":["a","--token","x"],"cwd":"/"}"#,
+            "",
+        ]
+        .join("\n");
+        let lines = Box::new(io::Cursor::new(lines));
+        let mut reader = Reader::new(Path::new("t"), lines).unwrap();
+        assert_eq!(reader.header().argv, ["a".into(), "--token=…".into()]);
+        let Some(Ok(Record::Executed(executed))) = reader.next() else {
+            panic!("a program ran");
+        };
+        let expected = ["a", "--token", "…"].map(Bytes::from);
+        assert_eq!(executed.argv.unwrap(), expected);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 pub mod bytes;
 pub mod file;
+pub mod secrets;
 
 pub use bytes::Bytes;
 pub use file::{ReadError, Reader, Sink, Writer};
@@ -75,7 +76,7 @@ pub struct Header {
     pub os: BTreeMap<String, String>,
     /// Seconds since the epoch when the command was started.
     pub start: u64,
-    /// The command as it was given.
+    /// The command as it was given, with [`secrets`] hidden.
     pub argv: Vec<Bytes>,
     /// The directory it was started in.
     pub cwd: Bytes,
@@ -170,7 +171,7 @@ pub struct Executed {
     /// The same with symbolic links resolved, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
-    /// The arguments, the program's own name first.
+    /// The arguments, the program's own name first, with [`secrets`] hidden.
     pub argv: Option<Vec<Bytes>>,
     /// The directory it ran in.
     pub cwd: Option<Bytes>,

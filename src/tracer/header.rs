@@ -1,7 +1,7 @@
 //! The first record of a trace: what is known before the command runs.
 
 use super::{Command, Options, inherited};
-use crate::trace::{Bytes, FORMAT_VERSION, Header, Inherited};
+use crate::trace::{Bytes, FORMAT_VERSION, Header, Inherited, secrets};
 use nix::sys::utsname::uname;
 use nix::unistd::{Uid, User};
 use procfs::process::{FDTarget, Process};
@@ -21,6 +21,11 @@ pub(super) fn collect(command: &Command, options: &Options) -> Header {
     };
     let mut environment: Vec<_> = env::vars_os().map(|(name, _)| Bytes::from(name)).collect();
     environment.sort();
+    let mut argv: Vec<_> = std::iter::once(&command.program)
+        .chain(&command.args)
+        .map(|arg| Bytes::from(arg.as_bytes()))
+        .collect();
+    secrets::redact(&mut argv);
     Header {
         format: FORMAT_VERSION,
         nixtrace: env!("CARGO_PKG_VERSION").to_owned(),
@@ -36,10 +41,7 @@ pub(super) fn collect(command: &Command, options: &Options) -> Header {
         start: SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |time| time.as_secs()),
-        argv: std::iter::once(&command.program)
-            .chain(&command.args)
-            .map(|arg| Bytes::from(arg.as_bytes()))
-            .collect(),
+        argv,
         cwd: env::current_dir().map(Bytes::from).unwrap_or_default(),
         home: home(),
         environment,

@@ -8,7 +8,7 @@ use super::image::Image;
 use super::real::Resolver;
 use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
-    Record, Sink, Started,
+    Record, Sink, Started, secrets,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -22,6 +22,14 @@ const MOST_INTERPRETERS: usize = 5;
 
 /// How many paths are remembered before those that no process uses any more are forgotten.
 const MOST_IDLE_PATHS: usize = 64 * 1024;
+
+/// How many accesses and contacts are remembered, of all processes that live, before all are
+/// forgotten: some 100 MB. Fewer would make a run that goes round and round a large tree write a
+/// line for each access.
+const MOST_REMEMBERED: usize = 256 * 1024;
+
+/// The same for the paths in them, in bytes: a path may be 4 kB long.
+const MOST_PATH_BYTES: usize = 64 * 1024 * 1024;
 
 /// A path that some process named.
 type Path_ = Rc<[u8]>;
@@ -56,6 +64,12 @@ pub(super) struct Recorder<S> {
     /// The first error of the sink; nothing is written after it.
     failed: Option<io::Error>,
     paths: HashSet<Path_>,
+    /// The sum of their lengths.
+    path_bytes: usize,
+    /// How many paths there may be before idle ones are looked for.
+    most_paths: usize,
+    /// How many accesses and contacts `seen` holds.
+    remembered: usize,
     seen: HashMap<ProcessId, Seen>,
     resolver: Resolver,
     accesses: u64,
@@ -74,6 +88,9 @@ impl<S: Sink> Recorder<S> {
             sink,
             failed: None,
             paths: HashSet::new(),
+            path_bytes: 0,
+            most_paths: MOST_IDLE_PATHS,
+            remembered: 0,
             seen: HashMap::new(),
             resolver: Resolver::default(),
             accesses: 0,
@@ -94,10 +111,7 @@ impl<S: Sink> Recorder<S> {
             inbox.give_back(batch);
             self.pause();
         }
-        let left: Vec<_> = self.seen.keys().copied().collect();
-        for process in left {
-            self.flush(process);
-        }
+        self.flush_all();
     }
 
     /// Writes the last line, and says how it went.
@@ -175,7 +189,10 @@ impl<S: Sink> Recorder<S> {
                         let words = argv
                             .strip_suffix(b"\0")
                             .map(|argv| argv.split(|&byte| byte == 0));
-                        words.into_iter().flatten().map(Bytes::from).collect()
+                        let mut words: Vec<_> =
+                            words.into_iter().flatten().map(Bytes::from).collect();
+                        secrets::redact(&mut words);
+                        words
                     }),
                     cwd: cwd.map(text),
                     interpreters,
@@ -215,7 +232,9 @@ impl<S: Sink> Recorder<S> {
                 key.at = Micros(0);
                 let seen = self.seen.entry(contact.process).or_default();
                 if seen.contacts.insert(key) {
+                    self.remembered += 1;
                     self.write(Record::Contacted(*contact));
+                    self.bound();
                 }
             }
             Fact::Exited {
@@ -277,6 +296,7 @@ impl<S: Sink> Recorder<S> {
         }
         let order = seen.accesses.len() as u32;
         seen.accesses.insert(key, Repeats { order, at, more: 0 });
+        self.remembered += 1;
         let real = match known {
             Some(real) => Some(real.to_vec()),
             None if look_up && outcome.is_success() => {
@@ -294,6 +314,15 @@ impl<S: Sink> Recorder<S> {
             outcome,
             count: 1,
         }));
+        self.bound();
+    }
+
+    /// Begins anew when too much is remembered: what happens again is written again.
+    fn bound(&mut self) {
+        if self.remembered >= MOST_REMEMBERED || self.path_bytes >= MOST_PATH_BYTES {
+            self.flush_all();
+            self.drop_idle_paths();
+        }
     }
 
     /// Forgets what was known about names that a call has changed.
@@ -318,6 +347,7 @@ impl<S: Sink> Recorder<S> {
             return Rc::clone(known);
         }
         let path = Path_::from(path);
+        self.path_bytes += path.len();
         self.paths.insert(Rc::clone(&path));
         path
     }
@@ -327,10 +357,11 @@ impl<S: Sink> Recorder<S> {
         let Some(seen) = self.seen.get_mut(&process) else {
             return;
         };
-        seen.contacts.clear();
+        let seen = std::mem::take(seen);
+        self.remembered -= seen.accesses.len() + seen.contacts.len();
         let mut repeated: Vec<_> = seen
             .accesses
-            .drain()
+            .into_iter()
             .filter(|(_, repeats)| repeats.more > 0)
             .collect();
         repeated.sort_unstable_by_key(|(_, repeats)| repeats.order);
@@ -346,9 +377,26 @@ impl<S: Sink> Recorder<S> {
                 count: repeats.more,
             }));
         }
-        if self.paths.len() > MOST_IDLE_PATHS {
-            self.paths.retain(|path| Rc::strong_count(path) > 1);
+        if self.paths.len() > self.most_paths {
+            self.drop_idle_paths();
         }
+    }
+
+    /// The same for all processes.
+    fn flush_all(&mut self) {
+        let mut processes: Vec<_> = self.seen.keys().copied().collect();
+        processes.sort_unstable();
+        for process in processes {
+            self.flush(process);
+        }
+    }
+
+    /// Forgets the paths that no process uses any more.
+    fn drop_idle_paths(&mut self) {
+        self.paths.retain(|path| Rc::strong_count(path) > 1);
+        self.path_bytes = self.paths.iter().map(|path| path.len()).sum();
+        // While most of them are in use it is in vain to look again soon.
+        self.most_paths = MOST_IDLE_PATHS.max(2 * self.paths.len());
     }
 
     /// The `#!` interpreters and the loader that the kernel opens to run a file.

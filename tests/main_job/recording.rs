@@ -191,3 +191,65 @@ fn files_that_the_command_is_given_open_are_recorded() {
     .run()
     .exits(0);
 }
+
+#[test]
+fn a_secret_is_given_to_the_command_and_written_nowhere() {
+    const SECRETS: [&str; 4] = [
+        "hunter2",
+        "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+        "pw",
+        "s3",
+    ];
+    let home = Home::new();
+    let app = home.write_program(
+        "app",
+        "#!/bin/sh\n[ \"$2\" = hunter2 ] && exec /usr/bin/env printf '%s\\n' \"$@\"\n",
+    );
+    let arguments = [
+        "--password",
+        "hunter2",
+        "Authorization: Bearer ghp_0123456789abcdefghijABCDEFGHIJ012345",
+        "https://me:pw@localhost/",
+        "--token=s3",
+    ];
+    let trace = home.outside("trace.jsonl");
+    let result = home.outside("result.json");
+    let shell = home.outside("shell.nix");
+    let finished = home
+        .command([app.as_os_str()])
+        .args(arguments)
+        .under([
+            nixtrace(),
+            "record".as_ref(),
+            "-q".as_ref(),
+            "-o".as_ref(),
+            &trace,
+            "--".as_ref(),
+        ])
+        .run()
+        .exits(0);
+    assert_eq!(finished.text(), format!("{}\n", arguments.join("\n")));
+    for (format, file) in [("json", &result), ("shell", &shell)] {
+        super::support::Invocation::new([
+            nixtrace().as_os_str(),
+            "emit".as_ref(),
+            "-f".as_ref(),
+            format.as_ref(),
+            "-o".as_ref(),
+            file.as_os_str(),
+            trace.as_os_str(),
+        ])
+        .run()
+        .exits(0);
+    }
+    for file in [trace, result, shell] {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains('…'), "{text}");
+        for secret in SECRETS {
+            let is_there = text
+                .split(|it: char| !it.is_alphanumeric() && it != '_')
+                .any(|word| word == secret);
+            assert!(!is_there, "{secret} in {}: {text}", file.display());
+        }
+    }
+}

@@ -7,6 +7,7 @@
 
 mod launch;
 mod life;
+mod many;
 mod outcomes;
 mod paths;
 mod signals;
