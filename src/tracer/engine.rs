@@ -42,8 +42,11 @@ impl Engine {
 
     /// Resumes a stopped tracee, delivering a signal unless it is 0.
     pub(super) fn resume(self, tid: pid_t, next: Next, signal: c_int) -> sys::Result<()> {
+        if next == Next::Refuse {
+            sys::refuse_call(tid)?;
+        }
         match (self, next) {
-            (Self::Seccomp { .. }, Next::Run) => sys::cont(tid, signal),
+            (Self::Seccomp { .. }, Next::Run | Next::Refuse) => sys::cont(tid, signal),
             _ => sys::cont_to_syscall(tid, signal),
         }
     }

@@ -91,6 +91,9 @@ impl Follower {
             }
             self.handle(waited.tid, stop);
         }
+        if self.target.ended_background() {
+            self.observer.background_ended();
+        }
         Ok(Finished {
             status: self.status.ok_or(Error::Lost {
                 source: Errno::ECHILD,
@@ -170,6 +173,7 @@ impl Follower {
                 self.observer.ends(tid, status);
                 if tid == self.root {
                     self.status = Some(status);
+                    self.target.ended();
                 }
             }
             Stop::Seccomp => {

@@ -11,6 +11,7 @@
 //! This module knows processes, system calls and paths. It knows nothing of packages.
 
 mod abi;
+mod background;
 mod core;
 mod decode;
 mod engine;
@@ -34,6 +35,7 @@ mod stop;
 mod sys;
 mod task;
 
+pub use background::Background;
 pub use engine::EngineChoice;
 pub use error::Error;
 
@@ -53,8 +55,19 @@ pub struct Command {
     pub args: Vec<OsString>,
 }
 
+/// What a program may do although it hides something that way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowances {
+    /// Set an io_uring up, whose operations are not system calls. Without this, io_uring_setup(2)
+    /// fails with ENOSYS, as on a kernel that does not have it, and programs fall back.
+    pub io_uring: bool,
+    /// Make children that are not traced (`CLONE_UNTRACED`). Without this they are traced. Needs
+    /// [`EngineChoice::Syscall`]: with a filter, the calls of a child without a tracer would fail.
+    pub untraced: bool,
+}
+
 /// How to observe.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Read every outcome back from the kernel. Slower: each call stops twice.
     ///
@@ -63,6 +76,29 @@ pub struct Options {
     pub exact: bool,
     /// By which means.
     pub engine: EngineChoice,
+    /// What the program may hide.
+    pub allowances: Allowances,
+    /// What is done about processes that the command leaves behind.
+    pub background: Background,
+}
+
+impl Options {
+    /// What is done unless something else is asked for.
+    pub const DEFAULT: Self = Self {
+        exact: false,
+        engine: EngineChoice::Auto,
+        allowances: Allowances {
+            io_uring: false,
+            untraced: false,
+        },
+        background: Background::Wait,
+    };
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// How a command ended, and how the observation went.
@@ -88,10 +124,11 @@ pub struct Observation {
 ///
 /// The command's standard streams, terminal, environment, limits and signal dispositions are those
 /// of the calling process, but SIGPIPE, which Rust programs ignore, has its default again.
-/// Background processes are waited for: with a filter they cannot be left alone. While the command
-/// runs, SIGINT and SIGQUIT do nothing to the calling thread (the terminal sends them to the
-/// command as well), SIGTERM and SIGHUP are passed on, and SIGTSTP stops the caller once the
-/// command has stopped; a caller with other threads blocks these signals in them.
+/// Background processes are waited for, or ended ([`Background`]): with a filter they cannot be left
+/// alone. While the command runs, SIGINT and SIGQUIT do nothing to the calling thread (the terminal
+/// sends them to the command as well), SIGTERM and SIGHUP are passed on, and SIGTSTP stops the caller
+/// once the command has stopped. After the command has ended, each of the first four ends what it
+/// left behind. A caller with other threads blocks these signals in them.
 ///
 /// # Errors
 /// When the command cannot be started or traced; the sink was given nothing then, and no process is
@@ -129,12 +166,12 @@ pub fn observe(
                 })
             })
         })?;
-        let (watch, target) = signals.watch()?;
+        let (watch, mut target) = signals.watch()?;
         let tracer = spawn(scope, "tracer", move || {
             let tables: Rc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
-            target.set(launched.pid);
-            let observer = decode::Observer::new(outbox, tables, hold, options.exact);
+            target.set(launched.pid, options.background);
+            let observer = decode::Observer::new(outbox, tables, hold, options);
             let result = follow::Follower::new(observer, &launched, target).run(
                 command,
                 options.engine,

@@ -25,6 +25,8 @@ pub(super) enum Pending {
         target: Option<Vec<u8>>,
         effect: Effect,
     },
+    /// A descriptor is made of what the call does not name.
+    Unnamed,
     /// A program is executed.
     Execute {
         path: Option<Vec<u8>>,

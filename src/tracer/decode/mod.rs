@@ -2,10 +2,12 @@
 //! the call must be awaited, and reports what is known.
 
 mod file;
+mod mount;
 mod network;
 mod process;
+mod unknown;
 
-use super::abi::{Call, Shape, Table};
+use super::abi::{Entry, Shape, Table};
 use super::core::{Core, Hold};
 use super::facts::{Fact, Outbox, Real};
 use super::memory::Width;
@@ -13,12 +15,14 @@ use super::name::Name;
 use super::policy::Policy;
 use super::sys::{RawCall, SyscallInfo};
 use super::task::{Effect, Pending, Tasks};
+use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use libc::pid_t;
 use std::collections::HashSet;
 use std::fs;
 use std::rc::Rc;
 use std::time::Instant;
+use unknown::Unknown;
 
 /// How a stopped tracee is to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(super) enum Next {
     Run,
     /// To the end of the call that it is in.
     End,
+    /// To what follows the call that it is in, which is not made and fails with ENOSYS.
+    Refuse,
 }
 
 /// A call of a stopped tracee.
@@ -86,6 +92,7 @@ pub(super) struct Observer {
     outbox: Outbox,
     tables: Rc<[Table]>,
     policy: Policy,
+    allowances: Allowances,
     exact: bool,
     /// Whether a tracee may serve a file system (it opened `/dev/fuse`). To look at a name there
     /// while that tracee is stopped would wait for it for ever.
@@ -99,25 +106,28 @@ pub(super) struct Observer {
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
     reported: HashSet<(Option<ProcessId>, GapKind)>,
+    unknown: Unknown,
     gaps: u64,
 }
 
 impl Observer {
-    /// Begins, with these tables; `exact` awaits the end of every call.
-    pub(super) fn new(outbox: Outbox, tables: Rc<[Table]>, hold: Hold, exact: bool) -> Self {
+    /// Begins, with these tables.
+    pub(super) fn new(outbox: Outbox, tables: Rc<[Table]>, hold: Hold, options: &Options) -> Self {
         Self {
             tasks: Tasks::default(),
             core: Core::new(hold),
             outbox,
             tables,
             policy: Policy::new(),
-            exact,
+            allowances: options.allowances,
+            exact: options.exact,
             serves_files: false,
             withholds_rights: !nix::unistd::geteuid().is_root(),
             began: Instant::now(),
             names: Default::default(),
             in_flux: Vec::new(),
             reported: HashSet::new(),
+            unknown: Unknown::default(),
             gaps: 0,
         }
     }
@@ -135,18 +145,22 @@ impl Observer {
         detail: impl Into<String>,
     ) {
         if self.reported.insert((process, kind)) {
-            let at = self.now();
-            let detail = detail.into();
             self.gaps += 1;
-            self.outbox.write(|batch| {
-                batch.push(Fact::Gap {
-                    process,
-                    at,
-                    kind,
-                    detail,
-                });
-            });
+            self.write_gap(process, kind, detail.into(), 1);
         }
+    }
+
+    fn write_gap(&mut self, process: Option<ProcessId>, kind: GapKind, detail: String, count: u64) {
+        let at = self.now();
+        self.outbox.write(|batch| {
+            batch.push(Fact::Gap {
+                process,
+                at,
+                kind,
+                detail,
+                count,
+            });
+        });
     }
 
     /// How many gaps there were.
@@ -170,6 +184,7 @@ impl Observer {
         self.core.hold.forget(tid);
         let at = self.now();
         if let Some(process) = self.tasks.end(tid) {
+            self.tell_unknown(process);
             self.outbox.write(|batch| {
                 batch.push(Fact::Exited {
                     process,
@@ -184,19 +199,20 @@ impl Observer {
         self.tables.iter().find(|table| table.abi.arch == arch)
     }
 
-    /// The description of a call, when it is worth a look.
-    fn wanted(&self, arch: u32, call: &RawCall) -> Option<(&'static Call, Width)> {
-        let table = self.table(arch)?;
-        let description = table.call(call.number)?;
-        description
-            .is_wanted(&call.args)
-            .then_some((description, table.abi.width))
-    }
-
     /// A tracee begins a call.
     pub(super) fn call_begins(&mut self, tid: pid_t, info: &SyscallInfo, raw: &RawCall) -> Next {
-        let Some((call, width)) = self.wanted(info.arch, raw) else {
+        let Some(table) = self.table(info.arch) else {
             return Next::Run;
+        };
+        let width = table.abi.width;
+        let call = match table.entry(raw.number) {
+            Entry::Decoded(call) if call.is_wanted(&raw.args) => call,
+            Entry::Decoded(_) | Entry::Uninteresting => return Next::Run,
+            Entry::Unknown => {
+                let table = table.abi;
+                self.unknown(tid, table, raw.number);
+                return Next::Run;
+            }
         };
         let call_of = Entered {
             tid,
@@ -204,6 +220,9 @@ impl Observer {
             arch: info.arch,
             width,
         };
+        if matches!(call.shape, Shape::Ring) {
+            return self.ring(&call_of);
+        }
         let pending = self.decode(&call_of, call.shape);
         let Some(pending) = pending else {
             return Next::Run;
@@ -225,6 +244,14 @@ impl Observer {
             Shape::Name(operation, at) => self.name(call, operation, at),
             Shape::Names(operation, from, to) => self.two_names(call, operation, from, to),
             Shape::Symlink(text, at) => self.symlink(call, text, at),
+            Shape::Tree(at, flags) => self.tree(call, at, flags),
+            Shape::Unnamed => Some(Pending::Unnamed),
+            Shape::Mount(source, at) => self.mount(call, source, at),
+            Shape::MountSource(key, at) => self.mount_source(call, key, at),
+            Shape::Unmount(at) => self.unmount(call, at),
+            Shape::MoveMount(from, to) => self.move_mount(call, from, to),
+            Shape::Object(command, attributes) => self.object(call, command, attributes),
+            Shape::MapArguments(arguments) => self.map_arguments(call, arguments),
             Shape::List(fd) => self.descriptor(call, Operation::List, fd),
             Shape::Map(fd) => self.descriptor(call, Operation::Map, fd),
             Shape::ChangeDirectory(fd) => self.descriptor(call, Operation::ChangeDirectory, fd),
@@ -233,15 +260,16 @@ impl Observer {
             | Shape::CloneArguments(_)
             | Shape::Credentials
             | Shape::Namespaces
-            | Shape::Mounts
             | Shape::Limit(_)
             | Shape::Cores
             | Shape::Ring
             | Shape::Trace
             | Shape::Filter => self.life(call, shape),
-            Shape::Address(..) | Shape::Message(..) | Shape::Listen(_) | Shape::SocketCall(..) => {
-                self.network(call, shape)
-            }
+            Shape::Address(..)
+            | Shape::Message(..)
+            | Shape::Messages(..)
+            | Shape::Listen(_)
+            | Shape::SocketCall(..) => self.network(call, shape),
         }
     }
 
@@ -293,6 +321,7 @@ impl Observer {
                     });
                 }
             }
+            Pending::Unnamed => self.unnamed_ends(tid, process, returned),
             Pending::Contact(mut contact) => {
                 contact.outcome = outcome;
                 self.outbox
