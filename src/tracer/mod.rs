@@ -37,7 +37,7 @@ mod task;
 
 pub use background::Background;
 pub use engine::EngineChoice;
-pub use error::Error;
+pub use error::{Denial, Error};
 
 use crate::trace::{ExitStatus, Footer, Micros, Sink};
 use crossbeam_channel::bounded;

@@ -221,3 +221,43 @@ fn untraced_children_and_a_filter_are_refused_together() {
     let output = record(&["--allow-untraced", "--engine", "seccomp"], "names");
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// Runs nixtrace under a tracer; what it says and whether it fails at once.
+fn refused_under(tracer: &[&str]) -> String {
+    let place = directory();
+    let start = std::time::Instant::now();
+    let output = Command::new(tracer[0])
+        .args(&tracer[1..])
+        .arg(env!("CARGO_BIN_EXE_nixtrace"))
+        .args(["record", "-o"])
+        .arg(place.path().join("inner.jsonl"))
+        .args(["--", "/bin/true"])
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(125), "{told}");
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(30),
+        "{told}"
+    );
+    assert!(!place.path().join("inner.jsonl").exists());
+    told
+}
+
+#[test]
+fn inside_another_nixtrace_it_says_why_it_cannot_trace() {
+    let nixtrace = env!("CARGO_BIN_EXE_nixtrace");
+    let told = refused_under(&[nixtrace, "record", "-o", "outer.jsonl", "--"]);
+    assert!(told.contains("runs inside another nixtrace"), "{told}");
+    assert!(told.contains("not seen\n  nested-tracer"), "{told}");
+}
+
+#[test]
+fn inside_another_tracer_it_names_that() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return;
+    }
+    let told = refused_under(&["strace", "-f", "-o", "/dev/null"]);
+    assert!(told.contains("is itself traced by strace"), "{told}");
+}
