@@ -229,8 +229,12 @@ impl Builder {
                 self.look_ups.started(started.process, started.parent);
                 self.running.insert(started.process, inherited);
             }
-            Record::Executed(executed) => self.executed(executed),
-            Record::Accessed(access) | Record::Repeated(access) => self.accessed(access),
+            Record::Executed(executed) => self.executed(&executed.from_here()),
+            Record::Accessed(access) | Record::Repeated(access) => {
+                if let Some(access) = access.from_here() {
+                    self.accessed(&access);
+                }
+            }
             Record::Contacted(contact) => {
                 let by = self.running.get(&contact.process).and_then(|it| it.program);
                 self.run.contacts.push((contact.clone(), by));

@@ -9,6 +9,7 @@
 
 pub mod bytes;
 pub mod file;
+mod root;
 pub mod secrets;
 
 pub use bytes::Bytes;
@@ -171,6 +172,10 @@ pub struct Executed {
     /// The same with symbolic links resolved, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
+    /// The process's view of the file system, where that is not nixtrace's; see [`Access::root`].
+    /// The interpreters and the loader are named as nixtrace sees them then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Bytes>,
     /// The arguments, the program's own name first, with [`secrets`] hidden.
     pub argv: Option<Vec<Bytes>>,
     /// The directory it ran in.
@@ -204,7 +209,13 @@ pub struct Access {
     /// The same with symbolic links, `.` and `..` resolved, where that differs and the file exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
-    /// The other path of a rename or link (the new name), or the text of a symbolic link.
+    /// The process's view of the file system, where that is not nixtrace's: its root directory,
+    /// behind its mount namespace (`mnt:[4026532201]`) if it has another one. `path` is as the process
+    /// names it then, and `real` as nixtrace sees the same file; without `real` nixtrace cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Bytes>,
+    /// The other path of a rename or link (the new name), the text of a symbolic link, or what is
+    /// mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Bytes>,
     /// How it ended.
@@ -272,6 +283,22 @@ pub enum Operation {
     SetAttributes,
     /// getxattr, listxattr, statfs and other questions about a name.
     GetAttributes,
+}
+
+impl Operation {
+    /// Whether it acts on what a symbolic link at the end of its path leads to, not on the link.
+    pub fn follows(self) -> bool {
+        !matches!(
+            self,
+            Self::ReadLink
+                | Self::MakeNode
+                | Self::MakeDirectory
+                | Self::Remove
+                | Self::Rename
+                | Self::Link
+                | Self::Symlink
+        )
+    }
 }
 
 /// How a call ended.

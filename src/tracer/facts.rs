@@ -5,6 +5,8 @@
 //! a batch that is not, ten times a second, so that nothing stays behind while the program is idle
 //! and no stop pays for waking a thread.
 
+use super::image::Chain;
+use super::view::View;
 use crate::trace::{Contact, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +46,9 @@ pub(super) enum Fact {
         at: Micros,
         path: Option<Span>,
         real: Real,
+        root: Option<Span>,
+        /// Where the kernel found interpreters and loader, if the recorder cannot.
+        chain: Option<Box<Chain>>,
         argv: Option<Span>,
         cwd: Option<Span>,
         env: Span,
@@ -56,6 +61,7 @@ pub(super) enum Fact {
         path: Span,
         target: Option<Span>,
         real: Real,
+        root: Option<Span>,
         outcome: Outcome,
     },
     /// A socket address was used.
@@ -111,6 +117,11 @@ impl Batch {
     /// Adds a fact.
     pub(super) fn push(&mut self, fact: Fact) {
         self.facts.push(fact);
+    }
+
+    /// Keeps a process's view of the file system, if that is not ours.
+    pub(super) fn keep_root(&mut self, view: Option<&View>) -> Option<Span> {
+        view.map(|view| self.keep(view.tag()))
     }
 
     /// A string of this batch.

@@ -4,7 +4,9 @@
 //! Only as much as execve(2) itself looks at; everything else about ELF is the `elf` module's.
 //! The files are of the traced program's choosing: every offset is checked, every length bounded.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -15,6 +17,45 @@ const HEAD: usize = 256;
 const LONGEST_LOADER: u64 = 4096;
 
 const PT_INTERP: u32 = 3;
+
+/// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
+const MOST_INTERPRETERS: usize = 5;
+
+/// What the kernel opens beside a file to run it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// The `#!` interpreters, the outermost script's first.
+    pub(super) interpreters: Vec<Vec<u8>>,
+    /// The dynamic loader of the program that runs in the end.
+    pub(super) loader: Option<Vec<u8>>,
+}
+
+impl Chain {
+    /// That of a file; `find` says where a name in it is found, as it is then kept.
+    pub(super) fn of(path: &Path, find: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> Self {
+        let mut chain = Self::default();
+        let mut image = Image::read(path);
+        loop {
+            match image {
+                Image::Script(interpreter) => {
+                    let Some(interpreter) = find(interpreter) else {
+                        return chain;
+                    };
+                    image = Image::read(Path::new(OsStr::from_bytes(&interpreter)));
+                    chain.interpreters.push(interpreter);
+                    if chain.interpreters.len() == MOST_INTERPRETERS {
+                        image = Image::Other;
+                    }
+                }
+                Image::Elf(loader) => {
+                    chain.loader = loader.and_then(find);
+                    return chain;
+                }
+                Image::Other => return chain,
+            }
+        }
+    }
+}
 
 /// A file as execve(2) sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,6 +25,7 @@ mod image;
 mod inherited;
 mod launch;
 mod memory;
+mod mounts;
 mod name;
 mod policy;
 mod proc;
@@ -34,6 +35,7 @@ mod signals;
 mod stop;
 mod sys;
 mod task;
+mod view;
 
 pub use background::Background;
 pub use engine::EngineChoice;

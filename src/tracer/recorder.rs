@@ -4,21 +4,15 @@
 //! Runs on a thread of its own, on facts that may be some milliseconds old.
 
 use super::facts::{Batch, Fact, Inbox, Real, Span};
-use super::image::Image;
+use super::image::Chain;
 use super::real::Resolver;
 use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
     Record, Sink, Started, secrets,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::rc::Rc;
-
-/// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
-const MOST_INTERPRETERS: usize = 5;
 
 /// How many paths are remembered before those that no process uses any more are forgotten.
 const MOST_IDLE_PATHS: usize = 64 * 1024;
@@ -40,6 +34,7 @@ struct Key {
     operation: Operation,
     path: Path_,
     target: Option<Path_>,
+    root: Option<Path_>,
     outcome: Outcome,
 }
 
@@ -163,6 +158,8 @@ impl<S: Sink> Recorder<S> {
                 at,
                 path,
                 real,
+                root,
+                chain,
                 argv,
                 cwd,
                 env,
@@ -178,12 +175,17 @@ impl<S: Sink> Recorder<S> {
                         .map(Bytes::from),
                     _ => None,
                 };
-                let (interpreters, loader) = self.interpreters(real.as_ref().or(path.as_ref()));
+                let chain = match (chain, real.as_ref().or(path.as_ref())) {
+                    (Some(chain), _) => *chain,
+                    (None, Some(file)) => Chain::of(file.as_path(), Some),
+                    (None, None) => Chain::default(),
+                };
                 let executed = Executed {
                     process,
                     at,
                     real: real.filter(|real| Some(real) != path.as_ref()),
                     path,
+                    root: root.map(text),
                     argv: argv.map(|argv| {
                         let argv = batch.text(argv);
                         let words = argv
@@ -195,8 +197,8 @@ impl<S: Sink> Recorder<S> {
                         words
                     }),
                     cwd: cwd.map(text),
-                    interpreters,
-                    loader,
+                    interpreters: chain.interpreters.into_iter().map(Bytes::from).collect(),
+                    loader: chain.loader.map(Bytes::from),
                     env: steering(batch.text(env)),
                 };
                 self.write(Record::Executed(executed));
@@ -208,6 +210,7 @@ impl<S: Sink> Recorder<S> {
                 path,
                 target,
                 real,
+                root,
                 outcome,
             } => {
                 let target = target.map(|target| batch.text(target));
@@ -224,6 +227,7 @@ impl<S: Sink> Recorder<S> {
                     target,
                     known,
                     look_up,
+                    root.map(|root| batch.text(root)),
                     outcome,
                 );
             }
@@ -279,6 +283,7 @@ impl<S: Sink> Recorder<S> {
         target: Option<&[u8]>,
         known: Option<&[u8]>,
         look_up: bool,
+        root: Option<&[u8]>,
         outcome: Outcome,
     ) {
         self.accesses += 1;
@@ -289,6 +294,7 @@ impl<S: Sink> Recorder<S> {
             operation,
             path: self.intern(path),
             target: target.map(|target| self.intern(target)),
+            root: root.map(|root| self.intern(root)),
             outcome,
         };
         let seen = self.seen.entry(process).or_default();
@@ -302,7 +308,7 @@ impl<S: Sink> Recorder<S> {
         let real = match known {
             Some(real) => Some(real.to_vec()),
             None if look_up && outcome.is_success() => {
-                self.resolver.resolve(path, follows(operation))
+                self.resolver.resolve(path, operation.follows())
             }
             None => None,
         };
@@ -312,6 +318,7 @@ impl<S: Sink> Recorder<S> {
             operation,
             path: Bytes::from(path),
             real: real.filter(|real| real != path).map(Bytes::from),
+            root: root.map(Bytes::from),
             target: target.map(Bytes::from),
             outcome,
             count: 1,
@@ -374,6 +381,7 @@ impl<S: Sink> Recorder<S> {
                 operation: key.operation,
                 path: Bytes::from(&*key.path),
                 real: None,
+                root: key.root.as_deref().map(Bytes::from),
                 target: key.target.as_deref().map(Bytes::from),
                 outcome: key.outcome,
                 count: repeats.more,
@@ -400,41 +408,6 @@ impl<S: Sink> Recorder<S> {
         // While most of them are in use it is in vain to look again soon.
         self.most_paths = MOST_IDLE_PATHS.max(2 * self.paths.len());
     }
-
-    /// The `#!` interpreters and the loader that the kernel opens to run a file.
-    fn interpreters(&mut self, path: Option<&Bytes>) -> (Vec<Bytes>, Option<Bytes>) {
-        let mut interpreters = Vec::new();
-        let Some(path) = path else {
-            return (interpreters, None);
-        };
-        let mut image = Image::read(path.as_path());
-        while let Image::Script(interpreter) = image {
-            image = Image::read(Path::new(OsStr::from_bytes(&interpreter)));
-            interpreters.push(Bytes::from(interpreter));
-            if interpreters.len() == MOST_INTERPRETERS {
-                break;
-            }
-        }
-        let loader = match image {
-            Image::Elf(loader) => loader.map(Bytes::from),
-            _ => None,
-        };
-        (interpreters, loader)
-    }
-}
-
-/// Whether a call acts on what a symbolic link at the end of its path leads to.
-fn follows(operation: Operation) -> bool {
-    !matches!(
-        operation,
-        Operation::ReadLink
-            | Operation::MakeNode
-            | Operation::MakeDirectory
-            | Operation::Remove
-            | Operation::Rename
-            | Operation::Link
-            | Operation::Symlink
-    )
 }
 
 /// Variables from their strings, each of which ends in NUL.

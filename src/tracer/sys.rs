@@ -402,6 +402,28 @@ pub(super) fn open_directory(path: &CStr) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
+/// Opens a name as a process with this root directory would, absolute links and `..` included, only
+/// as a place.
+pub(super) fn open_in_root(root: BorrowedFd<'_>, path: &CStr, follow: bool) -> Result<OwnedFd> {
+    // SAFETY: the structure is plain numbers, for which 0 is the absence of a wish.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
+    how.flags = (libc::O_PATH | libc::O_CLOEXEC | nofollow) as u64;
+    how.resolve = libc::RESOLVE_IN_ROOT;
+    // SAFETY: the path ends in NUL and the structure is as large as said.
+    let fd = check(unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            root.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of::<libc::open_how>(),
+        )
+    })?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
 /// Whether a file has capabilities of its own (capabilities(7), "File capabilities").
 pub(super) fn has_capabilities(path: &CStr) -> bool {
     // SAFETY: both strings end in NUL; a size of 0 asks for the length only.

@@ -1,6 +1,7 @@
 //! The tracees: threads and the processes they belong to.
 
 use super::proc::Directory;
+use super::view::View;
 use crate::trace::{Contact, Operation, ProcessId};
 use libc::pid_t;
 use std::collections::HashMap;
@@ -72,8 +73,8 @@ pub(super) struct Process {
     pub(super) sees_as_we_do: bool,
     /// Whether descriptors may run out, so that an open fails where it should succeed.
     pub(super) few_descriptors: bool,
-    /// Its root directory when that is not the tracer's.
-    pub(super) root: Option<Rc<[u8]>>,
+    /// How it sees the file system when its root directory or its mounts are not the tracer's.
+    pub(super) view: Option<Rc<View>>,
 }
 
 impl Process {
@@ -107,7 +108,7 @@ impl Tasks {
                 cwd_is_shared: parent.cwd_is_shared,
                 sees_as_we_do: parent.sees_as_we_do,
                 few_descriptors: parent.few_descriptors,
-                root: parent.root.clone(),
+                view: parent.view.clone(),
             },
             None => Process {
                 id,
@@ -116,7 +117,7 @@ impl Tasks {
                 cwd_is_shared: false,
                 sees_as_we_do: true,
                 few_descriptors: false,
-                root: None,
+                view: None,
             },
         };
         self.processes.insert(pid, process);

@@ -10,6 +10,7 @@ mod honesty;
 mod launch;
 mod life;
 mod many;
+mod namespaces;
 mod outcomes;
 mod paths;
 mod signals;

@@ -198,3 +198,35 @@ fn the_32_bit_table_is_used_for_32_bit_calls() {
         assert!(trace.has(Operation::Read, "/int80/missing", missing));
     }
 }
+
+#[test]
+fn what_a_process_has_of_its_own_in_proc_is_its_own() {
+    for options in WAYS {
+        let script = "test -e /proc/self/exe; test -e /proc/thread-self/comm; \
+                      test -e /proc/self/none; test -e /dev/fd/0; read x </proc/self/comm";
+        let trace = watch(options, "/bin/sh", ["-c", script]);
+        trace.assert_success();
+        let real = |path: &str| {
+            let access = trace
+                .accesses()
+                .find(|access| access.path.to_string() == path)
+                .unwrap();
+            access.real.as_ref().map(ToString::to_string)
+        };
+        let shell = fs::canonicalize("/bin/sh").unwrap();
+        assert_eq!(real("/proc/self/exe"), shell.to_str().map(str::to_owned));
+        let pid = trace.started_pids()[0];
+        assert_eq!(real("/proc/self/comm"), Some(format!("/proc/{pid}/comm")));
+        assert_eq!(
+            real("/proc/thread-self/comm"),
+            Some(format!("/proc/{pid}/task/{pid}/comm"))
+        );
+        // It leads to the looking process's own in a way that is not followed.
+        assert_eq!(real("/dev/fd/0"), None);
+        assert!(trace.has(
+            Operation::Stat,
+            "/proc/self/none",
+            Outcome::Failure(Errno::ENOENT)
+        ));
+    }
+}

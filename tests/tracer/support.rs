@@ -156,6 +156,15 @@ impl Trace {
             .collect()
     }
 
+    /// The ids of all processes, in the order in which they began.
+    pub(crate) fn started_pids(&self) -> Vec<i32> {
+        let started = self.records.iter().filter_map(|record| match record {
+            Record::Started(started) => Some(started.pid),
+            _ => None,
+        });
+        started.collect()
+    }
+
     /// How many processes began and ended.
     pub(crate) fn processes(&self) -> (usize, usize) {
         let count =

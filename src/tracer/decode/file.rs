@@ -5,10 +5,14 @@ use crate::trace::{Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory;
-use crate::tracer::name::Missing;
+use crate::tracer::name::{Missing, own_place};
 use crate::tracer::proc::{self, Link};
 use crate::tracer::task::{Effect, Pending};
+use crate::tracer::view::View;
 use libc::{c_int, pid_t};
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::rc::Rc;
 
 /// How a call's outcome is learnt.
@@ -50,7 +54,25 @@ impl Observer {
         let Some(process) = self.tasks.process_of(call.tid) else {
             return Err(Missing::Null);
         };
-        self.names[index].read(call.tid, process, at, &call.args)
+        let is_as_ours = process.sees_as_we_do;
+        self.names[index].read(call.tid, process, at, &call.args)?;
+        if is_as_ours && let Some(tgid) = self.tasks.tgid_of(call.tid) {
+            self.names[index].is_of(call.tid, tgid);
+        }
+        Ok(())
+    }
+
+    /// Our path of what a path below `/proc/self` leads to; the outer is none when it is no such path.
+    fn own_real(&mut self, tid: pid_t, path: &[u8]) -> Option<Option<Vec<u8>>> {
+        let tgid = self.tasks.tgid_of(tid)?;
+        let sees_as_we_do = self.tasks.process_of(tid)?.sees_as_we_do;
+        let place = own_place(path, tid, tgid)?;
+        if self.serves_files || !sees_as_we_do {
+            return Some(None);
+        }
+        let place = Path::new(OsStr::from_bytes(place.to_bytes()));
+        let real = place.canonicalize().ok();
+        Some(real.map(|real| real.into_os_string().into_vec()))
     }
 
     /// Whether the tracer's look-ups tell what this process's own will find.
@@ -83,16 +105,29 @@ impl Observer {
         let Some(process) = self.tasks.process_of(tid).map(|process| process.id) else {
             return;
         };
+        let own = match outcome {
+            Outcome::Success if self.names[0].is_own() => {
+                let path = self.names[0].absolute().to_vec();
+                self.own_real(tid, &path)
+            }
+            _ => None,
+        };
         let path = self.names[0].absolute();
         self.outbox.write(|batch| {
             let path = batch.keep(path);
+            let real = match own {
+                None => Real::LookUp,
+                Some(None) => Real::Unknown,
+                Some(Some(real)) => Real::Known(batch.keep(&real)),
+            };
             batch.push(Fact::Accessed {
                 process,
                 at,
                 operation,
                 path,
                 target: None,
-                real: Real::LookUp,
+                real,
+                root: None,
                 outcome,
             });
         });
@@ -263,26 +298,47 @@ impl Observer {
     }
 
     /// A descriptor was made of what the call does not name: it is named by where it leads.
-    pub(super) fn unnamed_ends(&mut self, tid: pid_t, process: ProcessId, returned: Returned) {
+    pub(super) fn unnamed_ends(&mut self, tid: pid_t, returned: Returned) {
         if returned.failed {
             return;
         }
         let fd = returned.value as c_int;
-        let mut path = Vec::new();
-        if Link::Fd(fd).read(tid, &mut path).is_err() {
-            return;
-        }
         let operation = opening(proc::open_flags(tid, fd).unwrap_or(libc::O_RDONLY));
+        let mut path = Vec::new();
+        if Link::Fd(fd).read(tid, &mut path).is_ok() {
+            self.used(tid, operation, fd, &path);
+        }
+    }
+
+    /// Something was done with an open file, whose path this is as the kernel names it to us.
+    fn used(&mut self, tid: pid_t, operation: Operation, fd: c_int, path: &[u8]) {
         let at = self.now();
+        let Some(process) = self.tasks.process_of(tid) else {
+            return;
+        };
+        let id = process.id;
+        let view = process.view.clone();
+        let host = view.as_ref().map(|view| view.host(tid, tid, Link::Fd(fd)));
         self.outbox.write(|batch| {
-            let path = batch.keep(&path);
+            let real = match host {
+                None => Real::Known(batch.keep(path)),
+                Some(Some(host)) => Real::Known(batch.keep(&host)),
+                Some(None) => Real::Unknown,
+            };
+            let path = match (&view, real) {
+                (None, Real::Known(path)) => path,
+                (Some(view), _) => batch.keep(view.inside(path)),
+                (None, _) => batch.keep(path),
+            };
+            let root = batch.keep_root(view.as_deref());
             batch.push(Fact::Accessed {
-                process,
+                process: id,
                 at,
                 operation,
                 path,
                 target: None,
-                real: Real::Known(path),
+                real,
+                root,
                 outcome: Outcome::Success,
             });
         });
@@ -362,21 +418,11 @@ impl Observer {
             _ => Effect::None,
         };
         if effect == Effect::None && !self.exact {
-            let at = self.now();
-            let process = self.tasks.process_of(call.tid)?.id;
-            self.outbox.write(|batch| {
-                let path = batch.keep(&path);
-                batch.push(Fact::Accessed {
-                    process,
-                    at,
-                    operation,
-                    path,
-                    target: None,
-                    real: Real::Known(path),
-                    outcome: Outcome::Success,
-                });
-            });
+            self.used(call.tid, operation, fd, &path);
             return None;
+        }
+        if let Some(view) = &self.tasks.process_of(call.tid)?.view {
+            path = view.inside(&path).to_vec();
         }
         Some(Pending::Access {
             operation,
@@ -403,11 +449,27 @@ impl Observer {
     ) {
         let at = self.now();
         let outcome = returned.outcome();
+        let view = self
+            .tasks
+            .process_of(tid)
+            .and_then(|process| process.view.clone());
         let mut real = Vec::new();
         if outcome.is_success() {
-            if effect == Effect::Descriptor {
+            match (&view, effect) {
                 // The truth about what was opened; nothing when it has no name.
-                let _ = Link::Fd(returned.value as c_int).read(tid, &mut real);
+                (None, Effect::Descriptor) => {
+                    let _ = Link::Fd(returned.value as c_int).read(tid, &mut real);
+                }
+                (Some(view), Effect::Descriptor) => {
+                    let link = Link::Fd(returned.value as c_int);
+                    real = view.host(tid, tid, link).unwrap_or_default();
+                }
+                (None, _) => real = self.own_real(tid, path).flatten().unwrap_or_default(),
+                (Some(view), _) if !self.serves_files => {
+                    let follow = operation.follows();
+                    real = view.resolve(tid, path, follow).unwrap_or_default();
+                }
+                _ => {}
             }
             self.apply(tid, effect);
         }
@@ -419,6 +481,7 @@ impl Observer {
         self.outbox.write(|batch| {
             let path = batch.keep(path);
             let target = target.map(|target| batch.keep(target));
+            let root = batch.keep_root(view.as_deref());
             let real = if !real.is_empty() {
                 Real::Known(batch.keep(&real))
             } else if looks_up {
@@ -433,20 +496,19 @@ impl Observer {
                 path,
                 target,
                 real,
+                root,
                 outcome,
             });
         });
     }
 
-    /// The root directory of a process has become another.
-    pub(super) fn root_changed(&mut self, tid: pid_t) {
-        let mut root = Vec::new();
-        let read = Link::Root.read(tid, &mut root);
+    /// The root directory of a process or its mounts may have become others.
+    pub(super) fn view_changed(&mut self, tid: pid_t) {
         let Some(process) = self.tasks.process_of(tid) else {
             return;
         };
         process.sees_as_we_do = false;
         process.cwd = None;
-        process.root = (read == Ok(()) && root != b"/").then(|| Rc::from(root));
+        process.view = View::of(tid).map(Rc::new);
     }
 }

@@ -307,8 +307,10 @@ impl Observer {
             Pending::Execute { path, .. } => {
                 // Success is PTRACE_EVENT_EXEC's.
                 if let (Some(path), Outcome::Failure(_)) = (path, outcome) {
+                    let view = self.tasks.process_of(tid).and_then(|it| it.view.clone());
                     self.outbox.write(|batch| {
                         let path = batch.keep(&path);
+                        let root = batch.keep_root(view.as_deref());
                         batch.push(Fact::Accessed {
                             process,
                             at,
@@ -316,12 +318,13 @@ impl Observer {
                             path,
                             target: None,
                             real: Real::Unknown,
+                            root,
                             outcome,
                         });
                     });
                 }
             }
-            Pending::Unnamed => self.unnamed_ends(tid, process, returned),
+            Pending::Unnamed => self.unnamed_ends(tid, returned),
             Pending::Contact(mut contact) => {
                 contact.outcome = outcome;
                 self.outbox
@@ -345,7 +348,7 @@ impl Observer {
                     process.cwd = None;
                 }
             }
-            Effect::Root => self.root_changed(tid),
+            Effect::Root | Effect::View => self.view_changed(tid),
             Effect::Rights => {
                 let ours = rights("/proc/thread-self/status");
                 let is_as_we_are = ours.is_some() && ours == rights(&format!("/proc/{tid}/status"));
@@ -353,12 +356,6 @@ impl Observer {
                     && !is_as_we_are
                 {
                     process.sees_as_we_do = false;
-                }
-            }
-            Effect::View => {
-                if let Some(process) = self.tasks.process_of(tid) {
-                    process.sees_as_we_do = false;
-                    process.cwd = None;
                 }
             }
         }

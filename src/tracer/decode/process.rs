@@ -4,12 +4,17 @@ use super::{Entered, Next, Observer};
 use crate::trace::{GapKind, ProcessId};
 use crate::tracer::abi::{At, Shape};
 use crate::tracer::facts::{Fact, Real};
+use crate::tracer::image::Chain;
 use crate::tracer::memory::{self, Width};
 use crate::tracer::proc::Link;
 use crate::tracer::sys;
 use crate::tracer::task::{Effect, Pending};
+use crate::tracer::view::View;
 use libc::{c_int, pid_t};
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
 
 /// Below so many descriptors a program may plausibly run out of them.
 const FEW_DESCRIPTORS: u64 = 256;
@@ -65,6 +70,12 @@ impl Observer {
             .and_then(|parent| self.tasks.process_of(parent))
             .map(|parent| parent.id);
         let process = self.tasks.start_process(pid, parent);
+        if let Some(child) = self.tasks.process_of(pid)
+            && !child.sees_as_we_do
+        {
+            // It may have been made with namespaces of its own (CLONE_NEWNS).
+            child.view = View::of(pid).map(Rc::new);
+        }
         self.outbox.write(|batch| {
             batch.push(Fact::Started {
                 process,
@@ -128,18 +139,40 @@ impl Observer {
                 }
             });
         }
-        let sees_as_we_do = self
-            .tasks
-            .process_of(tgid)
-            .is_some_and(|process| process.sees_as_we_do);
+        let Some(process) = self.tasks.process_of(tgid) else {
+            return;
+        };
+        let sees_as_we_do = process.sees_as_we_do;
+        let view = process.view.clone();
         let looks_up = sees_as_we_do && !self.serves_files;
         let mut real = Vec::new();
-        // The truth about what runs, before the links that lead there can be removed: for a script
-        // it is its interpreter, hence the comparison.
-        let has_real = match &path {
-            Some(path) => looks_up && runs_itself(tgid, path),
-            None => true,
-        } && Link::Exe.read(tgid, &mut real).is_ok();
+        let mut chain = None;
+        match &view {
+            Some(view) if !self.serves_files => {
+                let resolve = |path: Vec<u8>| view.resolve(tgid, &path, true);
+                real = match &path {
+                    Some(path) => resolve(path.clone()),
+                    None => view.host(tgid, tgid, Link::Exe),
+                }
+                .unwrap_or_default();
+                chain = Some(Box::new(match real.is_empty() {
+                    false => Chain::of(Path::new(OsStr::from_bytes(&real)), resolve),
+                    true => Chain::default(),
+                }));
+            }
+            Some(_) => {}
+            // The truth about what runs, before the links that lead there can be removed: for a
+            // script it is its interpreter, hence the comparison.
+            None => {
+                let runs_itself = match &path {
+                    Some(path) => looks_up && runs_itself(tgid, path),
+                    None => true,
+                };
+                if runs_itself && Link::Exe.read(tgid, &mut real).is_err() {
+                    real.clear();
+                }
+            }
+        }
         let elevated = !self.serves_files
             && Link::Exe.with(tgid, |exe| {
                 let is_set_id = sys::status(libc::AT_FDCWD, exe, 0)
@@ -152,7 +185,8 @@ impl Observer {
         let id = process.id;
         let cwd = process.working(tgid);
         self.outbox.write(|batch| {
-            let real = if has_real {
+            let root = batch.keep_root(view.as_deref());
+            let real = if !real.is_empty() {
                 Real::Known(batch.keep(&real))
             } else if looks_up {
                 Real::LookUp
@@ -164,6 +198,8 @@ impl Observer {
                 at,
                 path: path.as_deref().map(|path| batch.keep(path)),
                 real,
+                root,
+                chain,
                 argv: argv.as_deref().map(|argv| batch.keep(argv)),
                 cwd: cwd.as_ref().map(|cwd| batch.keep(&cwd.path)),
                 env: batch.keep(&env),
