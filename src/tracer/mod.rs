@@ -11,6 +11,7 @@
 //! This module knows processes, system calls and paths. It knows nothing of packages.
 
 mod abi;
+mod attend;
 mod core;
 mod decode;
 mod engine;
@@ -41,7 +42,7 @@ use crate::trace::{ExitStatus, Footer, Micros, Sink};
 use crossbeam_channel::bounded;
 use std::ffi::OsString;
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 
 /// A command to run.
@@ -131,11 +132,13 @@ pub fn observe(
         })?;
         let (watch, target) = signals.watch()?;
         let tracer = spawn(scope, "tracer", move || {
-            let tables: Rc<[abi::Table]> = abi::tables().into();
+            let tables: Arc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid);
             let observer = decode::Observer::new(outbox, tables, hold, options.exact);
-            let result = follow::Follower::new(observer, &launched, target).run(
+            let result = follow::follow(
+                observer,
+                target,
                 command,
                 options.engine,
                 &launched,

@@ -426,6 +426,11 @@ pub(super) const HOST_ARCH: u32 = x86_64::ABI.arch;
 /// The bit that x32 programs set in the numbers of the x86-64 table (`__X32_SYSCALL_BIT`).
 pub(super) const X32_BIT: u64 = 0x4000_0000;
 
+/// Whether a call is one of the x32 table, which has the same `AUDIT_ARCH_*` as the 64-bit one.
+pub(super) fn is_foreign(arch: u32, number: u64) -> bool {
+    arch == x86_64::ABI.arch && number & X32_BIT != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

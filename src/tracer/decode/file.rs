@@ -9,7 +9,7 @@ use crate::tracer::name::Missing;
 use crate::tracer::proc::Link;
 use crate::tracer::task::{Effect, Pending};
 use libc::{c_int, pid_t};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How a call's outcome is learnt.
 enum Learnt {
@@ -335,6 +335,6 @@ impl Observer {
         };
         process.sees_as_we_do = false;
         process.cwd = None;
-        process.root = (read == Ok(()) && root != b"/").then(|| Rc::from(root));
+        process.root = (read == Ok(()) && root != b"/").then(|| Arc::from(root));
     }
 }

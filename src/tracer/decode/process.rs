@@ -196,10 +196,11 @@ impl Observer {
         let id = process.id;
         match shape {
             Shape::Clone(flags) => {
-                let flags = call.args[usize::from(flags)];
-                self.child_flags(call, flags, |flags| {
-                    sys::set_first_argument(call.tid, call.arch, flags).is_ok()
-                });
+                let untraced = u64::from(libc::CLONE_UNTRACED.cast_unsigned());
+                if !self.stops_at_entry && call.args[usize::from(flags)] & untraced != 0 {
+                    return Some(Pending::AtEntry);
+                }
+                self.clear_untraced(call, flags);
                 None
             }
             Shape::CloneArguments(arguments) => {
@@ -274,6 +275,14 @@ impl Observer {
             }
             _ => None,
         }
+    }
+
+    /// Looks at the flags in a register that a child is made with, and clears CLONE_UNTRACED there;
+    /// the tracee is stopped.
+    pub(super) fn clear_untraced(&mut self, call: &Entered, flags: u8) {
+        self.child_flags(call, call.args[usize::from(flags)], |flags| {
+            sys::set_first_argument(call.tid, call.arch, flags).is_ok()
+        });
     }
 
     /// Looks at the flags a child is made with; `set` makes them others.
