@@ -37,6 +37,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
             kind: GapKind::Truncated,
             detail: "the trace was cut short; what came after its last line is not known"
                 .to_owned(),
+            count: 1,
         }));
     }
     let written = plan.carry_out(&builder.finish())?;

@@ -52,7 +52,7 @@ pub(super) struct ExpressionArgs {
 
     /// Say nothing but errors
     #[arg(short, long)]
-    quiet: bool,
+    pub(super) quiet: bool,
 
     #[command(flatten)]
     resolver: ResolverArgs,

@@ -65,8 +65,9 @@ Examples:
   nixtrace elf ./app                  what it is linked to; nothing is run
   nixtrace resolve libssl.so.3 git    which package has it, and why
 
-Exit status: the command's own, 128+n if signal n killed it; 125 if nixtrace
-failed, 126 if the command cannot be executed, 127 if it was not found.";
+Exit status: the command's own, 128+n if signal n killed it; 124 if --strict was
+given and something could not be seen, 125 if nixtrace failed, 126 if the
+command cannot be executed, 127 if it was not found.";
 
 /// Runs what the process's arguments ask for.
 pub fn main() -> ExitCode {

@@ -31,7 +31,7 @@ pub(super) struct Args {
     command: Vec<OsString>,
 }
 
-/// Runs the verb; the exit status is the command's.
+/// Runs the verb; the exit status is the command's, unless `--strict` finds fault.
 ///
 /// # Errors
 /// When the trace cannot be created or the command not be run.
@@ -43,11 +43,14 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     };
     let mut writer =
         Writer::create(&args.output, existing).map_err(|error| unwritable(&args.output, &error))?;
-    let observation = tracing::observe(&args.command, &args.tracing, &mut writer)?;
-    let finished = match observation.sink_error {
+    let mut traced = tracing::observe(&args.command, &args.tracing, &mut writer)?;
+    let finished = match traced.observation.sink_error.take() {
         Some(error) => Err(error),
         None => writer.finish(),
     };
+    if !args.quiet || traced.is_strict() {
+        eprint!("{}", traced.not_seen());
+    }
     if let Err(error) = finished {
         // The command ran to its end all the same, and its status is worth more than ours.
         eprintln!(
@@ -58,5 +61,5 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     } else if !args.quiet {
         eprintln!("nixtrace: trace in {}", args.output.display());
     }
-    Ok(tracing::mirrored(observation.status))
+    Ok(traced.exit_status())
 }

@@ -11,8 +11,7 @@ use super::command::{self, Part};
 use super::evidence::{Evidence, Seen};
 use super::misses::{self, LookUps, Miss};
 use crate::trace::{
-    Access, Bytes, Contact, Executed, ExitStatus, Gap, GapKind, Header, Operation, ProcessId,
-    Record,
+    Access, Bytes, Contact, Executed, ExitStatus, GapKind, Header, Operation, ProcessId, Record,
 };
 use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -245,8 +244,12 @@ impl Builder {
                     self.run.status = Some(exited.status);
                 }
             }
-            Record::Gap(Gap { kind, detail, .. }) => {
-                *self.run.gaps.entry((*kind, detail.clone())).or_default() += 1;
+            Record::Gap(gap) => {
+                *self
+                    .run
+                    .gaps
+                    .entry((gap.kind, gap.detail.clone()))
+                    .or_default() += gap.count;
             }
             Record::Footer(footer) => self.run.status = Some(footer.status),
         }

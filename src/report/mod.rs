@@ -8,4 +8,4 @@ mod printable;
 pub mod summary;
 
 pub use printable::printable;
-pub use summary::summary;
+pub use summary::{not_seen, summary};

@@ -450,6 +450,9 @@ pub struct Gap {
     pub kind: GapKind,
     /// One sentence for a person.
     pub detail: String,
+    /// How many times; 1 when it is first seen, and what came after that in a second line.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u64,
 }
 
 /// The kinds of [`Gap`].

@@ -133,6 +133,7 @@ fn answer(
         Answer::Proceed => listener.proceed(notification.id),
         Answer::Trap => errands.add(errand(true)),
         Answer::Again => errands.add(errand(false)),
+        Answer::Refuse => listener.refuse(notification.id, Errno::ENOSYS),
     }
 }
 

@@ -72,6 +72,7 @@ pub(super) enum Fact {
         at: Micros,
         kind: GapKind,
         detail: String,
+        count: u64,
     },
 }
 

@@ -125,6 +125,12 @@ pub(super) fn program(tables: &[Table], action: Action) -> Vec<sock_filter> {
             assembler.go_if(IF_EQUAL, u32::MAX, allow);
             assembler.go_if(IF_GREATER_OR_EQUAL, X32_BIT as u32, look);
         }
+        for (first, last) in table.unknown() {
+            let next = assembler.label();
+            assembler.go_unless(IF_GREATER_OR_EQUAL, first, next);
+            assembler.go_unless(IF_GREATER_OR_EQUAL, last + 1, look);
+            assembler.place(next);
+        }
         let calls: Vec<_> = table.calls().collect();
         search(&mut assembler, &calls, allow, look);
     }
@@ -195,7 +201,7 @@ fn test(assembler: &mut Assembler, condition: Condition, allow: Label, look: Lab
 
 #[cfg(test)]
 mod tests {
-    use super::super::abi::tables;
+    use super::super::abi::{Entry, tables};
     use super::*;
     use proptest::prelude::*;
 
@@ -285,9 +291,11 @@ mod tests {
             let tables = tables();
             let program = program(&tables, Action::Stop(COOKIE));
             for table in &tables {
-                let wanted = table
-                    .call(u64::from(number))
-                    .is_some_and(|call| call.is_wanted(&args));
+                let wanted = match table.entry(u64::from(number)) {
+                    Entry::Decoded(call) => call.is_wanted(&args),
+                    Entry::Uninteresting => false,
+                    Entry::Unknown => true,
+                };
                 let expected = if wanted {
                     libc::SECCOMP_RET_TRACE | u32::from(COOKIE)
                 } else {

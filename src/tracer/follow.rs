@@ -173,7 +173,10 @@ impl Follower {
             }
             self.handle(&mut observer, waited.tid, stop);
         }
-        let observer = attend::lock(&shared);
+        let mut observer = attend::lock(&shared);
+        if self.target.ended_background() {
+            observer.background_ended();
+        }
         Ok(Finished {
             status: self.status.ok_or(Error::Lost {
                 source: Errno::ECHILD,
@@ -245,6 +248,7 @@ impl Follower {
                 observer.ends(tid, status);
                 if tid == self.root {
                     self.status = Some(status);
+                    self.target.ended();
                 }
             }
             Stop::Seccomp => {
@@ -303,7 +307,9 @@ impl Follower {
         match self.engine {
             Engine::Ptrace { cookie } if data == cookie => {
                 observer.core.follow(tid);
-                observer.call_begins(tid, info.arch, &call);
+                if !observer.call_begins(tid, info.arch, &call) {
+                    let _ = sys::refuse_call(tid);
+                }
             }
             // A filter of the program's own wants to ask its tracer, which it does not have: without
             // us the kernel would answer this (seccomp(2), SECCOMP_RET_TRACE).
@@ -321,7 +327,11 @@ impl Follower {
                 observer.call_ends(tid, Returned { value, failed });
             }
             Phase::Entry(call) => match self.engine {
-                Engine::Syscall => observer.call_begins(tid, info.arch, &call),
+                Engine::Syscall => {
+                    if !observer.call_begins(tid, info.arch, &call) {
+                        let _ = sys::refuse_call(tid);
+                    }
+                }
                 Engine::Notify(_) => observer.at_entry(tid, info.arch, &call),
                 // The filter's stop comes next and brings the call.
                 Engine::Ptrace { .. } => {}

@@ -12,6 +12,7 @@
 
 mod abi;
 mod attend;
+mod background;
 mod core;
 mod decode;
 mod engine;
@@ -35,8 +36,9 @@ mod stop;
 mod sys;
 mod task;
 
+pub use background::Background;
 pub use engine::EngineChoice;
-pub use error::Error;
+pub use error::{Denial, Error};
 
 use crate::trace::{ExitStatus, Footer, Micros, Sink};
 use crossbeam_channel::bounded;
@@ -54,8 +56,19 @@ pub struct Command {
     pub args: Vec<OsString>,
 }
 
+/// What a program may do although it hides something that way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowances {
+    /// Set an io_uring up, whose operations are not system calls. Without this, io_uring_setup(2)
+    /// fails with ENOSYS, as on a kernel that does not have it, and programs fall back.
+    pub io_uring: bool,
+    /// Make children that are not traced (`CLONE_UNTRACED`). Without this they are traced. Needs
+    /// [`EngineChoice::Syscall`]: with a filter, the calls of a child without a tracer would fail.
+    pub untraced: bool,
+}
+
 /// How to observe.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Read every outcome back from the kernel. Slower: each call stops twice.
     ///
@@ -64,6 +77,29 @@ pub struct Options {
     pub exact: bool,
     /// By which means.
     pub engine: EngineChoice,
+    /// What the program may hide.
+    pub allowances: Allowances,
+    /// What is done about processes that the command leaves behind.
+    pub background: Background,
+}
+
+impl Options {
+    /// What is done unless something else is asked for.
+    pub const DEFAULT: Self = Self {
+        exact: false,
+        engine: EngineChoice::Auto,
+        allowances: Allowances {
+            io_uring: false,
+            untraced: false,
+        },
+        background: Background::Wait,
+    };
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// How a command ended, and how the observation went.
@@ -89,10 +125,11 @@ pub struct Observation {
 ///
 /// The command's standard streams, terminal, environment, limits and signal dispositions are those
 /// of the calling process, but SIGPIPE, which Rust programs ignore, has its default again.
-/// Background processes are waited for: with a filter they cannot be left alone. While the command
-/// runs, SIGINT and SIGQUIT do nothing to the calling thread (the terminal sends them to the
-/// command as well), SIGTERM and SIGHUP are passed on, and SIGTSTP stops the caller once the
-/// command has stopped; a caller with other threads blocks these signals in them.
+/// Background processes are waited for, or ended ([`Background`]): with a filter they cannot be left
+/// alone. While the command runs, SIGINT and SIGQUIT do nothing to the calling thread (the terminal
+/// sends them to the command as well), SIGTERM and SIGHUP are passed on, and SIGTSTP stops the caller
+/// once the command has stopped. After the command has ended, each of the first four ends what it
+/// left behind. A caller with other threads blocks these signals in them.
 ///
 /// # Errors
 /// When the command cannot be started or traced; the sink was given nothing then, and no process is
@@ -130,12 +167,12 @@ pub fn observe(
                 })
             })
         })?;
-        let (watch, target) = signals.watch()?;
+        let (watch, mut target) = signals.watch()?;
         let tracer = spawn(scope, "tracer", move || {
             let tables: Arc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
-            target.set(launched.pid);
-            let observer = decode::Observer::new(outbox, tables, hold, options.exact);
+            target.set(launched.pid, options.background);
+            let observer = decode::Observer::new(outbox, tables, hold, options);
             let result = follow::follow(
                 observer,
                 target,

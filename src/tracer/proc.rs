@@ -98,6 +98,13 @@ impl Directory {
     }
 }
 
+/// The flags that a descriptor of a tracee was opened with (proc_pid_fdinfo(5)).
+pub(super) fn open_flags(tid: pid_t, fd: RawFd) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).ok()?;
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    i32::from_str_radix(flags.trim(), 8).ok()
+}
+
 /// Whether a thread belongs to a process.
 pub(super) fn is_thread_of(tid: pid_t, tgid: pid_t) -> bool {
     let mut buffer = [0; 48];

@@ -255,11 +255,13 @@ impl<S: Sink> Recorder<S> {
                 at,
                 kind,
                 detail,
+                count,
             } => self.write(Record::Gap(Gap {
                 process,
                 at,
                 kind,
                 detail,
+                count,
             })),
         }
     }

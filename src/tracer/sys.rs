@@ -21,6 +21,7 @@ use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 /// The result of a system call. `ESRCH` of a ptrace request says that the tracee was killed.
 pub(super) type Result<T> = std::result::Result<T, Errno>;
@@ -510,8 +511,16 @@ pub(super) fn kill(pid: pid_t, signal: c_int) -> Result<()> {
     check(c_long::from(unsafe { libc::kill(pid, signal) })).map(drop)
 }
 
-/// Waits until one of two descriptors can be read; whether each can.
-pub(super) fn readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<(bool, bool)> {
+/// Waits until one of two descriptors can be read, or for so long; whether each can.
+pub(super) fn readable(
+    first: BorrowedFd<'_>,
+    second: BorrowedFd<'_>,
+    patience: Option<Duration>,
+) -> Result<(bool, bool)> {
+    // Rounded up: to wake before the time is to wake in vain.
+    let timeout = patience.map_or(-1, |time| {
+        c_int::try_from(time.as_millis() + 1).unwrap_or(c_int::MAX)
+    });
     let mut polled = [first, second].map(|fd| libc::pollfd {
         fd: fd.as_raw_fd(),
         events: libc::POLLIN,
@@ -519,7 +528,7 @@ pub(super) fn readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<
     });
     // SAFETY: the array has as many elements as said.
     match check(c_long::from(unsafe {
-        libc::poll(polled.as_mut_ptr(), 2, -1)
+        libc::poll(polled.as_mut_ptr(), 2, timeout)
     })) {
         Ok(_) | Err(Errno::EINTR) => Ok((polled[0].revents != 0, polled[1].revents != 0)),
         Err(errno) => Err(errno),

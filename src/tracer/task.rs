@@ -39,6 +39,8 @@ pub(super) enum Pending {
         target: Option<Vec<u8>>,
         effect: Effect,
     },
+    /// A descriptor is made of what the call does not name.
+    Unnamed,
     /// A program is executed; success is told by an event.
     Execute {
         path: Option<Vec<u8>>,
@@ -62,7 +64,7 @@ impl Pending {
                 matches!(contact.action, ContactAction::Connect | ContactAction::Send)
             }
             Self::AtEntry => true,
-            Self::Access { .. } | Self::Execute { .. } | Self::Silent(_) => false,
+            Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
         }
     }
 }

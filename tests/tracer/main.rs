@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod background;
+mod honesty;
 mod launch;
 mod life;
 mod many;

@@ -12,17 +12,14 @@ use tempfile::TempDir;
 
 /// Every way to observe; each must tell the same.
 pub(crate) const WAYS: [Options; 3] = [
-    Options {
-        exact: false,
-        engine: EngineChoice::Auto,
-    },
+    Options::DEFAULT,
     Options {
         exact: true,
-        engine: EngineChoice::Auto,
+        ..Options::DEFAULT
     },
     Options {
-        exact: false,
         engine: EngineChoice::Syscall,
+        ..Options::DEFAULT
     },
 ];
 

@@ -2,11 +2,11 @@
 
 use super::{Entered, Observer, Returned};
 use crate::trace::{Operation, Outcome, ProcessId};
-use crate::tracer::abi::{At, Look, OpenFlags};
+use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory;
 use crate::tracer::name::Missing;
-use crate::tracer::proc::Link;
+use crate::tracer::proc::{self, Link};
 use crate::tracer::task::{Effect, Pending};
 use libc::{c_int, pid_t};
 use std::sync::Arc;
@@ -19,11 +19,34 @@ enum Learnt {
     AtItsEnd,
 }
 
+/// `OPEN_TREE_CLONE` of `<linux/mount.h>`.
+const OPEN_TREE_CLONE: u32 = 1;
+
+/// `BPF_F_PATH_FD` of `<linux/bpf.h>`.
+const BPF_F_PATH_FD: u32 = 1 << 14;
+
+/// What an open with these flags does.
+fn opening(flags: c_int) -> Operation {
+    if flags & libc::O_PATH != 0 {
+        return Operation::OpenPath;
+    }
+    match flags & libc::O_ACCMODE {
+        libc::O_RDONLY if flags & libc::O_TRUNC == 0 => Operation::Read,
+        libc::O_RDONLY | libc::O_WRONLY => Operation::Write,
+        _ => Operation::ReadWrite,
+    }
+}
+
 impl Observer {
     /// Reads the path argument into `self.names[index]`.
     ///
     /// A pointer that cannot be read names nothing: the kernel will say EFAULT.
-    fn read_name(&mut self, call: &Entered, index: usize, at: At) -> Result<(), Missing> {
+    pub(super) fn read_name(
+        &mut self,
+        call: &Entered,
+        index: usize,
+        at: At,
+    ) -> Result<(), Missing> {
         let Some(process) = self.tasks.process_of(call.tid) else {
             return Err(Missing::Null);
         };
@@ -107,15 +130,7 @@ impl Observer {
                 (read.map_or(0, |_| u64::from_ne_bytes(how) as c_int), false)
             }
         };
-        let operation = if flags & libc::O_PATH != 0 {
-            Operation::OpenPath
-        } else {
-            match flags & libc::O_ACCMODE {
-                libc::O_RDONLY if flags & libc::O_TRUNC == 0 => Operation::Read,
-                libc::O_RDONLY | libc::O_WRONLY => Operation::Write,
-                _ => Operation::ReadWrite,
-            }
-        };
+        let operation = opening(flags);
         self.read_name(call, 0, at).ok()?;
         if self.names[0].last() == b"status" {
             // `/proc/PID/status` names the cores that a task may use.
@@ -183,7 +198,7 @@ impl Observer {
         let effect = match operation {
             Operation::ChangeDirectory => Effect::WorkingDirectory,
             Operation::ChangeRoot => Effect::Root,
-            Operation::GetAttributes => Effect::None,
+            Operation::GetAttributes | Operation::Map | Operation::Read => Effect::None,
             _ => {
                 self.enters_flux(call.tid, 0);
                 Effect::None
@@ -232,6 +247,103 @@ impl Observer {
             target: Some(target),
             effect: Effect::None,
         })
+    }
+
+    /// A descriptor of a name's place among the mounts is made.
+    pub(super) fn tree(&mut self, call: &Entered, at: At, flags: u8) -> Option<Pending> {
+        self.read_name(call, 0, at).ok()?;
+        let is_copy = call.args[usize::from(flags)] as u32 & OPEN_TREE_CLONE != 0;
+        // What a copy holds has no path: it is mounted nowhere.
+        let effect = if is_copy {
+            Effect::None
+        } else {
+            Effect::Descriptor
+        };
+        self.learn(call, Operation::OpenPath, Learnt::AtItsEnd, effect)
+    }
+
+    /// A descriptor was made of what the call does not name: it is named by where it leads.
+    pub(super) fn unnamed_ends(&mut self, tid: pid_t, process: ProcessId, returned: Returned) {
+        if returned.failed {
+            return;
+        }
+        let fd = returned.value as c_int;
+        let mut path = Vec::new();
+        if Link::Fd(fd).read(tid, &mut path).is_err() {
+            return;
+        }
+        let operation = opening(proc::open_flags(tid, fd).unwrap_or(libc::O_RDONLY));
+        let at = self.now();
+        self.outbox.write(|batch| {
+            let path = batch.keep(&path);
+            batch.push(Fact::Accessed {
+                process,
+                at,
+                operation,
+                path,
+                target: None,
+                real: Real::Known(path),
+                outcome: Outcome::Success,
+            });
+        });
+    }
+
+    /// A BPF object gets a name or is found by it.
+    pub(super) fn object(
+        &mut self,
+        call: &Entered,
+        command: u8,
+        attributes: u8,
+    ) -> Option<Pending> {
+        // The path's address, the object's descriptor, flags and the directory, of which older
+        // programs pass only the beginning (`union bpf_attr`).
+        const WITH_DIRECTORY: usize = 20;
+        let length = (call.args[usize::from(attributes) + 1] as usize).min(WITH_DIRECTORY);
+        let mut bytes = [0; WITH_DIRECTORY];
+        let address = call.args[usize::from(attributes)];
+        let read = memory::read(call.tid, address, &mut bytes[..length]).ok()?;
+        let word = |at: usize| Some(u32::from_ne_bytes(*bytes[..read].get(at..)?.first_chunk()?));
+        let has_directory = word(12).is_some_and(|flags| flags & BPF_F_PATH_FD != 0);
+        let directory = word(16)
+            .filter(|_| has_directory)
+            .unwrap_or(libc::AT_FDCWD.cast_unsigned());
+        let path = u64::from_ne_bytes(*bytes[..read].first_chunk()?);
+        let named = Entered {
+            args: [u64::from(directory), path, 0, 0, 0, 0],
+            ..*call
+        };
+        let at = At {
+            directory: Some(0),
+            path: 1,
+        };
+        let operation = match call.args[usize::from(command)] as u32 {
+            BPF_OBJ_PIN => Operation::MakeNode,
+            BPF_OBJ_GET => Operation::Read,
+            _ => return None,
+        };
+        self.name(&named, operation, at)
+    }
+
+    /// A file may be mapped, as an array of arguments says (i386).
+    pub(super) fn map_arguments(&mut self, call: &Entered, arguments: u8) -> Option<Pending> {
+        // Address, length, protection, flags, descriptor.
+        let mut bytes = [0; 20];
+        let address = call.args[usize::from(arguments)];
+        if memory::read(call.tid, address, &mut bytes) != Ok(bytes.len()) {
+            return None;
+        }
+        let word = |index: usize| {
+            let bytes = bytes[4 * index..].first_chunk()?;
+            Some(u32::from_ne_bytes(*bytes).cast_signed())
+        };
+        if word(2)? & libc::PROT_EXEC == 0 || word(3)? & libc::MAP_ANONYMOUS != 0 {
+            return None;
+        }
+        let mapped = Entered {
+            args: [u64::from(word(4)?.cast_unsigned()), 0, 0, 0, 0, 0],
+            ..*call
+        };
+        self.descriptor(&mapped, Operation::Map, 0)
     }
 
     /// A call on an open file, which is named by its descriptor.

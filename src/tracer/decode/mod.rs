@@ -2,10 +2,12 @@
 //! the call must be awaited, and reports what is known.
 
 mod file;
+mod mount;
 mod network;
 mod process;
+mod unknown;
 
-use super::abi::{self, Call, Shape, Table};
+use super::abi::{Entry, Shape, Table};
 use super::core::{Core, Hold};
 use super::facts::{Fact, Outbox, Real};
 use super::memory::Width;
@@ -13,12 +15,14 @@ use super::name::Name;
 use super::policy::Policy;
 use super::sys::{Notification, RawCall};
 use super::task::{Effect, End, Pending, Tasks};
+use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use libc::pid_t;
 use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
+use unknown::Unknown;
 
 /// What becomes of a call that waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,19 @@ pub(super) enum Answer {
     Trap,
     /// The tracee stops, and then begins it again, to stop at its beginning and its end.
     Again,
+    /// It is not made and fails with ENOSYS.
+    Refuse,
+}
+
+/// What there is still to do about a call that has been looked at.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// Nothing.
+    Done,
+    /// To report this at its end.
+    Awaited(Pending),
+    /// Not to make it.
+    Refused,
 }
 
 /// A call of a stopped tracee.
@@ -97,6 +114,7 @@ pub(super) struct Observer {
     outbox: Outbox,
     tables: Arc<[Table]>,
     policy: Policy,
+    allowances: Allowances,
     exact: bool,
     /// Whether a tracee may serve a file system (it opened `/dev/fuse`). To look at a name there
     /// while that tracee is stopped would wait for it for ever.
@@ -112,19 +130,26 @@ pub(super) struct Observer {
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
     reported: HashSet<(Option<ProcessId>, GapKind)>,
+    unknown: Unknown,
     gaps: u64,
 }
 
 impl Observer {
-    /// Begins, with these tables; `exact` awaits the end of every call.
-    pub(super) fn new(outbox: Outbox, tables: Arc<[Table]>, hold: Hold, exact: bool) -> Self {
+    /// Begins, with these tables.
+    pub(super) fn new(
+        outbox: Outbox,
+        tables: Arc<[Table]>,
+        hold: Hold,
+        options: &Options,
+    ) -> Self {
         Self {
             tasks: Tasks::default(),
             core: Core::new(hold),
             outbox,
             tables,
             policy: Policy::new(),
-            exact,
+            allowances: options.allowances,
+            exact: options.exact,
             serves_files: false,
             withholds_rights: !nix::unistd::geteuid().is_root(),
             stops_at_entry: true,
@@ -132,6 +157,7 @@ impl Observer {
             names: Default::default(),
             in_flux: Vec::new(),
             reported: HashSet::new(),
+            unknown: Unknown::default(),
             gaps: 0,
         }
     }
@@ -154,18 +180,22 @@ impl Observer {
         detail: impl Into<String>,
     ) {
         if self.reported.insert((process, kind)) {
-            let at = self.now();
-            let detail = detail.into();
             self.gaps += 1;
-            self.outbox.write(|batch| {
-                batch.push(Fact::Gap {
-                    process,
-                    at,
-                    kind,
-                    detail,
-                });
-            });
+            self.write_gap(process, kind, detail.into(), 1);
         }
+    }
+
+    fn write_gap(&mut self, process: Option<ProcessId>, kind: GapKind, detail: String, count: u64) {
+        let at = self.now();
+        self.outbox.write(|batch| {
+            batch.push(Fact::Gap {
+                process,
+                at,
+                kind,
+                detail,
+                count,
+            });
+        });
     }
 
     /// How many gaps there were.
@@ -189,6 +219,7 @@ impl Observer {
         self.core.hold.forget(tid);
         let at = self.now();
         if let Some(process) = self.tasks.end(tid) {
+            self.tell_unknown(process);
             self.outbox.write(|batch| {
                 batch.push(Fact::Exited {
                     process,
@@ -203,33 +234,33 @@ impl Observer {
         self.tables.iter().find(|table| table.abi.arch == arch)
     }
 
-    /// The description of a call, when it is worth a look.
-    fn wanted(&self, arch: u32, call: &RawCall) -> Option<(&'static Call, Width)> {
-        let table = self.table(arch)?;
-        let description = table.call(call.number)?;
-        description
-            .is_wanted(&call.args)
-            .then_some((description, table.abi.width))
-    }
-
-    /// A stopped tracee begins a call; its end is awaited where [`Task::end`] says so.
+    /// A stopped tracee begins a call; its end is awaited where [`Task::end`] says so. Whether it is
+    /// to be made.
     ///
     /// [`Task::end`]: super::task::Task::end
-    pub(super) fn call_begins(&mut self, tid: pid_t, arch: u32, raw: &RawCall) {
-        let Some(pending) = self.begin(tid, arch, raw) else {
-            return;
-        };
-        if let Some(task) = self.tasks.task(tid) {
-            task.pending = Some(pending);
-            task.end = End::Exit;
+    pub(super) fn call_begins(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> bool {
+        match self.begin(tid, arch, raw) {
+            Begun::Done => true,
+            Begun::Awaited(pending) => {
+                if let Some(task) = self.tasks.task(tid) {
+                    task.pending = Some(pending);
+                    task.end = End::Exit;
+                }
+                true
+            }
+            Begun::Refused => false,
         }
     }
 
     /// A tracee begins a call and waits for our answer.
     pub(super) fn notified(&mut self, notification: &Notification) -> Answer {
         let tid = notification.tid;
-        let pending = self.begin(tid, notification.arch, &notification.call);
-        let (Some(pending), Some(task)) = (pending, self.tasks.task(tid)) else {
+        let pending = match self.begin(tid, notification.arch, &notification.call) {
+            Begun::Done => return Answer::Proceed,
+            Begun::Awaited(pending) => pending,
+            Begun::Refused => return Answer::Refuse,
+        };
+        let Some(task) = self.tasks.task(tid) else {
             return Answer::Proceed;
         };
         if task.end == End::Exit {
@@ -248,33 +279,48 @@ impl Observer {
 
     /// A tracee that is stopped at the beginning of a call may have its registers changed.
     pub(super) fn at_entry(&mut self, tid: pid_t, arch: u32, raw: &RawCall) {
-        if let Some((call, width)) = self.wanted(arch, raw)
+        let Some(table) = self.table(arch) else {
+            return;
+        };
+        if let Entry::Decoded(call) = table.entry(raw.number)
             && let Shape::Clone(flags) = call.shape
         {
             let call = Entered {
                 tid,
                 args: raw.args,
                 arch,
-                width,
+                width: table.abi.width,
             };
             self.clear_untraced(&call, flags);
         }
     }
 
-    /// Reports what is known about a call; what is to be reported at its end is returned.
-    fn begin(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> Option<Pending> {
-        if abi::is_foreign(arch, raw.number) {
-            self.foreign(tid);
-            return None;
-        }
-        let (call, width) = self.wanted(arch, raw)?;
+    /// Reports what is known about a call.
+    fn begin(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> Begun {
+        let Some(table) = self.table(arch) else {
+            return Begun::Done;
+        };
+        let width = table.abi.width;
+        let call = match table.entry(raw.number) {
+            Entry::Decoded(call) if call.is_wanted(&raw.args) => call,
+            Entry::Decoded(_) | Entry::Uninteresting => return Begun::Done,
+            Entry::Unknown => {
+                let table = table.abi;
+                self.unknown(tid, table, raw.number);
+                return Begun::Done;
+            }
+        };
         let call_of = Entered {
             tid,
             args: raw.args,
             arch,
             width,
         };
+        if matches!(call.shape, Shape::Ring) {
+            return self.ring(&call_of);
+        }
         self.decode(&call_of, call.shape)
+            .map_or(Begun::Done, Begun::Awaited)
     }
 
     /// Reports what is known about a call; what is to be reported at its end is returned.
@@ -285,6 +331,14 @@ impl Observer {
             Shape::Name(operation, at) => self.name(call, operation, at),
             Shape::Names(operation, from, to) => self.two_names(call, operation, from, to),
             Shape::Symlink(text, at) => self.symlink(call, text, at),
+            Shape::Tree(at, flags) => self.tree(call, at, flags),
+            Shape::Unnamed => Some(Pending::Unnamed),
+            Shape::Mount(source, at) => self.mount(call, source, at),
+            Shape::MountSource(key, at) => self.mount_source(call, key, at),
+            Shape::Unmount(at) => self.unmount(call, at),
+            Shape::MoveMount(from, to) => self.move_mount(call, from, to),
+            Shape::Object(command, attributes) => self.object(call, command, attributes),
+            Shape::MapArguments(arguments) => self.map_arguments(call, arguments),
             Shape::List(fd) => self.descriptor(call, Operation::List, fd),
             Shape::Map(fd) => self.descriptor(call, Operation::Map, fd),
             Shape::ChangeDirectory(fd) => self.descriptor(call, Operation::ChangeDirectory, fd),
@@ -293,15 +347,16 @@ impl Observer {
             | Shape::CloneArguments(_)
             | Shape::Credentials
             | Shape::Namespaces
-            | Shape::Mounts
             | Shape::Limit(_)
             | Shape::Cores
             | Shape::Ring
             | Shape::Trace
             | Shape::Filter => self.life(call, shape),
-            Shape::Address(..) | Shape::Message(..) | Shape::Listen(_) | Shape::SocketCall(..) => {
-                self.network(call, shape)
-            }
+            Shape::Address(..)
+            | Shape::Message(..)
+            | Shape::Messages(..)
+            | Shape::Listen(_)
+            | Shape::SocketCall(..) => self.network(call, shape),
         }
     }
 
@@ -357,6 +412,7 @@ impl Observer {
                     });
                 }
             }
+            Pending::Unnamed => self.unnamed_ends(tid, process, returned),
             Pending::Contact(mut contact) => {
                 contact.outcome = outcome;
                 self.outbox

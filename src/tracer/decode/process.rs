@@ -1,6 +1,6 @@
 //! Calls that make processes, change what they are, or hide them.
 
-use super::{Entered, Observer};
+use super::{Begun, Entered, Observer};
 use crate::trace::{GapKind, ProcessId};
 use crate::tracer::abi::{At, Shape};
 use crate::tracer::facts::{Fact, Real};
@@ -175,6 +175,16 @@ impl Observer {
         }
     }
 
+    /// Processes were made to end that the command had left behind.
+    pub(crate) fn background_ended(&mut self) {
+        self.gap(
+            None,
+            GapKind::Truncated,
+            "Processes that the command left in the background were ended; what they would have \
+             done is not known.",
+        );
+    }
+
     /// A program with rights of its own runs: what it may see differs from what we may.
     fn raised(&mut self, tgid: pid_t, id: ProcessId) {
         if let Some(process) = self.tasks.process_of(tgid) {
@@ -188,6 +198,25 @@ impl Observer {
                  untraced; run nixtrace as root to let it have them.",
             );
         }
+    }
+
+    /// An io_uring is to be set up.
+    pub(super) fn ring(&mut self, call: &Entered) -> Begun {
+        let process = self.tasks.process_of(call.tid).map(|process| process.id);
+        let (begun, detail) = if self.allowances.io_uring {
+            (
+                Begun::Done,
+                "The program set up an io_uring; files that it opens through it are not seen.",
+            )
+        } else {
+            (
+                Begun::Refused,
+                "The program asked for an io_uring and was told that there is none (ENOSYS), as \
+                 on older kernels; --allow-io-uring lets it have one.",
+            )
+        };
+        self.gap(process, GapKind::IoUring, detail);
+        begun
     }
 
     /// Decodes the calls that are about processes themselves.
@@ -224,11 +253,6 @@ impl Observer {
                 process.cwd_is_shared = true;
                 Some(Pending::Silent(Effect::View))
             }
-            Shape::Mounts => {
-                // What is mounted may be served by a tracee: see the note on /dev/fuse in `open`.
-                self.exact = true;
-                None
-            }
             Shape::Limit(value) => {
                 let mut limit = [0; 8];
                 let width = match call.width {
@@ -245,14 +269,6 @@ impl Observer {
             }
             Shape::Cores => {
                 self.core.hold.release();
-                None
-            }
-            Shape::Ring => {
-                self.gap(
-                    Some(id),
-                    GapKind::IoUring,
-                    "The program set up an io_uring; files that it opens through it are not seen.",
-                );
                 None
             }
             Shape::Trace => {
@@ -300,7 +316,8 @@ impl Observer {
         }
         if has(libc::CLONE_UNTRACED) {
             let id = process.id;
-            let cleared = set(flags & !u64::from(libc::CLONE_UNTRACED.cast_unsigned()));
+            let cleared = !self.allowances.untraced
+                && set(flags & !u64::from(libc::CLONE_UNTRACED.cast_unsigned()));
             self.gap(
                 Some(id),
                 GapKind::Untraced,
