@@ -11,6 +11,7 @@
 //! This module knows processes, system calls and paths. It knows nothing of packages.
 
 mod abi;
+mod attend;
 mod background;
 mod core;
 mod decode;
@@ -45,7 +46,7 @@ use crate::trace::{ExitStatus, Footer, Micros, Sink};
 use crossbeam_channel::bounded;
 use std::ffi::OsString;
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 
 /// A command to run.
@@ -170,11 +171,13 @@ pub fn observe(
         })?;
         let (watch, mut target) = signals.watch()?;
         let tracer = spawn(scope, "tracer", move || {
-            let tables: Rc<[abi::Table]> = abi::tables().into();
+            let tables: Arc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid, options.background);
             let observer = decode::Observer::new(outbox, tables, hold, options);
-            let result = follow::Follower::new(observer, &launched, target).run(
+            let result = follow::follow(
+                observer,
+                target,
                 command,
                 options.engine,
                 &launched,

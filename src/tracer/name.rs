@@ -7,7 +7,7 @@ use super::task::Process;
 use libc::pid_t;
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where a look-up begins.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) enum Base {
     #[default]
     Root,
     /// At the working directory.
-    Working(Rc<Directory>),
+    Working(Arc<Directory>),
     /// At a directory that the tracee has open; its path in `/proc` is put before the name.
     Descriptor,
     /// At a place that has no name or does not exist: the kernel will say what it thinks of it.

@@ -8,6 +8,10 @@
     reason = "ptrace(2), fork(2) and seccomp(2) have no safe interface; this module is it"
 )]
 
+mod listener;
+
+pub(super) use listener::{Listener, Notification};
+
 use super::inherited;
 use libc::{c_int, c_long, c_void, pid_t};
 use nix::errno::Errno;
@@ -39,22 +43,43 @@ pub(super) struct Waited {
     pub(super) status: c_int,
 }
 
-/// Waits for the next change of any child or tracee of this thread.
+/// Waits for the next change of any child or tracee of this thread; `EINTR` when it was rung for
+/// (see [`ring`]).
 ///
 /// `__WNOTHREAD` leaves alone what other threads of this process started.
 pub(super) fn wait() -> Result<Waited> {
-    loop {
-        let mut status = 0;
-        // SAFETY: `status` is a valid place for an int.
-        let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
-        if tid > 0 {
-            return Ok(Waited { tid, status });
-        }
-        match Errno::last() {
-            Errno::EINTR => {}
-            errno => return Err(errno),
-        }
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for an int.
+    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+    check(c_long::from(tid)).map(|_| Waited { tid, status })
+}
+
+extern "C" fn nothing(_: c_int) {}
+
+/// What interrupts a system call of one of our own threads: ignored by default, so that one that
+/// comes too late does no harm.
+const BELL: c_int = libc::SIGURG;
+
+/// Lets [`ring`] interrupt calls of this process.
+pub(super) fn hang_bell() {
+    // SAFETY: the structure is a plain one, for which zeros are valid: no flags, so that calls are
+    // not begun again, and an empty mask. The handler does nothing at all.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+        libc::sigaction(BELL, &raw const action, ptr::null_mut());
     }
+}
+
+/// The id of the calling thread.
+pub(super) fn own_tid() -> pid_t {
+    nix::unistd::gettid().as_raw()
+}
+
+/// Interrupts the call, if any, that a thread of this process waits in.
+pub(super) fn ring(tid: pid_t) {
+    // SAFETY: plain numbers. ESRCH: the thread is gone and waits for nothing.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, BELL) };
 }
 
 /// Waits for the end of one child; its raw status.
@@ -95,6 +120,11 @@ pub(super) fn cont(tid: pid_t, signal: c_int) -> Result<()> {
 /// Resumes a stopped tracee until its next system call begins or ends.
 pub(super) fn cont_to_syscall(tid: pid_t, signal: c_int) -> Result<()> {
     ptrace(libc::PTRACE_SYSCALL, tid, 0, signal as usize).map(drop)
+}
+
+/// Makes a running tracee stop as soon as it is on its way back to its program.
+pub(super) fn interrupt(tid: pid_t) -> Result<()> {
+    ptrace(libc::PTRACE_INTERRUPT, tid, 0, 0).map(drop)
 }
 
 /// Leaves a tracee in its group-stop, ready to see SIGCONT.
@@ -231,6 +261,20 @@ pub(super) fn refuse_call(tid: pid_t) -> Result<()> {
 /// architecture.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn refuse_call(_: pid_t) -> Result<()> {
+    Err(Errno::ENOSYS)
+}
+
+/// What a tracee that stopped on its way back from a call brings from it: the value, or the
+/// negative error number.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn returned(tid: pid_t) -> Result<i64> {
+    registers(tid).map(|registers| registers.rax.cast_signed())
+}
+
+/// What a tracee brings from a call: not written for this architecture, whose engine for it is not
+/// offered (see `engine`).
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn returned(_: pid_t) -> Result<i64> {
     Err(Errno::ENOSYS)
 }
 
@@ -518,7 +562,11 @@ pub(super) fn readable(
 pub(super) enum ChildNote {
     /// The filter needed `no_new_privs`.
     NoNewPrivileges,
-    /// The filter was refused with this error.
+    /// The filter that notifies was installed; its listener has this number in the child.
+    Listener(RawFd),
+    /// The filter that notifies was refused with this error.
+    ListenerRefused(Errno),
+    /// The filter that stops calls was refused with this error.
     FilterRefused(Errno),
     /// It now tries the candidate of this index.
     Trying(usize),
@@ -532,6 +580,8 @@ impl ChildNote {
     fn to_bytes(self) -> [u8; NOTE_LENGTH] {
         let (kind, value) = match self {
             Self::NoNewPrivileges => (b'p', 0),
+            Self::Listener(fd) => (b'l', fd.cast_unsigned()),
+            Self::ListenerRefused(errno) => (b'r', errno as u32),
             Self::FilterRefused(errno) => (b'f', errno as u32),
             Self::Trying(index) => (b't', index as u32),
             Self::NotExecuted(errno) => (b'e', errno as u32),
@@ -545,6 +595,8 @@ impl ChildNote {
         let errno = Errno::from_raw(value.cast_signed());
         match kind {
             b'p' => Some(Self::NoNewPrivileges),
+            b'l' => Some(Self::Listener(value.cast_signed())),
+            b'r' => Some(Self::ListenerRefused(errno)),
             b'f' => Some(Self::FilterRefused(errno)),
             b't' => Some(Self::Trying(value as usize)),
             b'e' => Some(Self::NotExecuted(errno)),
@@ -572,8 +624,10 @@ pub(super) struct Child<'a> {
     pub(super) argv: &'a [*const libc::c_char],
     /// The arguments for a shell that runs a file without `#!`; the second is a place for its path.
     pub(super) shell_argv: &'a mut [*const libc::c_char],
-    /// The seccomp filter, if one is to be installed.
-    pub(super) filter: Option<&'a [libc::sock_filter]>,
+    /// The seccomp filter that notifies, if one is to be installed.
+    pub(super) notifying: Option<&'a [libc::sock_filter]>,
+    /// The seccomp filter that stops calls, if one is to be installed where the other is refused.
+    pub(super) stopping: Option<&'a [libc::sock_filter]>,
     /// The signal mask the program starts with.
     pub(super) mask: nix::sys::signal::SigSet,
     /// Where the byte that starts it comes from.
@@ -582,7 +636,8 @@ pub(super) struct Child<'a> {
     pub(super) notes: BorrowedFd<'a>,
 }
 
-/// Forks a child that waits for a byte on `go`, installs the filter and becomes the program.
+/// Forks a child that waits for a byte on `go`, installs a filter, stops by SIGSTOP once it has sent
+/// its notes about that, and becomes the program.
 pub(super) fn spawn(child: &mut Child<'_>) -> Result<pid_t> {
     // SAFETY: the child calls only async-signal-safe functions and allocates nothing: other
     // threads may have held any lock at the moment of the fork.
@@ -607,13 +662,9 @@ fn become_program(child: &mut Child<'_>) -> ! {
             // SAFETY: nothing in this process uses the descriptor any more.
             unsafe { libc::close(fd) };
         }
-        if let Some(filter) = child.filter {
-            match install_filter(filter) {
-                Ok(None) => {}
-                Ok(Some(note)) => send_note(child.notes, note),
-                Err(errno) => send_note(child.notes, ChildNote::FilterRefused(errno)),
-            }
-        }
+        install_filters(child);
+        // SAFETY: a plain system call. The tracer, which sees the signal first, drops it.
+        unsafe { libc::raise(libc::SIGSTOP) };
         // Nothing can be done about a mask that cannot be set.
         let _ = child.mask.thread_set_mask();
         let errno = try_candidates(child);
@@ -661,21 +712,46 @@ fn send_note(pipe: BorrowedFd<'_>, note: ChildNote) {
     let _ = nix::unistd::write(pipe, &note.to_bytes());
 }
 
-/// Installs a filter on this thread, with `no_new_privs` only where the kernel asks for it.
-fn install_filter(filter: &[libc::sock_filter]) -> Result<Option<ChildNote>> {
-    match set_filter(filter) {
+/// Installs the filter that notifies or, where there can be none, the one that stops calls.
+fn install_filters(child: &Child<'_>) {
+    if let Some(filter) = child.notifying {
+        // A listener whose calls can be interrupted while they wait for its answer would make calls
+        // fail with EINTR that never do; so this needs Linux 5.19.
+        let flags =
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        match install_filter(child.notes, filter, flags) {
+            Ok(listener) => return send_note(child.notes, ChildNote::Listener(listener)),
+            Err(errno) => send_note(child.notes, ChildNote::ListenerRefused(errno)),
+        }
+    }
+    if let Some(filter) = child.stopping
+        && let Err(errno) = install_filter(child.notes, filter, 0)
+    {
+        send_note(child.notes, ChildNote::FilterRefused(errno));
+    }
+}
+
+/// Installs a filter on this thread, with `no_new_privs` only where the kernel asks for it; the
+/// listener, if the flags ask for one.
+fn install_filter(
+    notes: BorrowedFd<'_>,
+    filter: &[libc::sock_filter],
+    flags: libc::c_ulong,
+) -> Result<RawFd> {
+    match set_filter(filter, flags) {
         Err(Errno::EACCES) => {
             // SAFETY: plain numbers.
             check(c_long::from(unsafe {
                 libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             }))?;
-            set_filter(filter).map(|()| Some(ChildNote::NoNewPrivileges))
+            send_note(notes, ChildNote::NoNewPrivileges);
+            set_filter(filter, flags)
         }
-        done => done.map(|()| None),
+        done => done,
     }
 }
 
-fn set_filter(filter: &[libc::sock_filter]) -> Result<()> {
+fn set_filter(filter: &[libc::sock_filter], flags: libc::c_ulong) -> Result<RawFd> {
     let program = libc::sock_fprog {
         len: filter.len() as libc::c_ushort,
         filter: filter.as_ptr().cast_mut(),
@@ -686,11 +762,11 @@ fn set_filter(filter: &[libc::sock_filter]) -> Result<()> {
         libc::syscall(
             libc::SYS_seccomp,
             libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+            libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW | flags,
             &raw const program,
         )
     })
-    .map(drop)
+    .map(|listener| listener as RawFd)
 }
 
 /// Writes bytes of a tracee's memory.

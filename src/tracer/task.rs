@@ -2,10 +2,10 @@
 
 use super::proc::Directory;
 use super::view::View;
-use crate::trace::{Contact, Operation, ProcessId};
+use crate::trace::{Contact, ContactAction, Operation, ProcessId};
 use libc::pid_t;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A thread.
 #[derive(Debug)]
@@ -14,6 +14,20 @@ pub(super) struct Task {
     pub(super) tgid: pid_t,
     /// The call that it is in, when its end is awaited.
     pub(super) pending: Option<Pending>,
+    /// How the end of that call will be seen.
+    pub(super) end: End,
+}
+
+/// How the end of the call that a thread is in will be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It will not.
+    Unseen,
+    /// By a syscall-exit-stop; a thread that is not in the call yet stops at its beginning, too.
+    Exit,
+    /// By a PTRACE_EVENT stop on the way back to the program, which was asked for while the call
+    /// waited for our answer.
+    Trap,
 }
 
 /// A call whose outcome is read when it ends.
@@ -28,7 +42,7 @@ pub(super) enum Pending {
     },
     /// A descriptor is made of what the call does not name.
     Unnamed,
-    /// A program is executed.
+    /// A program is executed; success is told by an event.
     Execute {
         path: Option<Vec<u8>>,
         argv: Option<Vec<u8>>,
@@ -37,6 +51,23 @@ pub(super) enum Pending {
     Contact(Box<Contact>),
     /// Nothing to record, but an effect.
     Silent(Effect),
+    /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
+    /// to be stopped.
+    AtEntry,
+}
+
+impl Pending {
+    /// Whether the call may wait for something that happens elsewhere. A tracee that is about to
+    /// stop would not wait there but fail or begin again.
+    pub(super) fn may_wait(&self) -> bool {
+        match self {
+            Self::Contact(contact) => {
+                matches!(contact.action, ContactAction::Connect | ContactAction::Send)
+            }
+            Self::AtEntry => true,
+            Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
+        }
+    }
 }
 
 /// What a call changes about its process when it succeeds.
@@ -66,7 +97,7 @@ pub(super) struct Process {
     /// How many of its threads are followed.
     pub(super) threads: u32,
     /// Its working directory, once known and as long as it cannot have changed.
-    pub(super) cwd: Option<Rc<Directory>>,
+    pub(super) cwd: Option<Arc<Directory>>,
     /// Whether others may change its working directory behind our back.
     pub(super) cwd_is_shared: bool,
     /// Whether it sees files exactly as the tracer does: same root, mounts, rights.
@@ -74,14 +105,14 @@ pub(super) struct Process {
     /// Whether descriptors may run out, so that an open fails where it should succeed.
     pub(super) few_descriptors: bool,
     /// How it sees the file system when its root directory or its mounts are not the tracer's.
-    pub(super) view: Option<Rc<View>>,
+    pub(super) view: Option<Arc<View>>,
 }
 
 impl Process {
     /// Its working directory, as seen by one of its threads, which is stopped.
-    pub(super) fn working(&mut self, tid: pid_t) -> Option<Rc<Directory>> {
+    pub(super) fn working(&mut self, tid: pid_t) -> Option<Arc<Directory>> {
         if self.cwd.is_none() || self.cwd_is_shared {
-            self.cwd = Directory::working(tid).ok().map(Rc::new);
+            self.cwd = Directory::working(tid).ok().map(Arc::new);
         }
         self.cwd.clone()
     }
@@ -139,6 +170,7 @@ impl Tasks {
             Task {
                 tgid,
                 pending: None,
+                end: End::Unseen,
             },
         );
     }

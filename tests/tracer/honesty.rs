@@ -218,7 +218,7 @@ fn a_run_that_was_seen_whole_is_strictly_no_failure() {
 
 #[test]
 fn untraced_children_and_a_filter_are_refused_together() {
-    let output = record(&["--allow-untraced", "--engine", "seccomp"], "names");
+    let output = record(&["--allow-untraced", "--engine", "ptrace"], "names");
     assert_eq!(output.status.code(), Some(2));
 }
 

@@ -11,10 +11,14 @@ use std::sync::{LazyLock, Mutex};
 use tempfile::TempDir;
 
 /// Every way to observe; each must tell the same.
-pub(crate) const WAYS: [Options; 3] = [
+pub(crate) const WAYS: [Options; 4] = [
     Options::DEFAULT,
     Options {
         exact: true,
+        ..Options::DEFAULT
+    },
+    Options {
+        engine: EngineChoice::Ptrace,
         ..Options::DEFAULT
     },
     Options {

@@ -13,7 +13,7 @@ use libc::{c_int, pid_t};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// How a call's outcome is learnt.
 enum Learnt {
@@ -509,6 +509,6 @@ impl Observer {
         };
         process.sees_as_we_do = false;
         process.cwd = None;
-        process.view = View::of(tid).map(Rc::new);
+        process.view = View::of(tid).map(Arc::new);
     }
 }

@@ -13,26 +13,39 @@ use super::facts::{Fact, Outbox, Real};
 use super::memory::Width;
 use super::name::Name;
 use super::policy::Policy;
-use super::sys::{RawCall, SyscallInfo};
-use super::task::{Effect, Pending, Tasks};
+use super::sys::{Notification, RawCall};
+use super::task::{Effect, End, Pending, Tasks};
 use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use libc::pid_t;
 use std::collections::HashSet;
 use std::fs;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 use unknown::Unknown;
 
-/// How a stopped tracee is to go on.
+/// What becomes of a call that waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// To whatever comes.
-    Run,
-    /// To the end of the call that it is in.
-    End,
-    /// To what follows the call that it is in, which is not made and fails with ENOSYS.
+pub(super) enum Answer {
+    /// It is made.
+    Proceed,
+    /// It is made, and the tracee stops on its way back from it.
+    Trap,
+    /// The tracee stops, and then begins it again, to stop at its beginning and its end.
+    Again,
+    /// It is not made and fails with ENOSYS.
     Refuse,
+}
+
+/// What there is still to do about a call that has been looked at.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// Nothing.
+    Done,
+    /// To report this at its end.
+    Awaited(Pending),
+    /// Not to make it.
+    Refused,
 }
 
 /// A call of a stopped tracee.
@@ -54,6 +67,15 @@ pub(super) struct Returned {
 }
 
 impl Returned {
+    /// Reads what a call left in the register for its result (errno(3): the last 4095 numbers are
+    /// errors).
+    pub(super) fn from_register(value: i64) -> Self {
+        Self {
+            value,
+            failed: (-4095..0).contains(&value),
+        }
+    }
+
     fn outcome(self) -> Outcome {
         if self.failed {
             Outcome::Failure(Errno((-self.value) as i32))
@@ -64,7 +86,7 @@ impl Returned {
 
     /// Whether the call did nothing yet and begins again, or ends with EINTR, once a signal was
     /// handled (ERESTARTSYS and its kind, linux/errno.h).
-    fn is_restart(self) -> bool {
+    pub(super) fn is_restart(self) -> bool {
         self.failed && (-516..=-512).contains(&self.value)
     }
 }
@@ -90,7 +112,7 @@ pub(super) struct Observer {
     /// Where it and the tracer run.
     pub(super) core: Core,
     outbox: Outbox,
-    tables: Rc<[Table]>,
+    tables: Arc<[Table]>,
     policy: Policy,
     allowances: Allowances,
     exact: bool,
@@ -100,6 +122,8 @@ pub(super) struct Observer {
     /// Whether programs that should get rights of their own do not: under `no_new_privs`, and
     /// always when the tracer is not root (execve(2)).
     pub(super) withholds_rights: bool,
+    /// Whether a tracee that begins a call is stopped, so that its registers can be changed.
+    stops_at_entry: bool,
     began: Instant,
     names: [Name; 2],
     /// The last components of names that calls in progress create, remove or move.
@@ -112,7 +136,7 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Begins, with these tables.
-    pub(super) fn new(outbox: Outbox, tables: Rc<[Table]>, hold: Hold, options: &Options) -> Self {
+    pub(super) fn new(outbox: Outbox, tables: Arc<[Table]>, hold: Hold, options: &Options) -> Self {
         Self {
             tasks: Tasks::default(),
             core: Core::new(hold),
@@ -123,6 +147,7 @@ impl Observer {
             exact: options.exact,
             serves_files: false,
             withholds_rights: !nix::unistd::geteuid().is_root(),
+            stops_at_entry: true,
             began: Instant::now(),
             names: Default::default(),
             in_flux: Vec::new(),
@@ -130,6 +155,11 @@ impl Observer {
             unknown: Unknown::default(),
             gaps: 0,
         }
+    }
+
+    /// From now on calls come as notifications.
+    pub(super) fn is_notified(&mut self) {
+        self.stops_at_entry = false;
     }
 
     /// The time since the trace began.
@@ -169,7 +199,7 @@ impl Observer {
     }
 
     /// A call came by a table that is not decoded.
-    pub(super) fn foreign(&mut self, tid: pid_t) {
+    fn foreign(&mut self, tid: pid_t) {
         let process = self.tasks.process_of(tid).map(|process| process.id);
         self.gap(
             process,
@@ -199,41 +229,93 @@ impl Observer {
         self.tables.iter().find(|table| table.abi.arch == arch)
     }
 
-    /// A tracee begins a call.
-    pub(super) fn call_begins(&mut self, tid: pid_t, info: &SyscallInfo, raw: &RawCall) -> Next {
-        let Some(table) = self.table(info.arch) else {
-            return Next::Run;
+    /// A stopped tracee begins a call; its end is awaited where [`Task::end`] says so. Whether it is
+    /// to be made.
+    ///
+    /// [`Task::end`]: super::task::Task::end
+    pub(super) fn call_begins(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> bool {
+        match self.begin(tid, arch, raw) {
+            Begun::Done => true,
+            Begun::Awaited(pending) => {
+                if let Some(task) = self.tasks.task(tid) {
+                    task.pending = Some(pending);
+                    task.end = End::Exit;
+                }
+                true
+            }
+            Begun::Refused => false,
+        }
+    }
+
+    /// A tracee begins a call and waits for our answer.
+    pub(super) fn notified(&mut self, notification: &Notification) -> Answer {
+        let tid = notification.tid;
+        let pending = match self.begin(tid, notification.arch, &notification.call) {
+            Begun::Done => return Answer::Proceed,
+            Begun::Awaited(pending) => pending,
+            Begun::Refused => return Answer::Refuse,
+        };
+        let Some(task) = self.tasks.task(tid) else {
+            return Answer::Proceed;
+        };
+        if task.end == End::Exit {
+            task.pending = Some(pending);
+            return Answer::Proceed;
+        }
+        if pending.may_wait() {
+            // It is decoded anew when it begins again.
+            task.end = End::Exit;
+            return Answer::Again;
+        }
+        task.pending = Some(pending);
+        task.end = End::Trap;
+        Answer::Trap
+    }
+
+    /// A tracee that is stopped at the beginning of a call may have its registers changed.
+    pub(super) fn at_entry(&mut self, tid: pid_t, arch: u32, raw: &RawCall) {
+        let Some(table) = self.table(arch) else {
+            return;
+        };
+        if let Entry::Decoded(call) = table.entry(raw.number)
+            && let Shape::Clone(flags) = call.shape
+        {
+            let call = Entered {
+                tid,
+                args: raw.args,
+                arch,
+                width: table.abi.width,
+            };
+            self.clear_untraced(&call, flags);
+        }
+    }
+
+    /// Reports what is known about a call.
+    fn begin(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> Begun {
+        let Some(table) = self.table(arch) else {
+            return Begun::Done;
         };
         let width = table.abi.width;
         let call = match table.entry(raw.number) {
             Entry::Decoded(call) if call.is_wanted(&raw.args) => call,
-            Entry::Decoded(_) | Entry::Uninteresting => return Next::Run,
+            Entry::Decoded(_) | Entry::Uninteresting => return Begun::Done,
             Entry::Unknown => {
                 let table = table.abi;
                 self.unknown(tid, table, raw.number);
-                return Next::Run;
+                return Begun::Done;
             }
         };
         let call_of = Entered {
             tid,
             args: raw.args,
-            arch: info.arch,
+            arch,
             width,
         };
         if matches!(call.shape, Shape::Ring) {
             return self.ring(&call_of);
         }
-        let pending = self.decode(&call_of, call.shape);
-        let Some(pending) = pending else {
-            return Next::Run;
-        };
-        match self.tasks.task(tid) {
-            Some(task) => {
-                task.pending = Some(pending);
-                Next::End
-            }
-            None => Next::Run,
-        }
+        self.decode(&call_of, call.shape)
+            .map_or(Begun::Done, Begun::Awaited)
     }
 
     /// Reports what is known about a call; what is to be reported at its end is returned.
@@ -275,7 +357,11 @@ impl Observer {
 
     /// A tracee ends the call whose end was awaited.
     pub(super) fn call_ends(&mut self, tid: pid_t, returned: Returned) {
-        let Some(pending) = self.tasks.task(tid).and_then(|task| task.pending.take()) else {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        task.end = End::Unseen;
+        let Some(pending) = task.pending.take() else {
             return;
         };
         self.in_flux.retain(|(other, _)| *other != tid);
@@ -330,6 +416,7 @@ impl Observer {
                 self.outbox
                     .write(|batch| batch.push(Fact::Contacted(contact)));
             }
+            Pending::AtEntry => {}
             Pending::Silent(effect) => {
                 if outcome.is_success() {
                     self.apply(tid, effect);

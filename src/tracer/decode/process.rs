@@ -1,6 +1,6 @@
 //! Calls that make processes, change what they are, or hide them.
 
-use super::{Entered, Next, Observer};
+use super::{Begun, Entered, Observer};
 use crate::trace::{GapKind, ProcessId};
 use crate::tracer::abi::{At, Shape};
 use crate::tracer::facts::{Fact, Real};
@@ -14,7 +14,7 @@ use libc::{c_int, pid_t};
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Below so many descriptors a program may plausibly run out of them.
 const FEW_DESCRIPTORS: u64 = 256;
@@ -74,7 +74,7 @@ impl Observer {
             && !child.sees_as_we_do
         {
             // It may have been made with namespaces of its own (CLONE_NEWNS).
-            child.view = View::of(pid).map(Rc::new);
+            child.view = View::of(pid).map(Arc::new);
         }
         self.outbox.write(|batch| {
             batch.push(Fact::Started {
@@ -237,22 +237,22 @@ impl Observer {
     }
 
     /// An io_uring is to be set up.
-    pub(super) fn ring(&mut self, call: &Entered) -> Next {
+    pub(super) fn ring(&mut self, call: &Entered) -> Begun {
         let process = self.tasks.process_of(call.tid).map(|process| process.id);
-        let (next, detail) = if self.allowances.io_uring {
+        let (begun, detail) = if self.allowances.io_uring {
             (
-                Next::Run,
+                Begun::Done,
                 "The program set up an io_uring; files that it opens through it are not seen.",
             )
         } else {
             (
-                Next::Refuse,
+                Begun::Refused,
                 "The program asked for an io_uring and was told that there is none (ENOSYS), as \
                  on older kernels; --allow-io-uring lets it have one.",
             )
         };
         self.gap(process, GapKind::IoUring, detail);
-        next
+        begun
     }
 
     /// Decodes the calls that are about processes themselves.
@@ -261,10 +261,11 @@ impl Observer {
         let id = process.id;
         match shape {
             Shape::Clone(flags) => {
-                let flags = call.args[usize::from(flags)];
-                self.child_flags(call, flags, |flags| {
-                    sys::set_first_argument(call.tid, call.arch, flags).is_ok()
-                });
+                let untraced = u64::from(libc::CLONE_UNTRACED.cast_unsigned());
+                if !self.stops_at_entry && call.args[usize::from(flags)] & untraced != 0 {
+                    return Some(Pending::AtEntry);
+                }
+                self.clear_untraced(call, flags);
                 None
             }
             Shape::CloneArguments(arguments) => {
@@ -326,6 +327,14 @@ impl Observer {
             }
             _ => None,
         }
+    }
+
+    /// Looks at the flags in a register that a child is made with, and clears CLONE_UNTRACED there;
+    /// the tracee is stopped.
+    pub(super) fn clear_untraced(&mut self, call: &Entered, flags: u8) {
+        self.child_flags(call, call.args[usize::from(flags)], |flags| {
+            sys::set_first_argument(call.tid, call.arch, flags).is_ok()
+        });
     }
 
     /// Looks at the flags a child is made with; `set` makes them others.
