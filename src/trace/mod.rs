@@ -89,7 +89,7 @@ pub struct Header {
     /// can use them without naming them. What is no file (a pipe, a socket) is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inherited: Vec<Inherited>,
-    /// The engine that watched: `ptrace-seccomp`, `ptrace-syscall`, or the name of an importer.
+    /// The engine that watched: `notify`, `ptrace`, `syscall`, or the name of an importer.
     pub engine: String,
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
     /// only look at or open existing files was determined just before the kernel ran them.
@@ -139,7 +139,7 @@ impl Header {
                 fd: 0,
                 path: "/home/ada/input".into(),
             }],
-            engine: "ptrace-seccomp".to_owned(),
+            engine: "notify".to_owned(),
             ..Self::empty()
         }
     }

@@ -1,7 +1,7 @@
 //! When the outcome of a call can be known before the kernel runs it, and what it is.
 //!
-//! A second stop at a call's end doubles its cost. For calls that only look at names or open
-//! existing files to read them, the tracer asks the kernel the same question just before the
+//! A second stop at a call's end doubles its cost. For calls that only look at names, open existing
+//! files, enter a directory or execute what is not there, the tracer asks the kernel the same question just before the
 //! tracee does; every answer here is the kernel's, never a guess from remembered state. Where the
 //! answer might differ (other rights, another root, a name that another traced process is about to
 //! change, what depends on who asks), there is none, and the end of the call is awaited.
@@ -22,6 +22,10 @@ const PLAIN_READ: c_int = libc::O_CLOEXEC
     | libc::O_NOCTTY
     | libc::O_NONBLOCK
     | LARGE_FILE;
+
+/// Flags of an open that ask for no more than to write what exists.
+const PLAIN_WRITE: c_int =
+    PLAIN_READ | libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
 
 /// Flags that make no difference to `/dev/null`.
 const NULL_FLAGS: c_int = libc::O_ACCMODE
@@ -60,6 +64,8 @@ fn outcome(result: sys::Result<()>) -> Outcome {
 pub(super) struct Policy {
     /// The devices that `/proc` and `/sys` are on.
     personal: [Option<(u32, u32)>; 2],
+    /// Who we are, and who sees as we do.
+    user: u32,
 }
 
 /// What a look-up of a name found.
@@ -80,6 +86,7 @@ impl Policy {
         };
         Self {
             personal: [device(c"/proc"), device(c"/sys")],
+            user: nix::unistd::geteuid().as_raw(),
         }
     }
 
@@ -125,7 +132,7 @@ impl Policy {
             return self.open_null(name, flags);
         }
         if flags & !PLAIN_READ != 0 {
-            return None;
+            return self.open_to_write(name, flags);
         }
         let status = match self.find(name, flags & libc::O_NOFOLLOW == 0) {
             Found::File(status) => status,
@@ -148,6 +155,64 @@ impl Policy {
             libc::R_OK,
             libc::AT_EACCESS,
         )))
+    }
+
+    /// The outcome of opening a file to write it that exists already, if it is sure.
+    fn open_to_write(&self, name: &Name, flags: c_int) -> Option<Outcome> {
+        if flags & !PLAIN_WRITE != 0 || flags & libc::O_DIRECTORY != 0 {
+            return None;
+        }
+        let Found::File(status) = self.find(name, flags & libc::O_NOFOLLOW == 0) else {
+            return None;
+        };
+        // One that may be executed may be running (ETXTBSY); one of another's may be protected where
+        // everyone may write (proc_sys_fs(5), protected_regular).
+        let is_sure = status.kind() == libc::S_IFREG
+            && status.mode & 0o111 == 0
+            && status.owner == self.user
+            && !status.is_restricted;
+        if !is_sure {
+            return None;
+        }
+        let mode = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY if flags & libc::O_TRUNC == 0 => libc::R_OK,
+            libc::O_WRONLY => libc::W_OK,
+            _ => libc::R_OK | libc::W_OK,
+        };
+        let (directory, path) = name.place()?;
+        Some(outcome(sys::access(
+            directory,
+            path,
+            mode,
+            libc::AT_EACCESS,
+        )))
+    }
+
+    /// The outcome of making a directory the working one, if it is sure.
+    pub(super) fn enter(&self, name: &Name) -> Option<Outcome> {
+        let status = match self.find(name, true) {
+            Found::File(status) => status,
+            Found::Nothing(outcome) => return Some(outcome),
+            Found::Unsure => return None,
+        };
+        if status.kind() != libc::S_IFDIR {
+            return Some(failure(nix::errno::Errno::ENOTDIR));
+        }
+        let (directory, path) = name.place()?;
+        Some(outcome(sys::access(
+            directory,
+            path,
+            libc::X_OK,
+            libc::AT_EACCESS,
+        )))
+    }
+
+    /// The outcome of executing what is not there.
+    pub(super) fn execute_missing(&self, name: &Name) -> Option<Outcome> {
+        match self.find(name, true) {
+            Found::Nothing(outcome) => Some(outcome),
+            Found::File(_) | Found::Unsure => None,
+        }
     }
 
     /// Shells open `/dev/null` all the time, and with the flags that make a file.

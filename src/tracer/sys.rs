@@ -378,6 +378,10 @@ pub(super) struct Status {
     pub(super) inode: u64,
     /// Major and minor number of the device the file is.
     pub(super) special: (u32, u32),
+    /// Whose it is.
+    pub(super) owner: u32,
+    /// Whether it has attributes that forbid what its permissions allow (append-only, fs-verity).
+    pub(super) is_restricted: bool,
 }
 
 impl Status {
@@ -386,6 +390,10 @@ impl Status {
         self.mode & libc::S_IFMT
     }
 }
+
+/// Attributes of a file that forbid more than its permissions do.
+const RESTRICTING: u64 =
+    (libc::STATX_ATTR_APPEND | libc::STATX_ATTR_IMMUTABLE | libc::STATX_ATTR_VERITY) as u64;
 
 /// Asks about a name; with `AT_*` flags of statx(2).
 pub(super) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Status> {
@@ -396,7 +404,7 @@ pub(super) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Stat
             directory,
             path.as_ptr(),
             flags | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC,
-            libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO,
+            libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO | libc::STATX_UID,
             got.as_mut_ptr(),
         )
     };
@@ -408,6 +416,8 @@ pub(super) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Stat
         device: (got.stx_dev_major, got.stx_dev_minor),
         inode: got.stx_ino,
         special: (got.stx_rdev_major, got.stx_rdev_minor),
+        owner: got.stx_uid,
+        is_restricted: got.stx_attributes & RESTRICTING != 0,
     })
 }
 

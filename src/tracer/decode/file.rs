@@ -76,7 +76,7 @@ impl Observer {
     }
 
     /// Whether the tracer's look-ups tell what this process's own will find.
-    fn may_foresee(&mut self, tid: pid_t) -> bool {
+    pub(super) fn may_foresee(&mut self, tid: pid_t) -> bool {
         if self.exact {
             return false;
         }
@@ -100,7 +100,7 @@ impl Observer {
         self.in_flux.push((tid, name));
     }
 
-    fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
+    pub(super) fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
         let at = self.now();
         let Some(process) = self.tasks.process_of(tid).map(|process| process.id) else {
             return;
@@ -231,7 +231,14 @@ impl Observer {
     pub(super) fn name(&mut self, call: &Entered, operation: Operation, at: At) -> Option<Pending> {
         self.read_name(call, 0, at).ok()?;
         let effect = match operation {
-            Operation::ChangeDirectory => Effect::WorkingDirectory,
+            Operation::ChangeDirectory => {
+                if self.moves_alone(call.tid)
+                    && let Some(outcome) = self.policy.enter(&self.names[0])
+                {
+                    return self.enter(call, outcome);
+                }
+                Effect::WorkingDirectory
+            }
             Operation::ChangeRoot => Effect::Root,
             Operation::GetAttributes | Operation::Map | Operation::Read => Effect::None,
             _ => {
@@ -240,6 +247,31 @@ impl Observer {
             }
         };
         self.learn(call, operation, Learnt::AtItsEnd, effect)
+    }
+
+    /// Whether a change of the working directory can be foreseen: no other thread may ask for it
+    /// between now and then.
+    fn moves_alone(&mut self, tid: pid_t) -> bool {
+        self.may_foresee(tid)
+            && self
+                .tasks
+                .process_of(tid)
+                .is_some_and(|process| process.threads == 1 && !process.cwd_is_shared)
+    }
+
+    /// The working directory is about to become the one that is named, or not.
+    fn enter(&mut self, call: &Entered, outcome: Outcome) -> Option<Pending> {
+        if outcome.is_success()
+            && let Some(process) = self.tasks.process_of(call.tid)
+        {
+            process.cwd = None;
+        }
+        self.learn(
+            call,
+            Operation::ChangeDirectory,
+            Learnt::Known(outcome),
+            Effect::None,
+        )
     }
 
     pub(super) fn two_names(

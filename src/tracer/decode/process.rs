@@ -1,7 +1,7 @@
 //! Calls that make processes, change what they are, or hide them.
 
 use super::{Begun, Entered, Observer};
-use crate::trace::{GapKind, ProcessId};
+use crate::trace::{GapKind, Operation, ProcessId};
 use crate::tracer::abi::{At, Shape};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::image::Chain;
@@ -93,10 +93,10 @@ impl Observer {
         argv: u8,
         flags: Option<u8>,
     ) -> Option<Pending> {
-        let process = self.tasks.process_of(call.tid)?;
-        let name = &mut self.names[0];
         let mut path = None;
-        if name.read(call.tid, process, at, &call.args).is_ok() {
+        let is_named = self.read_name(call, 0, at).is_ok();
+        let name = &self.names[0];
+        if is_named {
             let by_descriptor = name.asked().is_empty()
                 && flags.is_some_and(|flags| {
                     call.args[usize::from(flags)] as c_int & libc::AT_EMPTY_PATH != 0
@@ -114,6 +114,16 @@ impl Observer {
             &mut strings,
         )
         .then_some(strings);
+        // Shells and execvp(3) try every directory of PATH.
+        if path.is_some()
+            && argv.is_some()
+            && flags.is_none()
+            && self.may_foresee(call.tid)
+            && let Some(outcome) = self.policy.execute_missing(&self.names[0])
+        {
+            self.accessed(call.tid, Operation::Execute, outcome);
+            return None;
+        }
         Some(Pending::Execute { path, argv })
     }
 
