@@ -272,7 +272,9 @@ mod tests {
             .filter(|(stops, notifies)| stops != notifies)
             .collect();
         assert_eq!(stops.len(), notifies.len());
-        assert!(matches!(differ[..], [(_, notifies)] if notifies.k == libc::SECCOMP_RET_USER_NOTIF));
+        assert!(
+            matches!(differ[..], [(_, notifies)] if notifies.k == libc::SECCOMP_RET_USER_NOTIF)
+        );
     }
 
     proptest! {

@@ -7,13 +7,20 @@
 //! change, what depends on who asks), there is none, and the end of the call is awaited.
 
 use super::abi::Look;
+use super::image::{self, Image};
 use super::name::Name;
 use super::sys;
 use crate::trace::{Errno, Outcome};
 use libc::c_int;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::fd::RawFd;
 
 /// The major number of memory devices (`/dev/null` and its like).
 const MEMORY_DEVICES: u32 = 1;
+
+/// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
+const MOST_INTERPRETERS: usize = 5;
 
 /// Flags of an open that ask for no more than to read what exists.
 const PLAIN_READ: c_int = libc::O_CLOEXEC
@@ -150,6 +157,43 @@ impl Policy {
         )))
     }
 
+    /// The outcome of executing a file, if it is sure.
+    ///
+    /// Success is when the file and what the kernel opens to run it are there, may be executed and
+    /// are what they should be. That the kernel still refuses, for want of memory or for arguments
+    /// that are too long, is left to be noticed.
+    pub(super) fn execute(&self, name: &Name) -> Option<Outcome> {
+        let status = match self.find(name, true) {
+            Found::File(status) => status,
+            Found::Nothing(outcome) => return Some(outcome),
+            Found::Unsure => return None,
+        };
+        let (directory, path) = name.place()?;
+        if status.kind() != libc::S_IFREG {
+            return None;
+        }
+        if let Err(errno) = sys::access(directory, path, libc::X_OK, libc::AT_EACCESS) {
+            return Some(failure(errno));
+        }
+        Self::runs(directory, path, MOST_INTERPRETERS).then_some(Outcome::Success)
+    }
+
+    /// Whether a regular file that may be executed is one that runs.
+    fn runs(directory: RawFd, path: &CStr, interpreters: usize) -> bool {
+        let Ok(file) = sys::open_file(directory, path).map(File::from) else {
+            return false;
+        };
+        match Image::parse(&file) {
+            Image::Elf(loader) => {
+                image::is_native(&file)
+                    && loader.is_none_or(|loader| may_be_executed(loader).is_some())
+            }
+            Image::Script(interpreter) if interpreters > 0 => may_be_executed(interpreter)
+                .is_some_and(|path| Self::runs(libc::AT_FDCWD, &path, interpreters - 1)),
+            Image::Script(_) | Image::Other => false,
+        }
+    }
+
     /// Shells open `/dev/null` all the time, and with the flags that make a file.
     fn open_null(&self, name: &Name, flags: c_int) -> Option<Outcome> {
         let Found::File(status) = self.find(name, false) else {
@@ -212,4 +256,15 @@ impl Policy {
             Found::Unsure => None,
         }
     }
+}
+
+/// The path of a regular file that may be executed, if it is one wherever it is looked at from.
+fn may_be_executed(path: Vec<u8>) -> Option<CString> {
+    let path = CString::new(path).ok()?;
+    let is_regular =
+        || sys::status(libc::AT_FDCWD, &path, 0).is_ok_and(|status| status.kind() == libc::S_IFREG);
+    let may = path.as_bytes().starts_with(b"/")
+        && is_regular()
+        && sys::access(libc::AT_FDCWD, &path, libc::X_OK, libc::AT_EACCESS).is_ok();
+    may.then_some(path)
 }

@@ -432,6 +432,20 @@ pub(super) fn read_link(directory: RawFd, path: &CStr, buffer: &mut [u8]) -> Res
     check(length as c_long).map(|length| length as usize)
 }
 
+/// Opens a file to read it, without waiting for what may be at the other end of it.
+pub(super) fn open_file(directory: RawFd, path: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the path ends in NUL.
+    let fd = check(c_long::from(unsafe {
+        libc::openat(
+            directory,
+            path.as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY,
+        )
+    }))?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
 /// Opens a directory only as a place to look up names from.
 pub(super) fn open_directory(path: &CStr) -> Result<OwnedFd> {
     // SAFETY: the path ends in NUL.
@@ -695,8 +709,8 @@ fn install_filters(child: &Child<'_>) {
     if let Some(filter) = child.notifying {
         // A listener whose calls can be interrupted while they wait for its answer would make calls
         // fail with EINTR that never do; so this needs Linux 5.19.
-        let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER
-            | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        let flags =
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
         match install_filter(child.notes, filter, flags) {
             Ok(listener) => return send_note(child.notes, ChildNote::Listener(listener)),
             Err(errno) => send_note(child.notes, ChildNote::ListenerRefused(errno)),

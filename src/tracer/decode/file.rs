@@ -54,7 +54,7 @@ impl Observer {
     }
 
     /// Whether the tracer's look-ups tell what this process's own will find.
-    fn may_foresee(&mut self, tid: pid_t) -> bool {
+    pub(super) fn may_foresee(&mut self, tid: pid_t) -> bool {
         if self.exact {
             return false;
         }
@@ -78,7 +78,7 @@ impl Observer {
         self.in_flux.push((tid, name));
     }
 
-    fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
+    pub(super) fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
         let at = self.now();
         let Some(process) = self.tasks.process_of(tid).map(|process| process.id) else {
             return;

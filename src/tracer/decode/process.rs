@@ -1,13 +1,14 @@
 //! Calls that make processes, change what they are, or hide them.
 
 use super::{Begun, Entered, Observer};
-use crate::trace::{GapKind, ProcessId};
+use crate::trace::{GapKind, Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, Shape};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory::{self, Width};
 use crate::tracer::proc::Link;
 use crate::tracer::sys;
 use crate::tracer::task::{Effect, Pending};
+use bstr::ByteSlice;
 use libc::{c_int, pid_t};
 use std::ffi::CString;
 
@@ -85,6 +86,7 @@ impl Observer {
         let process = self.tasks.process_of(call.tid)?;
         let name = &mut self.names[0];
         let mut path = None;
+        let mut is_sure = false;
         if name.read(call.tid, process, at, &call.args).is_ok() {
             let by_descriptor = name.asked().is_empty()
                 && flags.is_some_and(|flags| {
@@ -93,6 +95,16 @@ impl Observer {
             // The empty path of a descriptor without a name (a memfd) is no path at all.
             if !by_descriptor || name.absolute().starts_with(b"/") {
                 path = Some(name.absolute().to_vec());
+            }
+            if self.may_foresee(call.tid) {
+                match self.policy.execute(&self.names[0]) {
+                    Some(Outcome::Success) => is_sure = true,
+                    Some(failure) => {
+                        self.accessed(call.tid, Operation::Execute, failure);
+                        return None;
+                    }
+                    None => {}
+                }
             }
         }
         let mut strings = Vec::new();
@@ -103,7 +115,25 @@ impl Observer {
             &mut strings,
         )
         .then_some(strings);
-        Some(Pending::Execute { path, argv })
+        Some(Pending::Execute {
+            path,
+            argv,
+            is_sure,
+        })
+    }
+
+    /// A tracee goes on in the program that it was to leave, though its exec was sure to succeed.
+    pub(super) fn execution_failed(&mut self, tid: pid_t, path: Option<&[u8]>) {
+        let process = self.tasks.process_of(tid).map(|process| process.id);
+        let path = path.unwrap_or_default().as_bstr();
+        self.gap(
+            process,
+            GapKind::Outcome,
+            format!(
+                "The kernel refused to execute {path}, for a reason that was not seen: arguments \
+                 that are too long, a file that is being written, or no memory."
+            ),
+        );
     }
 
     /// A process runs another program now.
@@ -112,7 +142,7 @@ impl Observer {
         self.core.hold.rename(former, tgid);
         self.in_flux.retain(|(tid, _)| *tid != former);
         let (path, argv) = match pending {
-            Some(Pending::Execute { path, argv }) => (path, argv),
+            Some(Pending::Execute { path, argv, .. }) => (path, argv),
             _ => (None, None),
         };
         let at = self.now();
