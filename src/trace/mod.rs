@@ -496,6 +496,8 @@ pub enum GapKind {
     UnknownSyscall,
     /// Memory of the tracee could not be read where a call pointed.
     Unreadable,
+    /// A call was expected to succeed and did not; with what error was not seen.
+    Outcome,
     /// The program installed a seccomp filter or supervisor of its own that may hide calls.
     OwnSeccomp,
     /// The program tried to trace another process.

@@ -224,6 +224,7 @@ impl Follower {
             Some(Pending::Execute {
                 path,
                 argv: Some(argv),
+                is_sure: true,
             }),
         );
     }

@@ -17,9 +17,21 @@ const HEAD: usize = 256;
 const LONGEST_LOADER: u64 = 4096;
 
 const PT_INTERP: u32 = 3;
+const ET_EXEC: u16 = 2;
+const ET_DYN: u16 = 3;
+const SIZE_OF_PHDR64: u16 = 56;
+
+/// This machine's `EM_*`, where it is known.
+const MACHINE: Option<u16> = if cfg!(target_arch = "x86_64") {
+    Some(62)
+} else if cfg!(target_arch = "aarch64") {
+    Some(183)
+} else {
+    None
+};
 
 /// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
-const MOST_INTERPRETERS: usize = 5;
+pub(super) const MOST_INTERPRETERS: usize = 5;
 
 /// What the kernel opens beside a file to run it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,16 +91,10 @@ impl Image {
         File::open(path).map_or(Self::Other, |file| Self::parse(&file))
     }
 
-    fn parse(file: &impl FileExt) -> Self {
+    /// Reads the beginning of an open file.
+    pub(super) fn parse(file: &impl FileExt) -> Self {
         let mut head = [0; HEAD];
-        let mut length = 0;
-        while length < HEAD {
-            match file.read_at(&mut head[length..], length as u64) {
-                Ok(0) | Err(_) => break,
-                Ok(read) => length += read,
-            }
-        }
-        let head = &head[..length];
+        let head = read_head(file, &mut head);
         if let Some(line) = head.strip_prefix(b"#!") {
             return script(line).map_or(Self::Other, Self::Script);
         }
@@ -106,6 +112,34 @@ impl Image {
             Self::Other => None,
         }
     }
+}
+
+/// Whether an open file is an ELF program of this machine's own kind (`e_ident`, `e_type` and
+/// `e_machine` of elf(5)).
+pub(super) fn is_native(file: &impl FileExt) -> bool {
+    let mut head = [0; HEAD];
+    let head = read_head(file, &mut head);
+    let number = Number {
+        big_endian: cfg!(target_endian = "big"),
+    };
+    let order = if cfg!(target_endian = "big") { 2 } else { 1 };
+    head.starts_with(b"\x7fELF")
+        && head.get(4) == Some(&2)
+        && head.get(5) == Some(&order)
+        && matches!(number.half(head, 16), Some(ET_EXEC | ET_DYN))
+        && number.half(head, 18) == MACHINE
+        && number.half(head, ELF64.phentsize) == Some(SIZE_OF_PHDR64)
+}
+
+fn read_head<'a>(file: &impl FileExt, head: &'a mut [u8; HEAD]) -> &'a [u8] {
+    let mut length = 0;
+    while length < HEAD {
+        match file.read_at(&mut head[length..], length as u64) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => length += read,
+        }
+    }
+    &head[..length]
 }
 
 /// The interpreter that the rest of a `#!` line names (`fs/binfmt_script.c`).
@@ -252,6 +286,17 @@ mod tests {
                 Image::Script(b"/bin/sh".to_vec())
             );
         }
+    }
+
+    #[test]
+    fn a_program_of_another_machine_is_not_native() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(is_native(&Memory(&own)));
+        let mut other = own[..HEAD].to_vec();
+        other[18] ^= 1;
+        assert!(!is_native(&Memory(&other)));
+        assert!(!is_native(&Memory(&own[..40])));
+        assert!(!is_native(&Memory(b"#!/bin/sh\n")));
     }
 
     #[test]

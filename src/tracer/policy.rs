@@ -1,16 +1,20 @@
 //! When the outcome of a call can be known before the kernel runs it, and what it is.
 //!
 //! A second stop at a call's end doubles its cost. For calls that only look at names, open existing
-//! files, enter a directory or execute what is not there, the tracer asks the kernel the same question just before the
-//! tracee does; every answer here is the kernel's, never a guess from remembered state. Where the
-//! answer might differ (other rights, another root, a name that another traced process is about to
+//! files, enter a directory or execute a program, the tracer asks the kernel the same question just
+//! before the tracee does; every answer here is the kernel's, never a guess from remembered state.
+//! Where the answer might differ (other rights, another root, a name that another traced process is about to
 //! change, what depends on who asks), there is none, and the end of the call is awaited.
 
 use super::abi::Look;
+use super::image::{self, Image, MOST_INTERPRETERS};
 use super::name::Name;
 use super::sys;
 use crate::trace::{Errno, Outcome};
 use libc::c_int;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::fd::RawFd;
 
 /// The major number of memory devices (`/dev/null` and its like).
 const MEMORY_DEVICES: u32 = 1;
@@ -207,11 +211,40 @@ impl Policy {
         )))
     }
 
-    /// The outcome of executing what is not there.
-    pub(super) fn execute_missing(&self, name: &Name) -> Option<Outcome> {
-        match self.find(name, true) {
-            Found::Nothing(outcome) => Some(outcome),
-            Found::File(_) | Found::Unsure => None,
+    /// The outcome of executing a file, if it is sure.
+    ///
+    /// Success is when the file and what the kernel opens to run it are there, may be executed and
+    /// are what they should be. That the kernel still refuses, for want of memory or for arguments
+    /// that are too long, is left to be noticed.
+    pub(super) fn execute(&self, name: &Name) -> Option<Outcome> {
+        let status = match self.find(name, true) {
+            Found::File(status) => status,
+            Found::Nothing(outcome) => return Some(outcome),
+            Found::Unsure => return None,
+        };
+        let (directory, path) = name.place()?;
+        if status.kind() != libc::S_IFREG {
+            return None;
+        }
+        if let Err(errno) = sys::access(directory, path, libc::X_OK, libc::AT_EACCESS) {
+            return Some(failure(errno));
+        }
+        Self::runs(directory, path, MOST_INTERPRETERS).then_some(Outcome::Success)
+    }
+
+    /// Whether a regular file that may be executed is one that runs.
+    fn runs(directory: RawFd, path: &CStr, interpreters: usize) -> bool {
+        let Ok(file) = sys::open_file(directory, path).map(File::from) else {
+            return false;
+        };
+        match Image::parse(&file) {
+            Image::Elf(loader) => {
+                image::is_native(&file)
+                    && loader.is_none_or(|loader| may_be_executed(loader).is_some())
+            }
+            Image::Script(interpreter) if interpreters > 0 => may_be_executed(interpreter)
+                .is_some_and(|path| Self::runs(libc::AT_FDCWD, &path, interpreters - 1)),
+            Image::Script(_) | Image::Other => false,
         }
     }
 
@@ -277,4 +310,15 @@ impl Policy {
             Found::Unsure => None,
         }
     }
+}
+
+/// The path of a regular file that may be executed, if it is one wherever it is looked at from.
+fn may_be_executed(path: Vec<u8>) -> Option<CString> {
+    let path = CString::new(path).ok()?;
+    let is_regular =
+        || sys::status(libc::AT_FDCWD, &path, 0).is_ok_and(|status| status.kind() == libc::S_IFREG);
+    let may = path.as_bytes().starts_with(b"/")
+        && is_regular()
+        && sys::access(libc::AT_FDCWD, &path, libc::X_OK, libc::AT_EACCESS).is_ok();
+    may.then_some(path)
 }

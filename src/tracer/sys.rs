@@ -442,6 +442,20 @@ pub(super) fn read_link(directory: RawFd, path: &CStr, buffer: &mut [u8]) -> Res
     check(length as c_long).map(|length| length as usize)
 }
 
+/// Opens a file to read it, without waiting for what may be at the other end of it.
+pub(super) fn open_file(directory: RawFd, path: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the path ends in NUL.
+    let fd = check(c_long::from(unsafe {
+        libc::openat(
+            directory,
+            path.as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY,
+        )
+    }))?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
 /// Opens a directory only as a place to look up names from.
 pub(super) fn open_directory(path: &CStr) -> Result<OwnedFd> {
     // SAFETY: the path ends in NUL.

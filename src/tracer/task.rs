@@ -46,6 +46,8 @@ pub(super) enum Pending {
     Execute {
         path: Option<Vec<u8>>,
         argv: Option<Vec<u8>>,
+        /// Whether only success is expected, so that the end of the call is not awaited.
+        is_sure: bool,
     },
     /// A socket address is used.
     Contact(Box<Contact>),
@@ -57,6 +59,11 @@ pub(super) enum Pending {
 }
 
 impl Pending {
+    /// Whether the call will succeed, and will be told by other means.
+    pub(super) fn is_sure(&self) -> bool {
+        matches!(self, Self::Execute { is_sure: true, .. })
+    }
+
     /// Whether the call may wait for something that happens elsewhere. A tracee that is about to
     /// stop would not wait there but fail or begin again.
     pub(super) fn may_wait(&self) -> bool {

@@ -210,6 +210,10 @@ impl Observer {
 
     /// A thread is gone.
     pub(super) fn ends(&mut self, tid: pid_t, status: ExitStatus) {
+        // Who was killed while it executed a program did not see that fail.
+        if matches!(status, ExitStatus::Code(_)) {
+            self.missed(tid);
+        }
         self.in_flux.retain(|(other, _)| *other != tid);
         self.core.hold.forget(tid);
         let at = self.now();
@@ -238,8 +242,12 @@ impl Observer {
             Begun::Done => true,
             Begun::Awaited(pending) => {
                 if let Some(task) = self.tasks.task(tid) {
+                    task.end = if pending.is_sure() {
+                        End::Unseen
+                    } else {
+                        End::Exit
+                    };
                     task.pending = Some(pending);
-                    task.end = End::Exit;
                 }
                 true
             }
@@ -258,7 +266,7 @@ impl Observer {
         let Some(task) = self.tasks.task(tid) else {
             return Answer::Proceed;
         };
-        if task.end == End::Exit {
+        if task.end == End::Exit || pending.is_sure() {
             task.pending = Some(pending);
             return Answer::Proceed;
         }
@@ -292,6 +300,7 @@ impl Observer {
 
     /// Reports what is known about a call.
     fn begin(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> Begun {
+        self.missed(tid);
         let Some(table) = self.table(arch) else {
             return Begun::Done;
         };
@@ -316,6 +325,21 @@ impl Observer {
         }
         self.decode(&call_of, call.shape)
             .map_or(Begun::Done, Begun::Awaited)
+    }
+
+    /// Whether a tracee has left a call behind that was not to fail.
+    fn missed(&mut self, tid: pid_t) {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        if let Some(Pending::Execute {
+            path,
+            is_sure: true,
+            ..
+        }) = task.pending.take_if(|pending| pending.is_sure())
+        {
+            self.execution_failed(tid, path.as_deref());
+        }
     }
 
     /// Reports what is known about a call; what is to be reported at its end is returned.

@@ -1,7 +1,7 @@
 //! Calls that make processes, change what they are, or hide them.
 
 use super::{Begun, Entered, Observer};
-use crate::trace::{GapKind, Operation, ProcessId};
+use crate::trace::{GapKind, Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, Shape};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::image::Chain;
@@ -10,6 +10,7 @@ use crate::tracer::proc::Link;
 use crate::tracer::sys;
 use crate::tracer::task::{Effect, Pending};
 use crate::tracer::view::View;
+use bstr::ByteSlice;
 use libc::{c_int, pid_t};
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -94,9 +95,9 @@ impl Observer {
         flags: Option<u8>,
     ) -> Option<Pending> {
         let mut path = None;
-        let is_named = self.read_name(call, 0, at).is_ok();
-        let name = &self.names[0];
-        if is_named {
+        let mut is_sure = false;
+        if self.read_name(call, 0, at).is_ok() {
+            let name = &self.names[0];
             let by_descriptor = name.asked().is_empty()
                 && flags.is_some_and(|flags| {
                     call.args[usize::from(flags)] as c_int & libc::AT_EMPTY_PATH != 0
@@ -104,6 +105,16 @@ impl Observer {
             // The empty path of a descriptor without a name (a memfd) is no path at all.
             if !by_descriptor || name.absolute().starts_with(b"/") {
                 path = Some(name.absolute().to_vec());
+            }
+            if self.may_foresee(call.tid) {
+                match self.policy.execute(&self.names[0]) {
+                    Some(Outcome::Success) => is_sure = true,
+                    Some(failure) => {
+                        self.accessed(call.tid, Operation::Execute, failure);
+                        return None;
+                    }
+                    None => {}
+                }
             }
         }
         let mut strings = Vec::new();
@@ -114,17 +125,25 @@ impl Observer {
             &mut strings,
         )
         .then_some(strings);
-        // Shells and execvp(3) try every directory of PATH.
-        if path.is_some()
-            && argv.is_some()
-            && flags.is_none()
-            && self.may_foresee(call.tid)
-            && let Some(outcome) = self.policy.execute_missing(&self.names[0])
-        {
-            self.accessed(call.tid, Operation::Execute, outcome);
-            return None;
-        }
-        Some(Pending::Execute { path, argv })
+        Some(Pending::Execute {
+            path,
+            argv,
+            is_sure,
+        })
+    }
+
+    /// A tracee goes on in the program that it was to leave, though its exec was sure to succeed.
+    pub(super) fn execution_failed(&mut self, tid: pid_t, path: Option<&[u8]>) {
+        let process = self.tasks.process_of(tid).map(|process| process.id);
+        let path = path.unwrap_or_default().as_bstr();
+        self.gap(
+            process,
+            GapKind::Outcome,
+            format!(
+                "The kernel refused to execute {path}, for a reason that was not seen: arguments \
+                 that are too long, a file that is being written, or no memory."
+            ),
+        );
     }
 
     /// A process runs another program now.
@@ -133,7 +152,7 @@ impl Observer {
         self.core.hold.rename(former, tgid);
         self.in_flux.retain(|(tid, _)| *tid != former);
         let (path, argv) = match pending {
-            Some(Pending::Execute { path, argv }) => (path, argv),
+            Some(Pending::Execute { path, argv, .. }) => (path, argv),
             _ => (None, None),
         };
         let at = self.now();
