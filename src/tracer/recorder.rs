@@ -183,7 +183,7 @@ impl<S: Sink> Recorder<S> {
                 let executed = Executed {
                     process,
                     at,
-                    real: real.filter(|real| Some(real) != path.as_ref()),
+                    real: real.filter(|real| root.is_some() || Some(real) != path.as_ref()),
                     path,
                     root: root.map(text),
                     argv: argv.map(|argv| {
@@ -317,7 +317,9 @@ impl<S: Sink> Recorder<S> {
             at,
             operation,
             path: Bytes::from(path),
-            real: real.filter(|real| real != path).map(Bytes::from),
+            real: real
+                .filter(|real| root.is_some() || real != path)
+                .map(Bytes::from),
             root: root.map(Bytes::from),
             target: target.map(Bytes::from),
             outcome,

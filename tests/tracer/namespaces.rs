@@ -149,7 +149,9 @@ fn back_in_our_namespace_paths_are_ours_again() {
         let Some(trace) = views(options, "setns", &[&file]) else {
             return;
         };
-        assert!(found(&trace, Operation::Read, "/etc/passwd").root.is_some());
+        let inside = found(&trace, Operation::Read, "/etc/passwd");
+        assert!(inside.root.is_some());
+        assert_eq!(real(inside), Some("/etc/passwd".into()));
         assert_eq!(found(&trace, Operation::Read, &file).root, None);
     }
 }
