@@ -423,3 +423,94 @@ fn steering(strings: &[u8]) -> BTreeMap<String, Bytes> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts;
+    use super::*;
+    use procfs::process::Process;
+    use std::process::Command;
+
+    /// How much is fed to the recorder: enough that it has to forget. Ten million, which take a
+    /// minute unoptimized, need as much memory (set the variable to the number to try).
+    const ACCESSES: &str = "600000";
+    const PATHS: usize = 100_000;
+    const PROCESSES: usize = 40;
+    const MOST_MEMORY: u64 = 256 << 20;
+
+    /// Counts the accesses that are told.
+    #[derive(Default)]
+    struct Count {
+        lines: u64,
+        accesses: u64,
+    }
+
+    impl Sink for &mut Count {
+        fn record(&mut self, record: &Record) -> io::Result<()> {
+            if let Record::Accessed(access) | Record::Repeated(access) = record {
+                self.lines += 1;
+                self.accesses += access.count;
+            }
+            Ok(())
+        }
+    }
+
+    /// Has many processes look at many paths, now one after the other and now each for itself.
+    fn feed(mut outbox: facts::Outbox, accesses: usize) {
+        for number in 0..accesses {
+            let process = match number / PATHS % 2 {
+                0 => number / PATHS % PROCESSES,
+                _ => number % PROCESSES,
+            };
+            let path = format!(
+                "/usr/lib/a-rather-usual-directory/of-files/{}",
+                number % PATHS
+            );
+            outbox.write(|batch| {
+                let path = batch.keep(path.as_bytes());
+                batch.push(Fact::Accessed {
+                    process: ProcessId(process as u32),
+                    at: Micros(number as u64),
+                    operation: Operation::Stat,
+                    path,
+                    target: None,
+                    real: Real::Unknown,
+                    root: None,
+                    outcome: Outcome::Success,
+                });
+            });
+        }
+    }
+
+    /// The memory of a process is measured, and this one has other tests in it: so the test runs
+    /// itself again.
+    #[test]
+    fn a_long_run_over_many_paths_needs_bounded_memory_and_loses_no_access() {
+        const ALONE: &str = "NIXTRACE_TEST_ALONE";
+        let name = "tracer::recorder::tests::a_long_run_over_many_paths_needs_bounded_memory_and_loses_no_access";
+        let Ok(accesses) = std::env::var(ALONE) else {
+            let output = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name, "--nocapture"])
+                .env(ALONE, ACCESSES)
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{told}");
+            assert!(told.contains("1 passed"), "{told}");
+            return;
+        };
+        let accesses = accesses.parse().unwrap();
+        let mut count = Count::default();
+        let (outbox, inbox) = facts::exchange();
+        let feeder = std::thread::spawn(move || feed(outbox, accesses));
+        let mut recorder = Recorder::new(&mut count);
+        recorder.record(inbox, || ());
+        assert_eq!(recorder.end(|_| None).accesses, accesses as u64);
+        feeder.join().unwrap();
+        assert_eq!(count.accesses, accesses as u64);
+        let status = Process::myself().and_then(|it| it.status()).unwrap();
+        let peak = status.vmhwm.unwrap() * 1024;
+        println!("{} lines, {} MB", count.lines, peak >> 20);
+        assert!(peak < MOST_MEMORY, "{} MB", peak >> 20);
+    }
+}
