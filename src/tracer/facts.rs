@@ -200,9 +200,8 @@ impl Outbox {
 }
 
 impl Inbox {
-    /// The next batch, full or not; none when the tracing thread is done and all was read. Calls
-    /// `idle` when there was nothing to fetch for a while.
-    pub(super) fn next(&mut self, idle: impl Fn()) -> Option<Batch> {
+    /// The next batch, full or not; none when the tracing thread is done and all was read.
+    pub(super) fn next(&mut self) -> Option<Batch> {
         loop {
             match self.full.recv_timeout(PATIENCE) {
                 Ok(batch) => return Some(batch),
@@ -220,8 +219,6 @@ impl Inbox {
                         if let Some(batch) = self.take_open(&mut open) {
                             return Some(batch);
                         }
-                        drop(open);
-                        idle();
                     }
                 }
             }
@@ -261,7 +258,7 @@ mod tests {
             }
         });
         let mut seen = Vec::new();
-        while let Some(mut batch) = inbox.next(|| ()) {
+        while let Some(mut batch) = inbox.next() {
             for fact in batch.take_facts() {
                 if let Fact::Exited { process, .. } = fact {
                     seen.push(process.0);
@@ -277,8 +274,8 @@ mod tests {
     fn a_batch_that_is_not_full_is_fetched() {
         let (mut outbox, mut inbox) = exchange();
         outbox.write(|batch| batch.push(exit(0)));
-        assert_eq!(inbox.next(|| ()).unwrap().take_facts().len(), 1);
+        assert_eq!(inbox.next().unwrap().take_facts().len(), 1);
         drop(outbox);
-        assert!(inbox.next(|| ()).is_none());
+        assert!(inbox.next().is_none());
     }
 }

@@ -52,8 +52,14 @@ pub(super) fn follow(
     started: impl FnOnce(&'static str),
 ) -> Result<Finished, Error> {
     let mut observer = observer;
+    let (herd, tables) = (observer.herd.clone(), observer.tables());
+    // Asked before we are held on one core ourselves.
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    herd.go_with();
     let mut outcome = Outcome::default();
     let engine = await_filters(choice, launched, &mut outcome)?;
+    herd.begin(launched.pid);
+    let _ = engine.resume(launched.pid, false, 0);
     if matches!(engine, Engine::Notify(_)) {
         observer.is_notified();
     }
@@ -68,15 +74,18 @@ pub(super) fn follow(
     };
     match follower.engine.clone() {
         Engine::Notify(listener) => thread::scope(|scope| {
-            let observer = Arc::clone(&follower.observer);
-            let errands = Arc::clone(&follower.errands);
-            let attendant = super::spawn(scope, "attendant", {
+            for _ in 0..cores {
                 let listener = Arc::clone(&listener);
-                move || attend::attend(&listener, &observer, &errands)
-            });
-            let finished = attendant.and_then(|_| {
-                follower.run(command, launched, &mut outcome, Some(&listener), started)
-            });
+                let tables = Arc::clone(&tables);
+                let observer = Arc::clone(&follower.observer);
+                let errands = Arc::clone(&follower.errands);
+                let herd = herd.clone();
+                super::spawn(scope, "attendant", move || {
+                    herd.go_with();
+                    attend::attend(&listener, &tables, &observer, &errands);
+                })?;
+            }
+            let finished = follower.run(command, launched, &mut outcome, Some(&listener), started);
             if finished.is_err() {
                 follower.abandon();
             }
@@ -114,12 +123,9 @@ fn await_filters(
     }
     launched.read_notes(outcome);
     let engine = launched.engine(choice, outcome);
-    match &engine {
-        Ok(engine) => drop(engine.resume(pid, false, 0)),
-        Err(_) => {
-            let _ = sys::kill(pid, libc::SIGKILL);
-            let _ = sys::reap(pid);
-        }
+    if engine.is_err() {
+        let _ = sys::kill(pid, libc::SIGKILL);
+        let _ = sys::reap(pid);
     }
     engine
 }
@@ -137,6 +143,11 @@ impl Follower {
         let mut started = Some(started);
         loop {
             if let Some(listener) = listener {
+                if self.errands.is_deserted() {
+                    return Err(Error::Lost {
+                        source: Errno::EPIPE,
+                    });
+                }
                 self.errands.run(listener);
             }
             let waited = match sys::wait() {
@@ -171,6 +182,7 @@ impl Follower {
                 }
                 continue;
             }
+            observer.herd.moves();
             self.handle(&mut observer, waited.tid, stop);
         }
         let mut observer = attend::lock(&shared);
@@ -307,7 +319,6 @@ impl Follower {
         };
         match self.engine {
             Engine::Ptrace { cookie } if data == cookie => {
-                observer.core.follow(tid);
                 if !observer.call_begins(tid, info.arch, &call) {
                     let _ = sys::refuse_call(tid);
                 }
@@ -350,7 +361,7 @@ impl Follower {
         } else {
             observer.process_starts(child, Some(parent));
         }
-        observer.core.hold.pass(parent, child);
+        observer.herd.joined(child);
         if self.early.remove(&child) {
             self.resume(observer, child, 0);
         }

@@ -13,7 +13,6 @@
 mod abi;
 mod attend;
 mod background;
-mod core;
 mod decode;
 mod engine;
 mod error;
@@ -21,6 +20,7 @@ mod facts;
 mod filter;
 mod follow;
 mod header;
+mod herd;
 mod ignored;
 mod image;
 mod inherited;
@@ -145,8 +145,7 @@ pub fn observe(
     let signals = signals::Signals::take()?;
     let mask = signals.previous_mask();
     let (outbox, inbox) = facts::exchange();
-    let hold = core::Hold::default();
-    let held = hold.clone();
+    let herd = herd::Herd::default();
     let (started, start) = bounded(1);
     let (finished, end) = bounded(1);
     thread::scope(|scope| {
@@ -156,7 +155,7 @@ pub fn observe(
             if let Ok(engine) = start.recv() {
                 header.engine = engine;
                 recorder.begin(header);
-                recorder.record(inbox, || held.release());
+                recorder.record(inbox);
             }
             recorder.end(|accesses| {
                 let finished: follow::Finished = end.recv().ok()?;
@@ -169,12 +168,17 @@ pub fn observe(
                 })
             })
         })?;
+        let shepherd = spawn(scope, "shepherd", {
+            let herd = herd.clone();
+            move || herd.watch()
+        })?;
         let (watch, mut target) = signals.watch()?;
+        let watched = herd.clone();
         let tracer = spawn(scope, "tracer", move || {
             let tables: Arc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid, options.background);
-            let observer = decode::Observer::new(outbox, tables, hold, options);
+            let observer = decode::Observer::new(outbox, tables, herd, options);
             let result = follow::follow(
                 observer,
                 target,
@@ -192,6 +196,8 @@ pub fn observe(
         })?;
         watch.pass_on();
         let finished = join(tracer);
+        watched.dissolve();
+        join(shepherd);
         let recorded = join(recorder);
         let finished = finished?;
         Ok(Observation {

@@ -1,8 +1,9 @@
 //! A path argument of a call: as asked, where it is relative to, and made absolute.
 
-use super::abi::At;
+use super::abi::{At, Entry, Table};
 use super::memory::{self, PATH_MAX, Text};
 use super::proc::{Directory, Link};
+use super::sys::Notification;
 use super::task::Process;
 use libc::pid_t;
 use std::ffi::{CStr, CString};
@@ -21,6 +22,50 @@ pub(super) enum Base {
     Descriptor,
     /// At a place that has no name or does not exist: the kernel will say what it thinks of it.
     Nowhere,
+}
+
+/// A path argument that was read before anything about its process was asked: to read it takes
+/// longest, and needs nobody else to wait.
+#[derive(Debug, Default)]
+pub(super) struct EarlyText {
+    bytes: Vec<u8>,
+    found: Option<(u64, Text)>,
+}
+
+impl EarlyText {
+    /// Reads the first path argument of a call, if it has one.
+    pub(super) fn read(&mut self, tables: &[Table], notification: &Notification) {
+        self.forget();
+        let call = &notification.call;
+        let at = tables
+            .iter()
+            .find(|table| table.abi.arch == notification.arch)
+            .and_then(|table| match table.entry(call.number) {
+                Entry::Decoded(description) => description.shape.path(),
+                Entry::Uninteresting | Entry::Unknown => None,
+            });
+        let Some(at) = at else { return };
+        let address = call.args[usize::from(at.path)];
+        if address != 0 {
+            let text = memory::read_text(notification.tid, address, PATH_MAX, &mut self.bytes);
+            self.found = Some((address, text));
+        }
+    }
+
+    /// Forgets what was read.
+    pub(super) fn forget(&mut self) {
+        self.bytes.clear();
+        self.found = None;
+    }
+
+    /// Appends the text at an address, if it is the one that was read.
+    fn take(&self, address: u64, to: &mut Vec<u8>) -> Option<Text> {
+        let (found, text) = self.found?;
+        (found == address).then(|| {
+            to.extend_from_slice(&self.bytes);
+            text
+        })
+    }
 }
 
 /// Why there is no name.
@@ -57,6 +102,7 @@ impl Name {
         process: &mut Process,
         at: At,
         args: &[u64; 6],
+        early: &EarlyText,
     ) -> Result<(), Missing> {
         self.lookup.clear();
         self.absolute.clear();
@@ -71,7 +117,10 @@ impl Name {
             Some(arg) => args[usize::from(arg)] as i32,
             None => libc::AT_FDCWD,
         };
-        self.too_long = match memory::read_text(tid, address, PATH_MAX, &mut self.lookup) {
+        let text = early
+            .take(address, &mut self.lookup)
+            .unwrap_or_else(|| memory::read_text(tid, address, PATH_MAX, &mut self.lookup));
+        self.too_long = match text {
             Text::Whole(_) => false,
             Text::Unended(_) => true,
             Text::Unreadable => return Err(Missing::Unreadable),

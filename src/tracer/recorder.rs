@@ -97,9 +97,9 @@ impl<S: Sink> Recorder<S> {
         self.write(Record::Header(header));
     }
 
-    /// Writes all facts until there are no more; calls `idle` when there was none for a while.
-    pub(super) fn record(&mut self, mut inbox: Inbox, idle: impl Fn()) {
-        while let Some(mut batch) = inbox.next(&idle) {
+    /// Writes all facts until there are no more.
+    pub(super) fn record(&mut self, mut inbox: Inbox) {
+        while let Some(mut batch) = inbox.next() {
             for fact in batch.take_facts() {
                 self.fact(&batch, fact);
             }
@@ -504,7 +504,7 @@ mod tests {
         let (outbox, inbox) = facts::exchange();
         let feeder = std::thread::spawn(move || feed(outbox, accesses));
         let mut recorder = Recorder::new(&mut count);
-        recorder.record(inbox, || ());
+        recorder.record(inbox);
         assert_eq!(recorder.end(|_| None).accesses, accesses as u64);
         feeder.join().unwrap();
         assert_eq!(count.accesses, accesses as u64);

@@ -92,6 +92,15 @@ pub(super) enum Look {
     Link(u8),
 }
 
+/// What a call wants with the cores that a task may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CoreUse {
+    /// To know them.
+    Ask,
+    /// To choose them.
+    Order,
+}
+
 /// What a call's arguments mean.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
@@ -153,11 +162,26 @@ pub(super) enum Shape {
     /// An io_uring is set up.
     Ring,
     /// It is asked or said which cores a task may use.
-    Cores,
+    Cores(CoreUse),
     /// The process traces or wants to be traced.
     Trace,
     /// The process installs a filter of its own.
     Filter,
+}
+
+impl Shape {
+    /// Its path argument, or the first of two.
+    pub(super) fn path(self) -> Option<At> {
+        match self {
+            Self::Open(at, _)
+            | Self::Look(_, at, _)
+            | Self::Name(_, at)
+            | Self::Names(_, at, _)
+            | Self::Symlink(_, at)
+            | Self::Execute(at, ..) => Some(at),
+            _ => None,
+        }
+    }
 }
 
 /// A system call that is decoded.
@@ -418,8 +442,8 @@ pub(super) static CALLS: &[Call] = {
         call_when("setrlimit", Shape::Limit(1), OPEN_FILES_LIMIT),
         call_when("prlimit64", Shape::Limit(2), NEW_OPEN_FILES_LIMIT),
 
-        call("sched_setaffinity", Shape::Cores),
-        call("sched_getaffinity", Shape::Cores),
+        call("sched_setaffinity", Shape::Cores(CoreUse::Order)),
+        call("sched_getaffinity", Shape::Cores(CoreUse::Ask)),
         call("io_uring_setup", Shape::Ring),
         call("ptrace", Shape::Trace),
         call("seccomp", Shape::Filter),

@@ -55,7 +55,7 @@ impl Observer {
             return Err(Missing::Null);
         };
         let is_as_ours = process.sees_as_we_do;
-        self.names[index].read(call.tid, process, at, &call.args)?;
+        self.names[index].read(call.tid, process, at, &call.args, &self.early)?;
         if is_as_ours && let Some(tgid) = self.tasks.tgid_of(call.tid) {
             self.names[index].is_of(call.tid, tgid);
         }
@@ -169,7 +169,7 @@ impl Observer {
         self.read_name(call, 0, at).ok()?;
         if self.names[0].last() == b"status" {
             // `/proc/PID/status` names the cores that a task may use.
-            self.core.hold.release();
+            self.herd.is_asked();
         }
         if self.names[0].asked() == b"/dev/fuse" {
             // A file system served by a tracee must not be touched while that tracee is stopped:

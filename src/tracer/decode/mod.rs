@@ -8,10 +8,10 @@ mod process;
 mod unknown;
 
 use super::abi::{Entry, Shape, Table};
-use super::core::{Core, Hold};
 use super::facts::{Fact, Outbox, Real};
+use super::herd::Herd;
 use super::memory::Width;
-use super::name::Name;
+use super::name::{EarlyText, Name};
 use super::policy::Policy;
 use super::sys::{Notification, RawCall};
 use super::task::{Effect, End, Pending, Tasks};
@@ -109,8 +109,8 @@ fn rights(path: &str) -> Option<Vec<String>> {
 pub(super) struct Observer {
     /// What is followed.
     pub(super) tasks: Tasks,
-    /// Where it and the tracer run.
-    pub(super) core: Core,
+    /// Those who share a core.
+    pub(super) herd: Herd,
     outbox: Outbox,
     tables: Arc<[Table]>,
     policy: Policy,
@@ -126,6 +126,7 @@ pub(super) struct Observer {
     stops_at_entry: bool,
     began: Instant,
     names: [Name; 2],
+    early: EarlyText,
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
@@ -136,10 +137,10 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Begins, with these tables.
-    pub(super) fn new(outbox: Outbox, tables: Arc<[Table]>, hold: Hold, options: &Options) -> Self {
+    pub(super) fn new(outbox: Outbox, tables: Arc<[Table]>, herd: Herd, options: &Options) -> Self {
         Self {
             tasks: Tasks::default(),
-            core: Core::new(hold),
+            herd,
             outbox,
             tables,
             policy: Policy::new(),
@@ -150,6 +151,7 @@ impl Observer {
             stops_at_entry: true,
             began: Instant::now(),
             names: Default::default(),
+            early: EarlyText::default(),
             in_flux: Vec::new(),
             reported: HashSet::new(),
             unknown: Unknown::default(),
@@ -160,6 +162,11 @@ impl Observer {
     /// From now on calls come as notifications.
     pub(super) fn is_notified(&mut self) {
         self.stops_at_entry = false;
+    }
+
+    /// The tables of calls.
+    pub(super) fn tables(&self) -> Arc<[Table]> {
+        Arc::clone(&self.tables)
     }
 
     /// The time since the trace began.
@@ -215,7 +222,7 @@ impl Observer {
             self.missed(tid);
         }
         self.in_flux.retain(|(other, _)| *other != tid);
-        self.core.hold.forget(tid);
+        self.herd.left(tid);
         let at = self.now();
         if let Some(process) = self.tasks.end(tid) {
             self.tell_unknown(process);
@@ -256,7 +263,22 @@ impl Observer {
     }
 
     /// A tracee begins a call and waits for our answer.
-    pub(super) fn notified(&mut self, notification: &Notification) -> Answer {
+    ///
+    /// `early` is the path that it names, if that was read already.
+    pub(super) fn notified(
+        &mut self,
+        notification: &Notification,
+        early: &mut EarlyText,
+    ) -> Answer {
+        self.herd.moves();
+        std::mem::swap(&mut self.early, early);
+        let answer = self.answer(notification);
+        std::mem::swap(&mut self.early, early);
+        self.early.forget();
+        answer
+    }
+
+    fn answer(&mut self, notification: &Notification) -> Answer {
         let tid = notification.tid;
         let pending = match self.begin(tid, notification.arch, &notification.call) {
             Begun::Done => return Answer::Proceed,
@@ -367,7 +389,7 @@ impl Observer {
             | Shape::Credentials
             | Shape::Namespaces
             | Shape::Limit(_)
-            | Shape::Cores
+            | Shape::Cores(_)
             | Shape::Ring
             | Shape::Trace
             | Shape::Filter => self.life(call, shape),

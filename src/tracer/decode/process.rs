@@ -2,7 +2,7 @@
 
 use super::{Begun, Entered, Observer};
 use crate::trace::{GapKind, Operation, Outcome, ProcessId};
-use crate::tracer::abi::{At, Shape};
+use crate::tracer::abi::{At, CoreUse, Shape};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::image::Chain;
 use crate::tracer::memory::{self, Width};
@@ -149,7 +149,9 @@ impl Observer {
     /// A process runs another program now.
     pub(crate) fn executed(&mut self, tgid: pid_t, former: pid_t, given: Option<Pending>) {
         let pending = self.tasks.execute(tgid, former).or(given);
-        self.core.hold.rename(former, tgid);
+        if former != tgid {
+            self.herd.left(former);
+        }
         self.in_flux.retain(|(tid, _)| *tid != former);
         let (path, argv) = match pending {
             Some(Pending::Execute { path, argv, .. }) => (path, argv),
@@ -309,11 +311,7 @@ impl Observer {
                 None
             }
             // make(1) and shells set the identity that they have already.
-            Shape::Credentials => {
-                // With another identity it may be beyond our reach (sched_setaffinity(2), EPERM).
-                self.core.hold.release();
-                Some(Pending::Silent(Effect::Rights))
-            }
+            Shape::Credentials => Some(Pending::Silent(Effect::Rights)),
             Shape::Namespaces => {
                 process.cwd_is_shared = true;
                 Some(Pending::Silent(Effect::View))
@@ -332,8 +330,12 @@ impl Observer {
                 }
                 None
             }
-            Shape::Cores => {
-                self.core.hold.release();
+            Shape::Cores(CoreUse::Ask) => {
+                self.herd.is_asked();
+                None
+            }
+            Shape::Cores(CoreUse::Order) => {
+                self.herd.is_ordered();
                 None
             }
             Shape::Trace => {

@@ -81,14 +81,20 @@ impl Listener {
             error,
             flags,
         };
-        // SAFETY: the request reads one such structure.
-        unsafe {
-            libc::ioctl(
-                self.0.as_raw_fd(),
-                libc::SECCOMP_IOCTL_NOTIF_SEND,
-                &raw mut answer,
-            )
-        };
+        loop {
+            // SAFETY: the request reads one such structure.
+            let sent = check(c_long::from(unsafe {
+                libc::ioctl(
+                    self.0.as_raw_fd(),
+                    libc::SECCOMP_IOCTL_NOTIF_SEND,
+                    &raw mut answer,
+                )
+            }));
+            // Somebody rang while another answer was being sent.
+            if sent != Err(Errno::EINTR) {
+                return;
+            }
+        }
     }
 
     /// Lets the call be made.
