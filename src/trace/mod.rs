@@ -181,7 +181,8 @@ pub struct Executed {
     /// The directory it ran in.
     pub cwd: Option<Bytes>,
     /// The `#!` interpreters that the kernel started for it, outermost script's first, as their
-    /// `#!` lines name them (at most five deep).
+    /// `#!` lines name them (at most five deep); or the one that is registered for its kind of file
+    /// (binfmt_misc), as it was seen to run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interpreters: Vec<Bytes>,
     /// The dynamic loader (`PT_INTERP`) of the program that runs in the end.

@@ -2,9 +2,10 @@
 
 use super::abi::At;
 use super::memory::{self, PATH_MAX, Text};
-use super::proc::{Directory, Link};
+use super::proc::{Directory, Link, TOO_DEEP};
 use super::task::Process;
 use libc::pid_t;
+use nix::errno::Errno;
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -107,7 +108,13 @@ impl Name {
 
     fn join_descriptor(&mut self, tid: pid_t, process: &Process, fd: RawFd) {
         let asked_length = self.lookup.len();
-        if Link::Fd(fd).read(tid, &mut self.absolute).is_err() {
+        if let Err(errno) = Link::Fd(fd).read(tid, &mut self.absolute) {
+            if errno == Errno::ENAMETOOLONG {
+                self.absolute = TOO_DEEP.as_bytes().to_vec();
+                self.append_asked(0);
+                self.base = Base::Nowhere;
+                return;
+            }
             // Not open (EBADF), or no place to look from (ENOTDIR).
             self.absolute.clear();
             self.absolute.extend_from_slice(&self.lookup);

@@ -261,3 +261,22 @@ fn inside_another_tracer_it_names_that() {
     let told = refused_under(&["strace", "-f", "-o", "/dev/null"]);
     assert!(told.contains("is itself traced by strace"), "{told}");
 }
+
+#[test]
+fn below_a_directory_without_a_name_the_rest_of_a_path_is_told_and_marked() {
+    use nixtrace::trace::{Errno, Outcome};
+    let missing = Outcome::Failure(Errno::ENOENT);
+    for options in WAYS {
+        let place = directory();
+        let trace = rare(options, &["deep", place.path().to_str().unwrap()]);
+        trace.assert_success();
+        for (operation, path, outcome) in [
+            (Operation::Stat, "…/missing", missing),
+            (Operation::Write, "…/file", Outcome::Success),
+            (Operation::Stat, "…/file", Outcome::Success),
+            (Operation::Stat, "…/other", missing),
+        ] {
+            assert!(trace.has(operation, path, outcome), "{path} {options:?}");
+        }
+    }
+}

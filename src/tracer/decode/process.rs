@@ -197,8 +197,16 @@ impl Observer {
                     Some(path) => looks_up && runs_itself(tgid, path),
                     None => true,
                 };
-                if runs_itself && Link::Exe.read(tgid, &mut real).is_err() {
+                if Link::Exe.read(tgid, &mut real).is_err() {
                     real.clear();
+                }
+                if !runs_itself {
+                    let runs = std::mem::take(&mut real);
+                    chain = path
+                        .as_ref()
+                        .filter(|_| looks_up && !runs.is_empty())
+                        .and_then(|path| Chain::by_registration(path, runs))
+                        .map(Box::new);
                 }
             }
         }

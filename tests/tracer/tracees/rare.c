@@ -108,6 +108,24 @@ static void handle(const char *file) {
 		exit(77);
 }
 
+// A file below a directory whose path is longer than the kernel names.
+static void deep(const char *top) {
+	char name[201];
+	memset(name, 'd', 200);
+	name[200] = 0;
+	CHECK(chdir(top) == 0);
+	for (int i = 0; i < 25; i++)
+		CHECK(mkdir(name, 0755) == 0 && chdir(name) == 0);
+	struct stat st;
+	CHECK(stat("missing", &st) == -1 && errno == ENOENT);
+	int fd = open("file", O_CREAT | O_WRONLY, 0600);
+	CHECK(fd >= 0);
+	CHECK(stat("file", &st) == 0);
+	int here = open(".", O_PATH);
+	CHECK(fstatat(here, "file", &st, 0) == 0);
+	CHECK(fstatat(here, "other", &st, 0) == -1);
+}
+
 int main(int argc, char **argv) {
 	if (argc < 2)
 		return 2;
@@ -122,6 +140,8 @@ int main(int argc, char **argv) {
 		names();
 	else if (!strcmp(mode, "taken"))
 		taken(argv[2]);
+	else if (!strcmp(mode, "deep"))
+		deep(argv[2]);
 	else if (!strcmp(mode, "handle"))
 		handle(argv[2]);
 	else
