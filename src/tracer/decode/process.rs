@@ -148,13 +148,24 @@ impl Observer {
 
     /// A process runs another program now.
     pub(crate) fn executed(&mut self, tgid: pid_t, former: pid_t, given: Option<Pending>) {
-        let pending = self.tasks.execute(tgid, former).or(given);
+        let seen = self.tasks.execute(tgid, former);
+        let is_given = seen.is_none();
+        let pending = seen.or(given);
         self.core.hold.rename(former, tgid);
         self.in_flux.retain(|(tid, _)| *tid != former);
-        let (path, argv) = match pending {
+        let (mut path, argv) = match pending {
             Some(Pending::Execute { path, argv, .. }) => (path, argv),
             _ => (None, None),
         };
+        // The command itself is named as it was given to us.
+        if let Some(asked) = &mut path
+            && is_given
+            && !asked.starts_with(b"/")
+            && let Some(process) = self.tasks.process_of(tgid)
+            && let Some(cwd) = process.working(tgid)
+        {
+            asked.splice(0..0, cwd.path.iter().copied().chain([b'/']));
+        }
         let at = self.now();
         let mut env = Vec::new();
         if let Ok(info) = sys::syscall_info(tgid) {
