@@ -186,18 +186,21 @@ impl Observer {
         let view = process.view.clone();
         let looks_up = sees_as_we_do && !self.serves_files;
         let mut real = Vec::new();
+        let mut seen = None;
         let mut chain = None;
         match &view {
             Some(view) if !self.serves_files => {
-                let resolve = |path: Vec<u8>| view.resolve(tgid, &path, true);
-                real = match &path {
-                    Some(path) => resolve(path.clone()),
-                    None => view.host(tgid, tgid, Link::Exe),
-                }
-                .unwrap_or_default();
-                chain = Some(Box::new(match real.is_empty() {
-                    false => Chain::of(Path::new(OsStr::from_bytes(&real)), resolve),
-                    true => Chain::default(),
+                seen = match &path {
+                    Some(path) => view.resolve(tgid, path, true),
+                    None => view.linked(tgid, Link::Exe, b""),
+                };
+                let found_by = |path: Vec<u8>| {
+                    let seen = view.resolve(tgid, &path, true)?;
+                    Some(if seen.is_same { path } else { seen.path })
+                };
+                chain = Some(Box::new(match &seen {
+                    Some(seen) => Chain::of(Path::new(OsStr::from_bytes(&seen.path)), found_by),
+                    None => Chain::default(),
                 }));
             }
             Some(_) => {}
@@ -233,8 +236,10 @@ impl Observer {
         let id = process.id;
         let cwd = process.working(tgid);
         self.outbox.write(|batch| {
-            let root = batch.keep_root(view.as_deref());
-            let real = if !real.is_empty() {
+            let root = batch.keep_root(view.as_deref(), seen.as_ref());
+            let real = if let Some(seen) = &seen {
+                Real::Known(batch.keep(&seen.path))
+            } else if !real.is_empty() {
                 Real::Known(batch.keep(&real))
             } else if looks_up {
                 Real::LookUp
