@@ -172,8 +172,8 @@ pub struct Executed {
     /// The same with symbolic links resolved, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
-    /// The process's view of the file system, where that is not nixtrace's; see [`Access::root`].
-    /// The interpreters and the loader are named as nixtrace sees them then.
+    /// The process's view of the file system; see [`Access::root`]. The interpreters and the loader
+    /// are named as nixtrace sees them then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<Bytes>,
     /// The arguments, the program's own name first, with [`secrets`] hidden.
@@ -181,7 +181,8 @@ pub struct Executed {
     /// The directory it ran in.
     pub cwd: Option<Bytes>,
     /// The `#!` interpreters that the kernel started for it, outermost script's first, as their
-    /// `#!` lines name them (at most five deep).
+    /// `#!` lines name them (at most five deep); or the one that is registered for its kind of file
+    /// (binfmt_misc), as it was seen to run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interpreters: Vec<Bytes>,
     /// The dynamic loader (`PT_INTERP`) of the program that runs in the end.
@@ -209,9 +210,10 @@ pub struct Access {
     /// The same with symbolic links, `.` and `..` resolved, where that differs and the file exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
-    /// The process's view of the file system, where that is not nixtrace's: its root directory,
-    /// behind its mount namespace (`mnt:[4026532201]`) if it has another one. `path` is as the process
-    /// names it then, and `real` as nixtrace sees the same file; without `real` nixtrace cannot.
+    /// The process's view of the file system, where that is not nixtrace's and `path` does not lead to
+    /// the same file for nixtrace: its root directory, behind its mount namespace
+    /// (`mnt:[4026532201]`) if it has another one. `path` is as the process names it then, and `real`
+    /// as nixtrace sees the same file; without `real` nixtrace cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<Bytes>,
     /// The other path of a rename or link (the new name), the text of a symbolic link, or what is

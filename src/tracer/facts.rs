@@ -6,7 +6,7 @@
 //! and no stop pays for waking a thread.
 
 use super::image::Chain;
-use super::view::View;
+use super::view::{Seen, View};
 use crate::trace::{Contact, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -119,9 +119,10 @@ impl Batch {
         self.facts.push(fact);
     }
 
-    /// Keeps a process's view of the file system, if that is not ours.
-    pub(super) fn keep_root(&mut self, view: Option<&View>) -> Option<Span> {
-        view.map(|view| self.keep(view.tag()))
+    /// Keeps a process's view of the file system, if a path of its means something else to us.
+    pub(super) fn keep_root(&mut self, view: Option<&View>, seen: Option<&Seen>) -> Option<Span> {
+        let view = view.filter(|_| seen.is_none_or(|seen| !seen.is_same))?;
+        Some(self.keep(view.tag()))
     }
 
     /// A string of this batch.

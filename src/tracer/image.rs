@@ -69,6 +69,27 @@ impl Chain {
     }
 }
 
+impl Chain {
+    /// That of a file of a kind for which an interpreter is registered (binfmt_misc), which was seen
+    /// to run; none when the file says itself what runs it.
+    pub(super) fn by_registration(path: &[u8], interpreter: Vec<u8>) -> Option<Self> {
+        let path = Path::new(OsStr::from_bytes(path));
+        let says_itself = match Image::read(path) {
+            Image::Script(_) => true,
+            Image::Elf(_) => File::open(path).is_ok_and(|file| is_native(&file)),
+            Image::Other => false,
+        };
+        if says_itself {
+            return None;
+        }
+        let loader = Image::read(Path::new(OsStr::from_bytes(&interpreter))).wanted();
+        Some(Self {
+            interpreters: vec![interpreter],
+            loader,
+        })
+    }
+}
+
 /// A file as execve(2) sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Image {
@@ -302,6 +323,28 @@ mod tests {
     #[test]
     fn an_empty_line_names_none() {
         assert_eq!(Image::parse(&Memory(b"#!\n/bin/sh")), Image::Other);
+    }
+
+    #[test]
+    fn only_a_file_that_does_not_say_what_runs_it_has_a_registered_interpreter() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            let path = place.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.into_os_string().into_encoded_bytes()
+        };
+        let own = std::env::current_exe().unwrap().into_os_string();
+        let by = |path: &[u8]| Chain::by_registration(path, own.as_encoded_bytes().to_vec());
+        assert_eq!(by(&file("script", b"#!/bin/sh\n")), None);
+        assert_eq!(by(own.as_encoded_bytes()), None);
+        let chain = by(&file("class", b"\xca\xfe\xba\xbe")).unwrap();
+        assert_eq!(chain.interpreters, [own.as_encoded_bytes()]);
+        assert!(chain.loader.is_some());
+        // An ELF program of another machine (e_machine 0xf3 is RISC-V).
+        let mut foreign = std::fs::read(&own).unwrap();
+        foreign.truncate(4096);
+        foreign[18] = 0xf3;
+        assert!(by(&file("foreign", &foreign)).is_some());
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::abi::{At, Entry, Table};
 use super::memory::{self, PATH_MAX, Text};
-use super::proc::{Directory, Link};
+use super::proc::{Directory, Link, TOO_DEEP};
 use super::sys::Notification;
 use super::task::Process;
 use libc::pid_t;
+use nix::errno::Errno;
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -156,7 +157,13 @@ impl Name {
 
     fn join_descriptor(&mut self, tid: pid_t, process: &Process, fd: RawFd) {
         let asked_length = self.lookup.len();
-        if Link::Fd(fd).read(tid, &mut self.absolute).is_err() {
+        if let Err(errno) = Link::Fd(fd).read(tid, &mut self.absolute) {
+            if errno == Errno::ENAMETOOLONG {
+                self.absolute = TOO_DEEP.as_bytes().to_vec();
+                self.append_asked(0);
+                self.base = Base::Nowhere;
+                return;
+            }
             // Not open (EBADF), or no place to look from (ENOTDIR).
             self.absolute.clear();
             self.absolute.extend_from_slice(&self.lookup);

@@ -73,6 +73,9 @@ impl Link {
     }
 }
 
+/// What stands for a directory's path that is longer than the kernel names.
+pub(super) const TOO_DEEP: &str = "…";
+
 /// A directory that names are looked up from.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -86,7 +89,10 @@ impl Directory {
     /// A tracee's working directory.
     pub(super) fn working(tid: pid_t) -> sys::Result<Self> {
         let mut path = Vec::new();
-        Link::Cwd.read(tid, &mut path)?;
+        match Link::Cwd.read(tid, &mut path) {
+            Err(Errno::ENAMETOOLONG) => path.extend_from_slice(TOO_DEEP.as_bytes()),
+            read => read?,
+        }
         path.shrink_to_fit();
         let descriptor = Link::Cwd.with(tid, sys::open_directory).ok();
         Ok(Self { path, descriptor })

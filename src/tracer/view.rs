@@ -10,7 +10,7 @@ use super::name::is_personal;
 use super::proc::Link;
 use super::sys;
 use libc::pid_t;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -24,6 +24,15 @@ pub(super) struct View {
     /// The root directory, none when we may not open it.
     directory: Option<OwnedFd>,
     has_our_mounts: bool,
+}
+
+/// A file of a process that we see, too.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Our path of it.
+    pub(super) path: Vec<u8>,
+    /// Whether the path by which the process reached it leads us there as well.
+    pub(super) is_same: bool,
 }
 
 fn mount_namespace(of: &str) -> Option<Vec<u8>> {
@@ -69,40 +78,64 @@ impl View {
         }
     }
 
-    /// Our path of what a path of the process leads to, if we have one; the last component is itself
-    /// followed when `follow` says so.
-    pub(super) fn resolve(&self, tid: pid_t, path: &[u8], follow: bool) -> Option<Vec<u8>> {
+    /// What a path of the process leads to, if we see it; the last component is itself followed when
+    /// `follow` says so.
+    pub(super) fn resolve(&self, tid: pid_t, path: &[u8], follow: bool) -> Option<Seen> {
         if is_personal(path) {
             return None;
         }
-        let path = CString::new(path).ok()?;
-        let file = sys::open_in_root(self.directory.as_ref()?.as_fd(), &path, follow).ok()?;
+        let asked = CString::new(path).ok()?;
+        let file = sys::open_in_root(self.directory.as_ref()?.as_fd(), &asked, follow).ok()?;
         let ours = std::process::id().cast_signed();
-        self.host(tid, ours, Link::Fd(file.as_raw_fd()))
+        self.find(tid, ours, Link::Fd(file.as_raw_fd()), path, follow)
     }
 
-    /// Our path of what a link of `/proc/OWNER` leads to, a file that a thread of the process has.
-    pub(super) fn host(&self, tid: pid_t, owner: pid_t, link: Link) -> Option<Vec<u8>> {
+    /// What a link of `/proc/TID` leads to, that was reached by a path.
+    pub(super) fn linked(&self, tid: pid_t, link: Link, path: &[u8]) -> Option<Seen> {
+        self.find(tid, tid, link, path, true)
+    }
+
+    /// What a link of `/proc/OWNER` leads to, a file that a thread of the process reached by a path.
+    fn find(
+        &self,
+        tid: pid_t,
+        owner: pid_t,
+        link: Link,
+        asked: &[u8],
+        follow: bool,
+    ) -> Option<Seen> {
         let mut path = Vec::new();
         link.read(owner, &mut path).ok()?;
         let file = link
             .with(owner, |link| sys::status(libc::AT_FDCWD, link, 0))
             .ok()?;
-        let is_it = |path: &[u8]| {
+        let leads_to_it = |path: &[u8], follow| {
+            let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
             let found = CString::new(path)
                 .ok()
-                .and_then(|path| status_itself(&path).ok());
+                .and_then(|path| sys::status(libc::AT_FDCWD, &path, flags).ok());
             found.is_some_and(|found| (found.device, found.inode) == (file.device, file.inode))
         };
-        if is_it(&path) {
-            return Some(path);
-        }
+        let is_it = |path: &[u8]| leads_to_it(path, false);
+        let path = if is_it(&path) {
+            path
+        } else {
+            self.elsewhere(tid, &path, is_it)?
+        };
+        Some(Seen {
+            is_same: asked.starts_with(b"/") && leads_to_it(asked, follow),
+            path,
+        })
+    }
+
+    /// Where something is among our mounts that is at this path among the process's.
+    fn elsewhere(&self, tid: pid_t, path: &[u8], is_it: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         if self.has_our_mounts {
             return None;
         }
         let theirs = Mount::all(&format!("/proc/{tid}/mountinfo"));
         let ours = Mount::all("/proc/thread-self/mountinfo");
-        let inside = self.inside(&path);
+        let inside = self.inside(path);
         // Of those mounted in one place the last hides the others.
         let mount = theirs
             .iter()
@@ -114,10 +147,6 @@ impl View {
             .filter_map(|ours| ours.path(&in_file_system))
             .find(|path| is_it(path))
     }
-}
-
-fn status_itself(path: &CStr) -> sys::Result<sys::Status> {
-    sys::status(libc::AT_FDCWD, path, libc::AT_SYMLINK_NOFOLLOW)
 }
 
 #[cfg(test)]

@@ -57,6 +57,16 @@ fn a_program_that_tries_all_numbers_does_not_fill_the_trace() {
     assert_eq!(told, 100);
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn x32_calls_are_told() {
+    for options in WAYS {
+        let trace = rare(options, &["x32"]);
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [GapKind::ForeignAbi], "{options:?}");
+    }
+}
+
 #[test]
 fn an_io_uring_is_refused_and_told() {
     for options in WAYS {
@@ -260,4 +270,34 @@ fn inside_another_tracer_it_names_that() {
     }
     let told = refused_under(&["strace", "-f", "-o", "/dev/null"]);
     assert!(told.contains("is itself traced by strace"), "{told}");
+}
+
+#[test]
+fn where_a_filter_forbids_ptrace_it_says_so() {
+    let forbid = tracee("rare");
+    let told = refused_under(&[forbid.to_str().unwrap(), "forbid"]);
+    assert!(
+        told.contains("the seccomp filter that nixtrace runs under"),
+        "{told}"
+    );
+    assert!(told.contains("hint: "), "{told}");
+}
+
+#[test]
+fn below_a_directory_without_a_name_the_rest_of_a_path_is_told_and_marked() {
+    use nixtrace::trace::{Errno, Outcome};
+    let missing = Outcome::Failure(Errno::ENOENT);
+    for options in WAYS {
+        let place = directory();
+        let trace = rare(options, &["deep", place.path().to_str().unwrap()]);
+        trace.assert_success();
+        for (operation, path, outcome) in [
+            (Operation::Stat, "…/missing", missing),
+            (Operation::Write, "…/file", Outcome::Success),
+            (Operation::Stat, "…/file", Outcome::Success),
+            (Operation::Stat, "…/other", missing),
+        ] {
+            assert!(trace.has(operation, path, outcome), "{path} {options:?}");
+        }
+    }
 }

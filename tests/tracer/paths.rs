@@ -53,6 +53,23 @@ fn a_script_is_named_with_its_interpreters_and_their_loader() {
 }
 
 #[test]
+fn the_command_itself_is_named_absolutely() {
+    let here = std::env::current_dir().unwrap();
+    let up: std::path::PathBuf = here.components().skip(1).map(|_| "..").collect();
+    for options in WAYS {
+        let asked = up.join("bin/true");
+        let trace = watch(options, &asked, [""; 0]);
+        let executed = trace.executed()[0];
+        assert_eq!(
+            executed.path.as_ref().unwrap().as_path().as_os_str(),
+            here.join(&asked).as_os_str()
+        );
+        let real = fs::canonicalize("/bin/true").unwrap();
+        assert_eq!(executed.real.as_ref().unwrap().as_path(), real);
+    }
+}
+
+#[test]
 fn symbolic_links_are_resolved_beside_the_path_as_asked() {
     let place = directory();
     let top = place.path().canonicalize().unwrap();

@@ -350,24 +350,24 @@ impl Observer {
         };
         let id = process.id;
         let view = process.view.clone();
-        let host = view.as_ref().map(|view| view.host(tid, tid, Link::Fd(fd)));
+        let named = view.as_ref().map_or(path, |view| view.inside(path));
+        let seen = match &view {
+            Some(view) if !self.serves_files => view.linked(tid, Link::Fd(fd), named),
+            _ => None,
+        };
         self.outbox.write(|batch| {
-            let real = match host {
-                None => Real::Known(batch.keep(path)),
-                Some(Some(host)) => Real::Known(batch.keep(&host)),
-                Some(None) => Real::Unknown,
+            let root = batch.keep_root(view.as_deref(), seen.as_ref());
+            let kept = batch.keep(named);
+            let real = match (&view, seen) {
+                (None, _) => Real::Known(kept),
+                (Some(_), Some(seen)) => Real::Known(batch.keep(&seen.path)),
+                (Some(_), None) => Real::Unknown,
             };
-            let path = match (&view, real) {
-                (None, Real::Known(path)) => path,
-                (Some(view), _) => batch.keep(view.inside(path)),
-                (None, _) => batch.keep(path),
-            };
-            let root = batch.keep_root(view.as_deref());
             batch.push(Fact::Accessed {
                 process: id,
                 at,
                 operation,
-                path,
+                path: kept,
                 target: None,
                 real,
                 root,
@@ -486,22 +486,19 @@ impl Observer {
             .process_of(tid)
             .and_then(|process| process.view.clone());
         let mut real = Vec::new();
+        let mut seen = None;
         if outcome.is_success() {
             match (&view, effect) {
                 // The truth about what was opened; nothing when it has no name.
                 (None, Effect::Descriptor) => {
                     let _ = Link::Fd(returned.value as c_int).read(tid, &mut real);
                 }
-                (Some(view), Effect::Descriptor) => {
-                    let link = Link::Fd(returned.value as c_int);
-                    real = view.host(tid, tid, link).unwrap_or_default();
-                }
                 (None, _) => real = self.own_real(tid, path).flatten().unwrap_or_default(),
-                (Some(view), _) if !self.serves_files => {
-                    let follow = operation.follows();
-                    real = view.resolve(tid, path, follow).unwrap_or_default();
+                (Some(_), _) if self.serves_files => {}
+                (Some(view), Effect::Descriptor) => {
+                    seen = view.linked(tid, Link::Fd(returned.value as c_int), path);
                 }
-                _ => {}
+                (Some(view), _) => seen = view.resolve(tid, path, operation.follows()),
             }
             self.apply(tid, effect);
         }
@@ -513,8 +510,10 @@ impl Observer {
         self.outbox.write(|batch| {
             let path = batch.keep(path);
             let target = target.map(|target| batch.keep(target));
-            let root = batch.keep_root(view.as_deref());
-            let real = if !real.is_empty() {
+            let root = batch.keep_root(view.as_deref(), seen.as_ref());
+            let real = if let Some(seen) = &seen {
+                Real::Known(batch.keep(&seen.path))
+            } else if !real.is_empty() {
                 Real::Known(batch.keep(&real))
             } else if looks_up {
                 Real::LookUp

@@ -442,7 +442,7 @@ impl Observer {
                     let view = self.tasks.process_of(tid).and_then(|it| it.view.clone());
                     self.outbox.write(|batch| {
                         let path = batch.keep(&path);
-                        let root = batch.keep_root(view.as_deref());
+                        let root = batch.keep_root(view.as_deref(), None);
                         batch.push(Fact::Accessed {
                             process,
                             at,

@@ -148,15 +148,26 @@ impl Observer {
 
     /// A process runs another program now.
     pub(crate) fn executed(&mut self, tgid: pid_t, former: pid_t, given: Option<Pending>) {
-        let pending = self.tasks.execute(tgid, former).or(given);
+        let seen = self.tasks.execute(tgid, former);
+        let is_given = seen.is_none();
+        let pending = seen.or(given);
         if former != tgid {
             self.herd.left(former);
         }
         self.in_flux.retain(|(tid, _)| *tid != former);
-        let (path, argv) = match pending {
+        let (mut path, argv) = match pending {
             Some(Pending::Execute { path, argv, .. }) => (path, argv),
             _ => (None, None),
         };
+        // The command itself is named as it was given to us.
+        if let Some(asked) = &mut path
+            && is_given
+            && !asked.starts_with(b"/")
+            && let Some(process) = self.tasks.process_of(tgid)
+            && let Some(cwd) = process.working(tgid)
+        {
+            asked.splice(0..0, cwd.path.iter().copied().chain([b'/']));
+        }
         let at = self.now();
         let mut env = Vec::new();
         if let Ok(info) = sys::syscall_info(tgid) {
@@ -177,18 +188,21 @@ impl Observer {
         let view = process.view.clone();
         let looks_up = sees_as_we_do && !self.serves_files;
         let mut real = Vec::new();
+        let mut seen = None;
         let mut chain = None;
         match &view {
             Some(view) if !self.serves_files => {
-                let resolve = |path: Vec<u8>| view.resolve(tgid, &path, true);
-                real = match &path {
-                    Some(path) => resolve(path.clone()),
-                    None => view.host(tgid, tgid, Link::Exe),
-                }
-                .unwrap_or_default();
-                chain = Some(Box::new(match real.is_empty() {
-                    false => Chain::of(Path::new(OsStr::from_bytes(&real)), resolve),
-                    true => Chain::default(),
+                seen = match &path {
+                    Some(path) => view.resolve(tgid, path, true),
+                    None => view.linked(tgid, Link::Exe, b""),
+                };
+                let found_by = |path: Vec<u8>| {
+                    let seen = view.resolve(tgid, &path, true)?;
+                    Some(if seen.is_same { path } else { seen.path })
+                };
+                chain = Some(Box::new(match &seen {
+                    Some(seen) => Chain::of(Path::new(OsStr::from_bytes(&seen.path)), found_by),
+                    None => Chain::default(),
                 }));
             }
             Some(_) => {}
@@ -199,8 +213,16 @@ impl Observer {
                     Some(path) => looks_up && runs_itself(tgid, path),
                     None => true,
                 };
-                if runs_itself && Link::Exe.read(tgid, &mut real).is_err() {
+                if Link::Exe.read(tgid, &mut real).is_err() {
                     real.clear();
+                }
+                if !runs_itself {
+                    let runs = std::mem::take(&mut real);
+                    chain = path
+                        .as_ref()
+                        .filter(|_| looks_up && !runs.is_empty())
+                        .and_then(|path| Chain::by_registration(path, runs))
+                        .map(Box::new);
                 }
             }
         }
@@ -216,8 +238,10 @@ impl Observer {
         let id = process.id;
         let cwd = process.working(tgid);
         self.outbox.write(|batch| {
-            let root = batch.keep_root(view.as_deref());
-            let real = if !real.is_empty() {
+            let root = batch.keep_root(view.as_deref(), seen.as_ref());
+            let real = if let Some(seen) = &seen {
+                Real::Known(batch.keep(&seen.path))
+            } else if !real.is_empty() {
                 Real::Known(batch.keep(&real))
             } else if looks_up {
                 Real::LookUp

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -36,6 +39,26 @@ static void unknown(void) {
 static void all_unknown(void) {
 	for (int number = 5000; number < 5100; number++)
 		CHECK(syscall(number) == -1 && errno == ENOSYS);
+}
+
+// A call of the x32 table, which most kernels do not have.
+static void x32(void) {
+	syscall(0x40000000 + SYS_getpid);
+}
+
+// Becomes the program in the arguments, which may not use ptrace.
+static void forbid(char **argv) {
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	execv(argv[0], argv);
+	CHECK(!"executed");
 }
 
 static void ring(void) {
@@ -108,6 +131,24 @@ static void handle(const char *file) {
 		exit(77);
 }
 
+// A file below a directory whose path is longer than the kernel names.
+static void deep(const char *top) {
+	char name[201];
+	memset(name, 'd', 200);
+	name[200] = 0;
+	CHECK(chdir(top) == 0);
+	for (int i = 0; i < 25; i++)
+		CHECK(mkdir(name, 0755) == 0 && chdir(name) == 0);
+	struct stat st;
+	CHECK(stat("missing", &st) == -1 && errno == ENOENT);
+	int fd = open("file", O_CREAT | O_WRONLY, 0600);
+	CHECK(fd >= 0);
+	CHECK(stat("file", &st) == 0);
+	int here = open(".", O_PATH);
+	CHECK(fstatat(here, "file", &st, 0) == 0);
+	CHECK(fstatat(here, "other", &st, 0) == -1);
+}
+
 int main(int argc, char **argv) {
 	if (argc < 2)
 		return 2;
@@ -116,12 +157,18 @@ int main(int argc, char **argv) {
 		unknown();
 	else if (!strcmp(mode, "all-unknown"))
 		all_unknown();
+	else if (!strcmp(mode, "x32"))
+		x32();
+	else if (!strcmp(mode, "forbid"))
+		forbid(argv + 2);
 	else if (!strcmp(mode, "ring"))
 		ring();
 	else if (!strcmp(mode, "names"))
 		names();
 	else if (!strcmp(mode, "taken"))
 		taken(argv[2]);
+	else if (!strcmp(mode, "deep"))
+		deep(argv[2]);
 	else if (!strcmp(mode, "handle"))
 		handle(argv[2]);
 	else
