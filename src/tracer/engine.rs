@@ -68,6 +68,14 @@ impl Engine {
         }
     }
 
+    /// Where calls wait for answers.
+    pub(super) fn listener(&self) -> Option<Arc<Listener>> {
+        match self {
+            Self::Notify(listener) => Some(Arc::clone(listener)),
+            Self::Ptrace { .. } | Self::Syscall => None,
+        }
+    }
+
     /// Resumes a stopped tracee, delivering a signal unless it is 0; `to_call` makes it stop where
     /// its next call begins or the present one ends.
     pub(super) fn resume(&self, tid: pid_t, to_call: bool, signal: c_int) -> sys::Result<()> {

@@ -58,7 +58,7 @@ pub(super) fn follow(
     herd.go_with();
     let mut outcome = Outcome::default();
     let engine = await_filters(choice, launched, &mut outcome)?;
-    herd.begin(launched.pid);
+    herd.begin(launched.pid, engine.listener());
     let _ = engine.resume(launched.pid, false, 0);
     if matches!(engine, Engine::Notify(_)) {
         observer.is_notified();

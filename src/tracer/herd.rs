@@ -14,6 +14,7 @@
 //! The tracees are not to notice. They are let go before anybody can ask or say which cores a task
 //! may use, and a while is waited after a question; after an order they are left alone for good.
 
+use super::sys::Listener;
 use libc::pid_t;
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
@@ -47,7 +48,7 @@ const SLOW_GLANCE: Duration = Duration::from_millis(200);
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// How long they are left alone after one of them asked which cores it may use.
-const AFTER_A_QUESTION: Duration = Duration::from_secs(1);
+const AFTER_A_QUESTION: Duration = Duration::from_millis(200);
 
 /// The herd; shared by the threads that trace and the shepherd.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +73,8 @@ struct State {
     tracees: HashMap<pid_t, Option<Duration>>,
     /// The threads of ours that go with them.
     ours: Vec<pid_t>,
+    /// Where their calls wait for answers, with the engine that has such a place.
+    listener: Option<Arc<Listener>>,
     /// Not to be held before this.
     free_until: Option<Instant>,
     /// How long the next break is.
@@ -112,6 +115,7 @@ impl State {
         }
         self.core = Some(core);
         self.changed = Some(now);
+        self.wake_here(true);
         for waited in self.tracees.values_mut() {
             *waited = None;
         }
@@ -129,6 +133,14 @@ impl State {
             if sched_getaffinity(Pid::from_raw(tid)).ok() == held {
                 allow(tid, own);
             }
+        }
+    }
+
+    /// Whether who is woken about a call runs on the core of who wakes it. When more than one of them
+    /// has something to do, all would end up on one core.
+    fn wake_here(&self, here: bool) {
+        if let Some(listener) = &self.listener {
+            listener.wake_here(here);
         }
     }
 
@@ -170,6 +182,7 @@ impl State {
             let pause = self.next_break.max(SHORT_BREAK);
             self.next_break = (pause * 2).min(LONG_BREAK);
             self.rest(now, pause);
+            self.wake_here(false);
         } else if self
             .changed
             .is_some_and(|changed| now.duration_since(changed) > GOOD_TRIAL)
@@ -193,8 +206,9 @@ impl Herd {
     }
 
     /// Takes in the command, which has not run yet.
-    pub(super) fn begin(&self, root: pid_t) {
+    pub(super) fn begin(&self, root: pid_t, listener: Option<Arc<Listener>>) {
         let mut state = self.lock();
+        state.listener = listener;
         state.own = sched_getaffinity(Pid::from_raw(root)).ok();
         state.tracees.insert(root, None);
         state.gather(Instant::now());
@@ -244,6 +258,7 @@ impl Herd {
         let mut state = self.lock();
         state.scatter(Instant::now());
         state.is_left_alone = true;
+        state.wake_here(true);
     }
 
     /// There is nobody to hold any more.
@@ -305,7 +320,7 @@ mod tests {
         let (mut child, tid) = sleeper();
         let own = cores(tid);
         let herd = Herd::default();
-        herd.begin(tid);
+        herd.begin(tid, None);
         assert_eq!(count(&cores(tid)), 1);
         herd.is_asked();
         assert_eq!(cores(tid), own);
@@ -317,7 +332,7 @@ mod tests {
     fn what_somebody_else_has_said_about_cores_is_left_alone() {
         let (mut child, tid) = sleeper();
         let herd = Herd::default();
-        herd.begin(tid);
+        herd.begin(tid, None);
         let own = herd.lock().own.unwrap();
         let held = herd.lock().core;
         let Some(other) = (0..CpuSet::count())
@@ -342,7 +357,7 @@ mod tests {
         let (mut child, tid) = sleeper();
         let own = cores(tid);
         let herd = Herd::default();
-        herd.begin(tid);
+        herd.begin(tid, None);
         let mut state = herd.lock();
         if state.core.is_some() {
             let mut now = Instant::now();
@@ -372,7 +387,7 @@ mod tests {
         let (mut child, tid) = sleeper();
         let own = cores(tid);
         let herd = Herd::default();
-        herd.begin(tid);
+        herd.begin(tid, None);
         for _ in 0..=AT_REST {
             herd.lock().glance(Instant::now(), GLANCE, false, |_| None);
         }

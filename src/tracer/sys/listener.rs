@@ -34,19 +34,25 @@ pub(in crate::tracer) struct Notification {
 pub(in crate::tracer) struct Listener(OwnedFd);
 
 impl Listener {
-    /// Takes over a listener, and asks for wake-ups that keep both sides on one core; kernels
-    /// before 6.6 have none, and are only slower.
+    /// Takes over a listener.
     pub(in crate::tracer) fn new(fd: OwnedFd) -> Self {
         let listener = Self(fd);
+        listener.wake_here(true);
+        listener
+    }
+
+    /// Whether whoever is woken is to run on the core of who wakes it; kernels before 6.6 cannot do
+    /// that, and are only slower.
+    pub(in crate::tracer) fn wake_here(&self, here: bool) {
+        let flags = if here { SYNC_WAKE_UP } else { 0 };
         // SAFETY: the request takes its flags by value.
         unsafe {
             libc::ioctl(
-                listener.0.as_raw_fd(),
+                self.0.as_raw_fd(),
                 libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-                SYNC_WAKE_UP,
+                flags,
             )
         };
-        listener
     }
 
     /// Waits for the next call. `EINTR` when this thread was rung for, `ENOENT` when the caller
