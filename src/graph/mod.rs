@@ -32,6 +32,12 @@ use program::{Program, ProgramId, is_command_place};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The loader's list of what it puts into every program (ld.so(8), FILES).
+const PRELOAD_FILE: &str = "/etc/ld.so.preload";
+
+/// How much of it is read, in bytes.
+const LONGEST_PRELOAD_FILE: usize = 64 * 1024;
+
 /// What a run needs, and what else is worth saying of it.
 #[derive(Clone, Debug)]
 pub struct Usage {
@@ -412,6 +418,25 @@ impl Analysis<'_> {
         numbers
     }
 
+    /// The libraries that this machine's loader puts into every program, if it read that it should: as they are named there, and where those names lead.
+    fn preloaded_by_system(&self, program: &Program) -> BTreeSet<Bytes> {
+        let is_read = program
+            .uses
+            .get(&Bytes::from(PRELOAD_FILE))
+            .is_some_and(|usage| usage.seen.has(Evidence::Read));
+        let text = is_read
+            .then(|| self.host.text(PRELOAD_FILE.into(), LONGEST_PRELOAD_FILE))
+            .flatten()
+            .unwrap_or_default();
+        let lines = text.lines().map(|line| line.split_str("#").next());
+        lines
+            .flatten()
+            .flat_map(|line| line.fields_with(|it| it.is_whitespace() || it == ':'))
+            .flat_map(|named| [Some(Bytes::from(named)), self.host.real(named.into())])
+            .flatten()
+            .collect()
+    }
+
     /// Adds the libraries that the program loaded.
     fn add_loaded(&mut self, id: ProgramId, users: bool, modules: &BTreeMap<Bytes, usize>) {
         let program = self.program(id);
@@ -433,10 +458,22 @@ impl Analysis<'_> {
             let module = module.and_then(|name| modules.get(&name));
             module.or_else(|| numbers.get(object)).copied().or(command)
         };
+        let of_the_system = self.preloaded_by_system(program);
         let needs: Vec<Option<Need>> = loaded
             .iter()
-            .map(|loaded| {
+            .zip(first..)
+            .map(|(loaded, number)| {
                 let soname = &loaded.soname;
+                if of_the_system.contains(&loaded.path) || of_the_system.contains(soname) {
+                    // The machine's wish, not the program's: it is none of what that needs.
+                    return Some(Need {
+                        thing: Thing::Library(soname.clone()),
+                        role: Role::Library,
+                        path: loaded.path.clone(),
+                        why: format!("{soname}, loaded into every program by {PRELOAD_FILE}"),
+                        brought_by: Some(number),
+                    });
+                }
                 let is_preloaded = program.preloads(&loaded.path, soname)
                     && classify::parent(loaded.path.as_ref())
                         .is_some_and(classify::is_public_library_directory);
