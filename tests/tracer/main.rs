@@ -5,10 +5,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod descriptors;
+mod everywhere;
 mod launch;
 mod life;
+mod loading;
 mod many;
+mod names;
+mod namespaces;
 mod outcomes;
 mod paths;
 mod signals;
 mod support;
+mod trace;
