@@ -17,4 +17,5 @@ mod outcomes;
 mod paths;
 mod signals;
 mod support;
+mod terminal;
 mod trace;
