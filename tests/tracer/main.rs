@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod descriptors;
+mod differential;
 mod everywhere;
+mod happening;
 mod launch;
 mod life;
 mod loading;
@@ -16,6 +18,7 @@ mod namespaces;
 mod outcomes;
 mod paths;
 mod signals;
+mod strace;
 mod support;
 mod terminal;
 mod trace;
