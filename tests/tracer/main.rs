@@ -17,6 +17,7 @@ mod names;
 mod namespaces;
 mod outcomes;
 mod paths;
+mod refused;
 mod signals;
 mod strace;
 mod support;
