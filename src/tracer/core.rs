@@ -176,7 +176,7 @@ impl Core {
 /// The core that a task ran on last: field 39 of `/proc/TID/stat` (proc(5)).
 ///
 /// The second field is the program's name in parentheses, which may hold anything.
-fn processor(stat: &[u8]) -> Option<usize> {
+pub(super) fn processor(stat: &[u8]) -> Option<usize> {
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let text = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     // The first field behind the name is the third.

@@ -38,7 +38,7 @@ impl Image {
         File::open(path).map_or(Self::Other, |file| Self::parse(&file))
     }
 
-    fn parse(file: &impl FileExt) -> Self {
+    pub(super) fn parse(file: &impl FileExt) -> Self {
         let mut head = [0; HEAD];
         let mut length = 0;
         while length < HEAD {

@@ -18,6 +18,8 @@ mod error;
 mod facts;
 mod filter;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod header;
 mod ignored;
 mod image;

@@ -5,6 +5,9 @@ mod file;
 mod network;
 mod process;
 
+#[cfg(fuzzing)]
+pub(super) use network::endpoint;
+
 use super::abi::{Call, Shape, Table};
 use super::core::{Core, Hold};
 use super::facts::{Fact, Outbox, Real};
