@@ -108,3 +108,14 @@ fn a_thread_may_have_descriptors_of_its_own() {
         assert!(trace.has(Operation::Stat, "/etc/none-of-the-process", MISSING));
     });
 }
+
+#[test]
+fn a_program_in_memory_has_no_path_by_its_place_in_proc_either() {
+    check("memory-by-name", |trace, _| {
+        let second = second(trace);
+        assert_eq!(second.argv.as_ref().unwrap()[0].to_string(), "in-memory");
+        let real = second.real.as_ref().map(|it| it.to_string());
+        assert!(!real.is_some_and(|it| it.contains("memfd")), "{second:?}");
+        assert_eq!(second.path, None);
+    });
+}

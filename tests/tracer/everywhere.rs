@@ -90,6 +90,13 @@ impl Case {
         }
     }
 
+    /// Only where every outcome is read back from the kernel.
+    pub(crate) fn in_exact_ways(self) -> Self {
+        let mut ways = self.ways;
+        ways.retain(|way| way.exact);
+        Self { ways, ..self }
+    }
+
     /// Not under strace, which disturbs this program.
     pub(crate) fn without_strace(self, _because: &str) -> Self {
         Self {

@@ -170,6 +170,13 @@ fn a_process_that_is_not_dumpable_is_observed_all_the_same() {
 }
 
 #[test]
+fn a_process_that_is_killed_while_it_makes_children_leaves_none_behind() {
+    life(&["killed-while-forking"]).check(|trace, _| {
+        assert!(is_marked(trace, "outlived-them"));
+    });
+}
+
+#[test]
 fn a_hundred_and_fifty_generations_are_followed() {
     check("deep", 0, &["deepest"]);
 }

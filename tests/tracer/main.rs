@@ -20,6 +20,7 @@ mod paths;
 mod refused;
 mod signals;
 mod strace;
+mod stress;
 mod support;
 mod terminal;
 mod trace;

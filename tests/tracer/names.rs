@@ -4,6 +4,7 @@ use crate::everywhere::Case;
 use crate::trace::Trace;
 use nixtrace::trace::{Operation, Outcome, Record};
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 fn check(way: &str, check: impl Fn(&Trace, &Path)) {
@@ -148,5 +149,43 @@ fn nothing_is_found_in_a_directory_that_is_gone() {
         let failed = |operation, name: &str| trace.failed(operation, gone.join(name));
         assert_eq!(failed(Operation::Stat, "in-nowhere"), Some(libc::ENOENT));
         assert_eq!(failed(Operation::Write, "made-nowhere"), Some(libc::ENOENT));
+    });
+}
+
+#[test]
+fn a_file_that_is_opened_by_its_handle_is_named() {
+    check("handle", |trace, top| {
+        assert!(trace.has(Operation::Read, top.join("file"), Outcome::Success));
+    });
+}
+
+#[test]
+fn a_path_that_another_thread_rewrites_is_what_the_kernel_used() {
+    let case = Case::new("names", &["rewritten"]).in_exact_ways();
+    case.check(|trace, top| {
+        let report = fs::read_to_string(top.join("report")).unwrap();
+        let told: Vec<u64> = report
+            .split_whitespace()
+            .map(|it| it.parse().unwrap())
+            .collect();
+        assert_eq!(opened(trace, top).into_values().collect::<Vec<_>>(), told);
+    });
+}
+
+#[test]
+fn each_file_that_a_link_led_to_is_told() {
+    check("relinked", |trace, top| {
+        let led_to = |name: &str| {
+            trace.accesses().any(|it| {
+                it.operation == Operation::Read
+                    && it.path.as_path() == top.join("link")
+                    && it
+                        .real
+                        .as_ref()
+                        .is_some_and(|it| it.as_path() == top.join(name))
+            })
+        };
+        assert!(led_to("first"));
+        assert!(led_to("second"));
     });
 }

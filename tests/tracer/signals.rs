@@ -101,6 +101,11 @@ fn a_blocked_signal_ends_no_wait() {
 }
 
 #[test]
+fn a_stop_ends_the_waits_that_it_ends_untraced() {
+    waits("stopped").check(|_, _| {});
+}
+
+#[test]
 fn filters_of_the_program_answer_as_they_would_untraced_and_are_told_of() {
     for way in ["filters", "traps", "listens"] {
         signals(&[way]).check(|trace, _| {
