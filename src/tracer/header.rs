@@ -89,7 +89,7 @@ fn survives_exec(fd: i32) -> bool {
 }
 
 /// `ID`, `ID_LIKE` and `VERSION_ID` of an os-release(5) file.
-fn os_release(text: &str) -> BTreeMap<String, String> {
+pub(super) fn os_release(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter_map(|line| line.split_once('='))
         .filter(|(name, _)| matches!(*name, "ID" | "ID_LIKE" | "VERSION_ID"))

@@ -19,6 +19,8 @@ mod error;
 mod facts;
 mod filter;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod header;
 mod herd;
 mod ignored;

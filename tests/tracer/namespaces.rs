@@ -1,157 +1,119 @@
-//! Processes with another root directory or other mounts: what they did is told as they named it and
-//! as we see it.
+//! Processes that see other files, pids or users than the tracer does are followed, and their files
+//! named as they name them.
 
-use crate::support::{Trace, WAYS, compiled, directory, tracee, watch};
-use nixtrace::trace::{Access, ExitStatus, Operation};
-use nixtrace::tracer::Options;
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use crate::everywhere::Case;
+use crate::support::{again_as_nobody, compiled};
+use crate::trace::Trace;
+use nixtrace::trace::{Errno, Operation, Outcome};
+use std::path::Path;
 
-/// Runs `views MODE ARGS…`; none where the test may not do what it takes.
-fn views(options: Options, mode: &str, args: &[&Path]) -> Option<Trace> {
-    let words = std::iter::once(Path::new(mode)).chain(args.iter().copied());
-    let trace = watch(options, tracee("views"), words);
-    if trace.status() == ExitStatus::Code(77) {
-        return None;
-    }
-    trace.assert_success();
-    Some(trace)
-}
+const MISSING: Outcome = Outcome::Failure(Errno::ENOENT);
 
-fn found(trace: &Trace, operation: Operation, path: impl AsRef<Path>) -> &Access {
-    trace
-        .accesses()
-        .find(|it| it.operation == operation && it.path.as_path() == path.as_ref())
-        .unwrap_or_else(|| panic!("{operation:?} {}", path.as_ref().display()))
-}
-
-fn real(access: &Access) -> Option<PathBuf> {
-    Some(access.real.as_ref()?.as_path().to_owned())
-}
-
-/// A directory to be a root, with its own path.
-fn jail() -> (tempfile::TempDir, PathBuf) {
-    let place = directory();
-    let top = place.path().canonicalize().unwrap();
-    fs::create_dir(top.join("sub")).unwrap();
-    fs::write(top.join("inside"), "x").unwrap();
-    fs::write(top.join("sub/deep"), "x").unwrap();
-    // It leads out of the jail for us and to `inside` for who is in it.
-    symlink("/inside", top.join("link")).unwrap();
-    (place, top)
+fn check(way: &str, check: impl Fn(&Trace, &Path)) {
+    Case::new("namespaces", &[way]).check(check);
 }
 
 #[test]
-fn below_another_root_paths_are_told_as_named_and_as_we_see_them() {
-    for options in WAYS {
-        let (_place, top) = jail();
-        let Some(trace) = views(options, "chroot", &[&top]) else {
-            return;
-        };
-        for (operation, path, seen) in [
-            (Operation::Stat, "/inside", Some("inside")),
-            (Operation::Read, "/inside", Some("inside")),
-            (Operation::Stat, "/link", Some("inside")),
-            (Operation::Stat, "/bin/sh", None),
-            (Operation::Stat, "/sub/deep", Some("sub/deep")),
-            (Operation::Read, "/sub/deep", Some("sub/deep")),
-        ] {
-            let access = found(&trace, operation, path);
-            assert_eq!(real(access), seen.map(|seen| top.join(seen)), "{path}");
-            assert_eq!(access.root.as_ref().unwrap().as_path(), top, "{path}");
+fn users_of_users_of_users_are_followed() {
+    check("users", |trace, _| {
+        for level in 0..3 {
+            let mark = format!("/namespaces/user-{level}");
+            assert!(trace.has(Operation::Stat, mark, MISSING));
         }
-        let change = found(&trace, Operation::ChangeRoot, &top);
-        assert_eq!(change.root, None);
+        assert!(trace.has(Operation::Read, "/etc/passwd", Outcome::Success));
+    });
+}
+
+#[test]
+fn processes_of_another_pid_namespace_have_the_pids_that_the_tracer_knows() {
+    check("pids", |trace, _| {
+        assert!(trace.has(Operation::Stat, "/namespaces/first", MISSING));
+        assert!(trace.has(Operation::Stat, "/namespaces/second", MISSING));
+        assert_eq!(trace.processes(), (4, 4));
+        assert!(trace.started().iter().all(|it| it.pid > 2));
+    });
+}
+
+fn files_of_another_mount_namespace_are_seen_there() {
+    check("mounts", |trace, top| {
+        let inside = top.join("mounted/inside");
+        assert!(trace.has(Operation::Read, &inside, Outcome::Success));
+        assert!(trace.has(Operation::Stat, &inside, Outcome::Success));
+        assert!(trace.has(Operation::Stat, top.join("mounted/outside"), MISSING));
+    });
+}
+
+#[test]
+fn the_files_of_another_mount_namespace_are_seen_as_the_process_sees_them() {
+    files_of_another_mount_namespace_are_seen_there();
+}
+
+#[test]
+fn the_same_as_nobody_in_a_user_namespace() {
+    if !again_as_nobody("namespaces::the_same_as_nobody_in_a_user_namespace") {
+        files_of_another_mount_namespace_are_seen_there();
+        users_of_users_of_users_are_followed();
+        processes_of_another_pid_namespace_have_the_pids_that_the_tracer_knows();
     }
 }
 
 #[test]
-fn what_runs_below_another_root_is_told_with_its_interpreter() {
-    for options in WAYS {
-        let (_place, top) = jail();
-        let program = top.join("program");
-        fs::copy(compiled("views", "views-static", &["-static"]), &program).unwrap();
-        fs::write(top.join("script"), "#!/program\n").unwrap();
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(top.join("script"), executable).unwrap();
-        let Some(trace) = views(options, "execute", &[&top]) else {
-            return;
-        };
-        let executed = *trace.executed().last().unwrap();
-        assert_eq!(
-            executed.path.as_ref().unwrap().as_path(),
-            Path::new("/script")
-        );
-        assert_eq!(
-            executed.real.as_ref().unwrap().as_path(),
-            top.join("script")
-        );
-        assert_eq!(executed.root.as_ref().unwrap().as_path(), top);
-        let interpreters: Vec<_> = executed
-            .interpreters
-            .iter()
-            .map(|it| it.as_path())
-            .collect();
-        assert_eq!(interpreters, [program.as_path()]);
-    }
-}
-
-fn check_mounts(mode: &str) {
-    for options in WAYS {
-        let place = directory();
-        let top = place.path().canonicalize().unwrap();
-        let (from, to) = (top.join("from"), top.join("to"));
-        fs::create_dir(&from).unwrap();
-        fs::create_dir(&to).unwrap();
-        fs::write(from.join("file"), "x").unwrap();
-        let Some(trace) = views(options, mode, &[&from, &to]) else {
-            return;
-        };
-        for operation in [Operation::Read, Operation::Stat] {
-            let access = found(&trace, operation, to.join("file"));
-            assert_eq!(real(access), Some(from.join("file")), "{options:?}");
-            let root = access.root.as_ref().unwrap();
-            assert!(root.to_string().starts_with("mnt:["), "{root}");
-        }
-        // What is the same for us as well.
-        let shell = found(&trace, Operation::Stat, "/bin/sh");
-        let expected = fs::canonicalize("/bin/sh").unwrap();
-        assert_eq!(real(shell).unwrap(), expected);
-        assert_eq!(shell.root, None);
-        // What only the process has.
-        for operation in [Operation::Write, Operation::Stat] {
-            let access = found(&trace, operation, to.join("private"));
-            assert_eq!(access.real, None);
-            assert!(access.root.is_some());
-            assert_eq!(access.from_here(), None);
-        }
-        let mount = found(&trace, Operation::SetAttributes, &to);
-        assert_eq!(mount.target.as_ref().unwrap().as_path(), from);
-    }
+fn a_mount_namespace_that_is_joined_and_left_is_seen_in_between() {
+    check("joining", |trace, top| {
+        let joined = top.join("mounted/joined");
+        assert!(trace.has(Operation::Read, &joined, Outcome::Success));
+        assert!(trace.has(Operation::Stat, &joined, MISSING));
+    });
 }
 
 #[test]
-fn what_other_mounts_show_is_told_as_we_see_it() {
-    check_mounts("mounts");
+fn below_a_changed_root_a_file_is_named_by_the_process_and_by_the_host() {
+    check("chroot", |trace, top| {
+        let host = top.join("jail/etc/inside");
+        let inside = trace
+            .accesses()
+            .find(|it| it.path.as_bytes() == b"/etc/inside" && it.outcome.is_success())
+            .expect("the file below the new root was opened");
+        assert_eq!(inside.operation, Operation::Read);
+        assert_eq!(inside.real.as_ref().unwrap().as_path(), host);
+        assert!(trace.has(Operation::Stat, "/etc/passwd", MISSING));
+        assert!(!trace.has(Operation::Stat, "/etc/passwd", Outcome::Success));
+        assert!(trace.has(Operation::Stat, &host, Outcome::Success));
+        assert!(trace.has(Operation::ChangeRoot, top.join("jail"), Outcome::Success));
+    });
 }
 
 #[test]
-fn a_child_that_is_made_with_other_mounts_is_told_apart() {
-    check_mounts("child");
+fn below_a_pivoted_root_files_are_named_as_the_process_names_them() {
+    check("pivot", |trace, top| {
+        assert!(trace.has(Operation::Read, "/pivoted", Outcome::Success));
+        assert!(trace.has(Operation::Stat, "/etc/passwd", MISSING));
+        let change = trace
+            .accesses()
+            .find(|it| it.operation == Operation::ChangeRoot)
+            .expect("the root changed");
+        assert_eq!(change.path.as_path(), top.join("mounted/."));
+        assert!(change.outcome.is_success());
+    });
 }
 
 #[test]
-fn back_in_our_namespace_paths_are_ours_again() {
-    for options in WAYS {
-        let place = directory();
-        let file = place.path().canonicalize().unwrap().join("file");
-        fs::write(&file, "x").unwrap();
-        let Some(trace) = views(options, "setns", &[&file]) else {
-            return;
-        };
-        // Also in between, where it was the same file.
-        assert_eq!(found(&trace, Operation::Read, "/etc/passwd").root, None);
-        assert_eq!(found(&trace, Operation::Read, &file).root, None);
-    }
+fn a_library_that_is_preloaded_for_all_is_mapped() {
+    let library = compiled("preloaded", "libpreloaded.so", &["-shared", "-fPIC"]);
+    let library = library.to_str().unwrap();
+    let program = crate::support::tracee("life");
+    let args = ["preload", library, program.to_str().unwrap(), "exit", "0"];
+    Case::new("namespaces", &args).check(|trace, _| {
+        assert!(trace.has(Operation::Read, "/etc/ld.so.preload", Outcome::Success));
+        assert!(trace.has(Operation::Read, library, Outcome::Success));
+        assert!(trace.has(Operation::Map, library, Outcome::Success));
+    });
+}
+
+#[test]
+fn a_thread_may_have_a_working_directory_of_its_own() {
+    check("unshared-directory", |trace, _| {
+        assert!(trace.has(Operation::Stat, "/usr/none-below-usr", MISSING));
+        assert!(trace.has(Operation::Stat, "/none-below-root", MISSING));
+    });
 }

@@ -1,6 +1,7 @@
 //! The outcome in the trace is the one that the program itself was given.
 
-use crate::support::{Fact, WAYS, again_as_nobody, directory, tracee, watch};
+use crate::support::{WAYS, again_as_nobody, directory, tracee, watch};
+use crate::trace::Fact;
 use nixtrace::trace::{Errno, Outcome};
 use std::collections::BTreeMap;
 use std::fs;

@@ -7,6 +7,9 @@ mod network;
 mod process;
 mod unknown;
 
+#[cfg(fuzzing)]
+pub(super) use network::endpoint;
+
 use super::abi::{Entry, Shape, Table};
 use super::facts::{Fact, Outbox, Real};
 use super::herd::Herd;

@@ -153,7 +153,7 @@ fn protocol_of(pid: pid_t, fd: c_int) -> Option<String> {
 
 /// Reads a `struct sockaddr` (ip(7), ipv6(7), unix(7)); none when it is too short to be one, or of
 /// the family that means "none".
-fn endpoint(address: &[u8]) -> Option<Endpoint> {
+pub(in crate::tracer) fn endpoint(address: &[u8]) -> Option<Endpoint> {
     let (family, rest) = address.split_first_chunk()?;
     let family = u16::from_ne_bytes(*family);
     Some(match c_int::from(family) {
