@@ -66,9 +66,9 @@ fn comparable(path: &[u8]) -> Vec<u8> {
 }
 
 /// The name of a temporary file without its random part: `ccAbC123.o` of gcc, `cgAbC123` of
-/// config.guess, `conf4711.sh` and `confAbC123` of configure.
+/// config.guess, `GmAbC123` of a tool that configure runs, `conf4711.sh` and `confAbC123` of configure.
 fn temporary(name: &[u8]) -> Vec<u8> {
-    for prefix in [&b"cc"[..], b"cg", b"conf"] {
+    for prefix in [&b"cc"[..], b"cg", b"Gm", b"conf"] {
         let Some(rest) = name.strip_prefix(prefix) else {
             continue;
         };
