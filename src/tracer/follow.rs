@@ -16,9 +16,12 @@ use super::{Command, attend, ignored};
 use crate::trace::{ExitStatus, GapKind, Micros};
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+/// How many ends of unknown tracees are kept.
+const MOST_GONE: usize = 1024;
 
 /// Follows a command and all that it starts.
 pub(super) struct Follower {
@@ -29,6 +32,11 @@ pub(super) struct Follower {
     root: pid_t,
     /// Tracees that stopped for the first time before the event of who made them was seen.
     early: HashSet<pid_t>,
+    /// How those ended of whom nothing else was known. They may have been killed before the event of
+    /// who made them was seen.
+    gone: HashMap<pid_t, ExitStatus>,
+    /// Tracees that are followed although that event was not seen. It may still come.
+    adopted: HashSet<pid_t>,
     status: Option<ExitStatus>,
 }
 
@@ -70,6 +78,8 @@ pub(super) fn follow(
         engine,
         root: launched.pid,
         early: HashSet::new(),
+        gone: HashMap::new(),
+        adopted: HashSet::new(),
         status: None,
     };
     match follower.engine.clone() {
@@ -258,6 +268,14 @@ impl Follower {
         match stop {
             Stop::Ended(status) => {
                 self.early.remove(&tid);
+                if observer.tasks.task(tid).is_none() {
+                    // Also the threads that an exec did away with.
+                    if self.gone.len() == MOST_GONE {
+                        self.gone.clear();
+                    }
+                    self.gone.insert(tid, status);
+                }
+                self.adopt_orphans(observer, tid);
                 observer.ends(tid, status);
                 if tid == self.root {
                     self.status = Some(status);
@@ -286,6 +304,7 @@ impl Follower {
             Stop::Trapped => {
                 if observer.tasks.task(tid).is_none() {
                     self.early.insert(tid);
+                    self.adopt_orphans(observer, 0);
                     return;
                 }
                 self.target.stopped(false);
@@ -293,16 +312,17 @@ impl Follower {
             }
             // ptrace(2): a resumed tracee would run although its group is stopped.
             Stop::Group => {
+                if let Some(task) = observer.tasks.task(tid) {
+                    task.was_stopped = true;
+                }
                 let _ = sys::listen(tid);
                 self.target.stopped(true);
             }
             Stop::Signal(signal) => {
-                let deliver =
-                    if ignored::is_only_our_doing(tid, signal) && sys::restart_call(tid).is_ok() {
-                        0
-                    } else {
-                        signal
-                    };
+                let is_only_our_doing = !was_stopped(observer, tid, signal)
+                    && ignored::is_only_our_doing(tid, signal)
+                    && sys::restart_call(tid).is_ok();
+                let deliver = if is_only_our_doing { 0 } else { signal };
                 self.resume(observer, tid, deliver);
             }
             Stop::Other => self.resume(observer, tid, 0),
@@ -353,9 +373,15 @@ impl Follower {
     }
 
     fn forked(&mut self, observer: &mut Observer, parent: pid_t, child: pid_t) {
+        // Its number may have been somebody else's before.
+        let lives = || super::proc::is_traced(child);
+        if self.adopted.remove(&child) && (observer.tasks.task(child).is_some() || !lives()) {
+            return;
+        }
         let Some(tgid) = observer.tasks.tgid_of(parent) else {
             return;
         };
+        let end = self.gone.remove(&child).filter(|_| !lives());
         if super::proc::is_thread_of(child, tgid) {
             observer.tasks.start_thread(child, tgid);
         } else {
@@ -365,7 +391,53 @@ impl Follower {
         if self.early.remove(&child) {
             self.resume(observer, child, 0);
         }
+        if let Some(status) = end {
+            observer.ends(child, status);
+        }
     }
+
+    /// Begins to follow children whose makers cannot tell of them any more: a maker that is killed
+    /// takes the event with it (ptrace(2), "Death under ptrace"). `dead` is a thread that has just
+    /// ended and is still known, or 0.
+    ///
+    /// A child whose parent is no tracee has lost the one it had. One with the same parent as the
+    /// dead may have been made by it with CLONE_PARENT.
+    fn adopt_orphans(&mut self, observer: &mut Observer, dead: pid_t) {
+        if self.early.is_empty() {
+            return;
+        }
+        let parent_of_dead = observer
+            .tasks
+            .process_of(dead)
+            .and_then(|process| process.maker);
+        for child in self.early.clone() {
+            // Gone: its end is reported next. A thread dies with the maker that it belongs to.
+            let Some((tgid, parent)) = super::proc::family(child) else {
+                continue;
+            };
+            let is_orphan = tgid == child
+                && (observer.tasks.task(parent).is_none() || Some(parent) == parent_of_dead);
+            if is_orphan {
+                self.early.remove(&child);
+                self.adopted.insert(child);
+                observer.process_starts(child, (dead != 0).then_some(dead));
+                observer.herd.joined(child);
+                self.resume(observer, child, 0);
+            }
+        }
+    }
+}
+
+/// Whether a tracee that is about to get a signal comes from a stop of its group, which is what ended
+/// the call that it was in.
+fn was_stopped(observer: &mut Observer, tid: pid_t, signal: c_int) -> bool {
+    let Some(task) = observer.tasks.task(tid) else {
+        return false;
+    };
+    let was_stopped = task.was_stopped;
+    // What follows the signal that ended the stop comes from a call made after it.
+    task.was_stopped &= signal != libc::SIGCONT;
+    was_stopped
 }
 
 /// Reads what a call returned whose tracee was made to stop on its way back.

@@ -111,6 +111,30 @@ pub(super) fn open_flags(tid: pid_t, fd: RawFd) -> Option<i32> {
     i32::from_str_radix(flags.trim(), 8).ok()
 }
 
+/// Two numbers in `/proc/TID/status`.
+fn status_numbers(tid: pid_t, names: [&str; 2]) -> Option<[pid_t; 2]> {
+    let status = std::fs::read(format!("/proc/{tid}/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    let number = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
+    };
+    let [first, second] = names;
+    Some([number(first)?, number(second)?])
+}
+
+/// The process that a thread belongs to, and that one's parent.
+pub(super) fn family(tid: pid_t) -> Option<(pid_t, pid_t)> {
+    let [tgid, parent] = status_numbers(tid, ["Tgid:", "PPid:"])?;
+    Some((tgid, parent))
+}
+
+/// Whether a thread is there and has a tracer. One whose end was reported to its tracer is there
+/// until its parent has seen that, too, and has none.
+pub(super) fn is_traced(tid: pid_t) -> bool {
+    status_numbers(tid, ["Tgid:", "TracerPid:"]).is_some_and(|[_, tracer]| tracer != 0)
+}
+
 /// Whether a thread belongs to a process.
 pub(super) fn is_thread_of(tid: pid_t, tgid: pid_t) -> bool {
     let mut buffer = [0; 48];

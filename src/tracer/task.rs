@@ -16,6 +16,8 @@ pub(super) struct Task {
     pub(super) pending: Option<Pending>,
     /// How the end of that call will be seen.
     pub(super) end: End,
+    /// Whether its group was stopped and it did not make a call since that was looked at.
+    pub(super) was_stopped: bool,
 }
 
 /// How the end of the call that a thread is in will be seen.
@@ -101,6 +103,8 @@ pub(super) enum Effect {
 pub(super) struct Process {
     /// Its number in the trace.
     pub(super) id: ProcessId,
+    /// Who made it, if that was a tracee.
+    pub(super) maker: Option<pid_t>,
     /// How many of its threads are followed.
     pub(super) threads: u32,
     /// Its working directory, once known and as long as it cannot have changed.
@@ -138,9 +142,11 @@ impl Tasks {
     pub(super) fn start_process(&mut self, pid: pid_t, parent: Option<pid_t>) -> ProcessId {
         let id = ProcessId(self.next);
         self.next += 1;
+        let maker = parent.and_then(|parent| self.tgid_of(parent));
         let process = match parent.and_then(|parent| self.processes.get(&parent)) {
             Some(parent) => Process {
                 id,
+                maker,
                 threads: 1,
                 cwd: parent.cwd.clone(),
                 cwd_is_shared: parent.cwd_is_shared,
@@ -150,6 +156,7 @@ impl Tasks {
             },
             None => Process {
                 id,
+                maker,
                 threads: 1,
                 cwd: None,
                 cwd_is_shared: false,
@@ -178,6 +185,7 @@ impl Tasks {
                 tgid,
                 pending: None,
                 end: End::Unseen,
+                was_stopped: false,
             },
         );
     }

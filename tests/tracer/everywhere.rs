@@ -5,7 +5,7 @@ use crate::support::{WAYS, directory, tracee};
 use crate::trace::Trace;
 use clap::ValueEnum;
 use nixtrace::trace::{ExitStatus, GapKind};
-use nixtrace::tracer::Options;
+use nixtrace::tracer::{EngineChoice, Options};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File};
@@ -60,6 +60,11 @@ pub(crate) struct Case {
     under_strace: bool,
 }
 
+/// Whether a program may have a seccomp listener of its own, observed in this way.
+pub(crate) fn may_listen(way: Options) -> bool {
+    matches!(way.engine, EngineChoice::Ptrace | EngineChoice::Syscall)
+}
+
 impl Case {
     /// A program of `tracees/`; it is to exit with 0.
     pub(crate) fn new(name: &str, args: &[&str]) -> Self {
@@ -94,6 +99,13 @@ impl Case {
     pub(crate) fn in_exact_ways(self) -> Self {
         let mut ways = self.ways;
         ways.retain(|way| way.exact);
+        Self { ways, ..self }
+    }
+
+    /// Only where nixtrace has no listener of its own: the kernel allows one.
+    pub(crate) fn where_it_may_listen(self) -> Self {
+        let mut ways = self.ways;
+        ways.retain(|way| may_listen(*way));
         Self { ways, ..self }
     }
 

@@ -2,10 +2,11 @@
 
 use crate::everywhere::{Case, recording};
 use crate::support::{WAYS, eventually, is_whole, tracee, watch};
+use crate::trace::Trace;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use nixtrace::trace::{GapKind, Operation};
+use nixtrace::trace::{ExitStatus, GapKind, Operation};
 use nixtrace::tracer::Options;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -107,10 +108,26 @@ fn a_stop_ends_the_waits_that_it_ends_untraced() {
 
 #[test]
 fn filters_of_the_program_answer_as_they_would_untraced_and_are_told_of() {
-    for way in ["filters", "traps", "listens"] {
-        signals(&[way]).check(|trace, _| {
-            assert!(trace.gap_kinds().contains(&GapKind::OwnSeccomp), "{way}");
-        });
+    let is_told = |trace: &Trace| assert!(trace.gap_kinds().contains(&GapKind::OwnSeccomp));
+    for way in ["filters", "traps"] {
+        signals(&[way]).check(|trace, _| is_told(trace));
+    }
+    signals(&["listens"])
+        .where_it_may_listen()
+        .check(|trace, _| is_told(trace));
+}
+
+/// seccomp(2), EBUSY: there can be one listener only.
+#[test]
+fn a_supervisor_that_finds_our_listener_is_told_of_with_the_way_out() {
+    const CANNOT: i32 = 77;
+    let trace = watch(Options::DEFAULT, tracee("signals"), ["listens"]);
+    if trace.engine() == "notify" {
+        assert_eq!(trace.status(), ExitStatus::Code(CANNOT));
+        let details = trace.gaps().into_iter().map(|gap| gap.detail.clone());
+        assert!(details.clone().any(|it| it.contains("--engine ptrace")));
+    } else {
+        trace.assert_success();
     }
 }
 

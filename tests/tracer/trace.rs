@@ -45,6 +45,14 @@ impl Trace {
         self.footer().accesses
     }
 
+    /// The engine that the first line names.
+    pub(crate) fn engine(&self) -> &str {
+        match self.records.first() {
+            Some(Record::Header(header)) => &header.engine,
+            other => panic!("a trace begins with {other:?}"),
+        }
+    }
+
     /// How many gaps the last line counts.
     pub(crate) fn told_gaps(&self) -> u64 {
         self.footer().gaps

@@ -165,8 +165,8 @@ pub(super) enum Shape {
     Cores(CoreUse),
     /// The process traces or wants to be traced.
     Trace,
-    /// The process installs a filter of its own.
-    Filter,
+    /// The process installs a filter of its own: where the flags are, if it can have any.
+    Filter(Option<u8>),
 }
 
 impl Shape {
@@ -446,8 +446,8 @@ pub(super) static CALLS: &[Call] = {
         call("sched_getaffinity", Shape::Cores(CoreUse::Ask)),
         call("io_uring_setup", Shape::Ring),
         call("ptrace", Shape::Trace),
-        call("seccomp", Shape::Filter),
-        call_when("prctl", Shape::Filter, SETS_SECCOMP),
+        call("seccomp", Shape::Filter(Some(1))),
+        call_when("prctl", Shape::Filter(None), SETS_SECCOMP),
     ]
 };
 

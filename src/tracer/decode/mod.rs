@@ -395,7 +395,7 @@ impl Observer {
             | Shape::Cores(_)
             | Shape::Ring
             | Shape::Trace
-            | Shape::Filter => self.life(call, shape),
+            | Shape::Filter(_) => self.life(call, shape),
             Shape::Address(..)
             | Shape::Message(..)
             | Shape::Messages(..)

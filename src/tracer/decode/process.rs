@@ -370,13 +370,22 @@ impl Observer {
                 );
                 None
             }
-            Shape::Filter => {
+            Shape::Filter(flags) => {
                 process.sees_as_we_do = false;
+                let listens = flags.is_some_and(|flags| {
+                    call.args[usize::from(flags)] & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0
+                });
                 self.gap(
                     Some(id),
                     GapKind::OwnSeccomp,
-                    "The program installed a seccomp filter of its own; calls that the filter \
-                     answers are not seen.",
+                    if listens && !self.stops_at_entry {
+                        "The program asked for a seccomp filter with a listener; the kernel allows \
+                         one, which is ours, and refused (EBUSY). With `--engine ptrace` it can \
+                         have its own."
+                    } else {
+                        "The program installed a seccomp filter of its own; calls that the filter \
+                         answers are not seen."
+                    },
                 );
                 None
             }
