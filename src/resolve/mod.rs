@@ -16,6 +16,7 @@ pub mod query;
 pub mod rank;
 mod resolver;
 mod spelling;
+mod sqlite;
 pub mod store;
 pub mod versions;
 
@@ -26,6 +27,7 @@ pub use lexicon::Lexicon;
 pub use minimal::{Choice, Missing, Package, Unresolved};
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
+pub use sqlite::SqliteError;
 
 /// Something that knows which attributes provide what.
 pub trait Source {

@@ -1,4 +1,4 @@
-//! Makes an index: gathers rows from `tables` and `listing`, has `merge` decide which say the same, and
+//! Makes an index: gathers rows from `tables`, `listing` and `programs`, has `merge` decide which say the same, and
 //! writes the sections that `format` describes.
 //!
 //! Keys and rows pass through a sorter that puts aside what memory should not hold; attributes,
@@ -12,6 +12,7 @@ use super::merge::Judge;
 use super::nix_index::NixIndexError;
 use super::sorter::Sorter;
 use super::{About, Input};
+use crate::resolve::sqlite::SqliteError;
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
@@ -51,6 +52,14 @@ pub enum BuildError {
         path: PathBuf,
         /// What is wrong with it.
         source: NixIndexError,
+    },
+    /// A release's table of commands cannot be read.
+    #[error("cannot read the table of commands `{}`", path.display())]
+    Programs {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SqliteError,
     },
     /// Temporary files or the index itself cannot be written.
     #[error("cannot write")]

@@ -118,7 +118,7 @@ impl Builder {
     }
 
     /// The number of an attribute that a database names, with what is known of it from before.
-    fn describe(&mut self, attr: &AttrPath, pname: &str, known: &Index) -> u32 {
+    pub(super) fn describe(&mut self, attr: &AttrPath, pname: &str, known: &Index) -> u32 {
         let seen = self.has(attr.as_str());
         let facts = if seen { None } else { known.attribute(attr) };
         let (number, attribute) = self.attribute(attr.as_str());
@@ -157,7 +157,7 @@ fn split_name(name: &str) -> (&str, &str) {
 }
 
 /// What an attribute of a listing is called today; none if it is no attribute path.
-fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
+pub(super) fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
     let mut attr = AttrPath::new(without_set_version(attr)).ok()?;
     for _ in 0..8 {
         match known.alias(&attr) {

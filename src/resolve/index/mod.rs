@@ -12,6 +12,7 @@ mod map;
 mod merge;
 pub mod nix_index;
 mod place;
+mod programs;
 mod sorter;
 pub mod tables;
 
@@ -87,7 +88,7 @@ pub struct About {
 /// One input of an index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
-    /// `table`, `supplement` or `nix-index`.
+    /// `table`, `supplement`, `nix-index` or `programs`.
     pub kind: String,
     /// The file's name, without its directory.
     pub name: String,

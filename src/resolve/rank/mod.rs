@@ -247,6 +247,9 @@ impl<'a> Mark<'a> {
         Some(match self.feature {
             Feature::Preferred => "preferred in nixtrace.yaml".to_owned(),
             Feature::Listed | Feature::ListedUnderOtherName => where_it_is(query, row),
+            Feature::CommandTable if row.source == SourceKind::Index => {
+                format!("your channel's table of commands has it in {attr}")
+            }
             Feature::CommandTable => {
                 format!("the command table of an older release has it in {attr}")
             }
@@ -702,9 +705,11 @@ fn name_marks<'a>(
     {
         marks.push(Mark::of(Feature::InEveryStdenv));
     }
-    let only_long_ago = rows
-        .iter()
-        .all(|row| matches!(row.basis, Basis::CommandTable | Basis::NameOnly));
+    // The user's own index is of today's nixpkgs; only the embedded one reaches far back.
+    let only_long_ago = rows.iter().all(|row| {
+        row.source != SourceKind::Index
+            && matches!(row.basis, Basis::CommandTable | Basis::NameOnly)
+    });
     if only_long_ago && field.command_is_listed {
         marks.push(Mark::of(Feature::NoLongerListed));
     }
