@@ -2,8 +2,7 @@
 
 use super::Failure;
 use crate::resolve::Resolver;
-use crate::resolve::distro::dpkg::DpkgDatabase;
-use crate::resolve::distro::translate::HostSource;
+use crate::resolve::distro::{self, translate::HostSource};
 use crate::resolve::index::{self, Index};
 use crate::resolve::pins::Pins;
 use std::error::Error;
@@ -21,9 +20,13 @@ pub(super) struct ResolverArgs {
     #[arg(long, value_name = "FILE")]
     pins: Option<PathBuf>,
 
-    /// Do not ask the host's package database about files
+    /// Do not ask the host's package database (dpkg, rpm, pacman or apk) about files
     #[arg(long)]
     no_host: bool,
+
+    /// Ask the package database of the system below this directory instead of the host's
+    #[arg(long, value_name = "DIR", conflicts_with = "no_host")]
+    root: Option<PathBuf>,
 }
 
 impl ResolverArgs {
@@ -49,10 +52,19 @@ impl ResolverArgs {
             resolver = resolver.with_index(index);
         }
         resolver = resolver.with_index(Index::embedded());
-        if !self.no_host
-            && let Some(database) = DpkgDatabase::open(Path::new("/"))
-        {
-            resolver = resolver.with_host(HostSource::new(Box::new(database)));
+        if !self.no_host {
+            let root = self.root.as_deref().unwrap_or(Path::new("/"));
+            match distro::open(root) {
+                Some(packages) => resolver = resolver.with_host(HostSource::new(packages)),
+                None if self.root.is_none() => {}
+                None => {
+                    let root = root.display();
+                    return Err(Failure::new(format!(
+                        "there is no package database below `{root}`"
+                    ))
+                    .hint("the root of a system with dpkg, rpm, pacman or apk is meant"));
+                }
+            }
         }
         Ok(resolver)
     }
