@@ -180,7 +180,11 @@ fn an_index_forged_under_its_checksum_is_said_to_be_damaged() {
 fn another_system_s_package_database_is_asked_with_root() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hosts/fedora");
     let root = root.to_str().expect("the path is text");
-    let output = resolve(&["--root", root, "/usr/share/licenses/openssl-libs/LICENSE.txt"]);
+    let output = resolve(&[
+        "--root",
+        root,
+        "/usr/share/licenses/openssl-libs/LICENSE.txt",
+    ]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         text.contains("owned by Fedora's openssl-libs (source openssl)"),

@@ -14,8 +14,9 @@ use std::os::unix::ffi::OsStrExt;
 /// Say which nixpkgs attributes provide a library, command, header, module or file
 ///
 /// The kind of each query is told from its shape: `libssl.so.3`, `-lssl`, `zlib.pc`,
-/// `openssl/ssl.h`, `BoostConfig.cmake`, `JSON::XS`, `Gtk-3.0.typelib`, `/usr/bin/git`,
-/// `share/zoneinfo`; anything else is a command.
+/// `openssl/ssl.h`, `BoostConfig.cmake`, `JSON::XS`, `Gtk-3.0.typelib`, `commons-io.jar`, `pkg.m4`,
+/// `org.gnome.shell.gschema.xml`, `/usr/bin/git`, `share/zoneinfo`; anything else is a command. A
+/// module of Python, Ruby, Node, Lua, R or OCaml needs `--kind`.
 ///
 /// Exits with 0 when every query has an answer, with 1 when one stayed open.
 #[derive(Debug, clap::Args)]

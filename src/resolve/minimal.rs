@@ -191,6 +191,16 @@ fn queries(thing: &Thing, path: Option<&Bytes>) -> Vec<Query> {
             name,
             ..
         } => vec![query(Kind::Perl, name)],
+        Thing::Module {
+            language: Language::Ruby,
+            name,
+            ..
+        } => vec![query(Kind::Gem, name)],
+        Thing::Module {
+            language: Language::Node,
+            name,
+            ..
+        } => vec![query(Kind::Node, name)],
         Thing::Module { name, .. } => vec![query(Kind::Path, path.unwrap_or(name))],
     }
 }

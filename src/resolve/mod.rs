@@ -11,6 +11,7 @@ mod host_only;
 pub mod index;
 mod lexicon;
 pub mod minimal;
+mod modules;
 pub mod pins;
 pub mod query;
 pub mod rank;

@@ -6,6 +6,7 @@
 use super::distro::translate::{HostSource, output_of};
 use super::host_only::{DRIVER, host_only};
 use super::index::{AttributeFacts, FormatError};
+use super::modules::{Owner, owner_of};
 use super::pins::Pins;
 use super::rank::{THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
@@ -79,6 +80,7 @@ impl Resolver {
     fn answer(&self, query: &Query) -> Resolution {
         let sharp = match query.kind {
             Kind::Path => Query::for_path(query.name.as_bytes()),
+            Kind::Data => sharper_than_data(query),
             _ => query.clone(),
         };
         let resolution = |verdict, best, candidates| Resolution {
@@ -269,6 +271,20 @@ impl Resolver {
             pin.output = output_of(kind, known.as_ref().map(|known| &known.outputs[..]));
         }
         pin
+    }
+}
+
+/// A file below `share/` or `lib/` may be part of a thing with a name of its own: a Lua module, an
+/// archive, a schema.
+fn sharper_than_data(query: &Query) -> Query {
+    let parts: Vec<&[u8]> = query.name.split_str("/").collect();
+    match owner_of(&parts) {
+        Some(Owner::Module { kind, name, .. }) => Query {
+            kind,
+            name: Bytes::from(&*name),
+            path: query.path.clone(),
+        },
+        _ => query.clone(),
     }
 }
 

@@ -79,6 +79,8 @@ pub(super) struct Attribute {
     pub(super) main_program: String,
     pub(super) outputs: String,
     pub(super) removed_by: String,
+    /// The project's home page in its normal form.
+    pub(super) homepage: String,
     /// Package expressions that take it as an argument.
     pub(super) used_by: u32,
     pub(super) popularity: u8,
@@ -308,6 +310,9 @@ impl Builder {
             if !attribute.pname.is_empty() {
                 self.push(KeyKind::PackageName, attribute.pname.as_bytes(), &payload)?;
             }
+            if !attribute.homepage.is_empty() {
+                self.push(KeyKind::HomePage, attribute.homepage.as_bytes(), &payload)?;
+            }
         }
         let mut records = Vec::new();
         for (number, (old, (to, since, state))) in
@@ -352,7 +357,7 @@ impl Lists {
         };
         let value = if [KeyKind::Attribute as u8, KeyKind::Alias as u8].contains(kind) {
             take_varint(&mut &first[..])
-        } else if *kind == KeyKind::PackageName as u8 {
+        } else if [KeyKind::PackageName as u8, KeyKind::HomePage as u8].contains(kind) {
             let mut list = Vec::new();
             put_varint(payloads.len() as u64, &mut list);
             list.extend(payloads.iter().flatten());

@@ -173,21 +173,30 @@ pub(super) fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
 /// The same member of the set that nixpkgs keeps current: `python311Packages.numpy` is
 /// `python3Packages.numpy`.
 fn without_set_version(attr: &str) -> String {
-    const SETS: [(&str, &str); 4] = [
+    const SETS: [(&str, &str); 6] = [
         ("python3", "Packages"),
         ("perl", "Packages"),
+        ("lua", "Packages"),
+        ("rubyPackages_", ""),
         ("php", "Extensions"),
         ("php", "Packages"),
     ];
     if let Some(member) = attr.strip_prefix("libsForQt5.qt5.") {
         return format!("qt5.{member}");
     }
+    // `ocaml-ng.ocamlPackages_4_14.lwt`: the current one is `ocamlPackages`.
+    if let Some(rest) = attr.strip_prefix("ocaml-ng.ocamlPackages_")
+        && let Some((_, member)) = rest.split_once('.')
+    {
+        return format!("ocamlPackages.{member}");
+    }
     for (language, kind) in SETS {
         if let Some((versioned, member)) = attr.split_once('.')
             && let Some(rest) = versioned.strip_prefix(language)
             && let Some(version) = rest.strip_suffix(kind)
-            && version.bytes().all(|b| b.is_ascii_digit())
+            && version.bytes().all(|b| b.is_ascii_digit() || b == b'_')
         {
+            let language = language.trim_end_matches('_');
             return format!("{language}{kind}.{member}");
         }
     }
@@ -263,6 +272,10 @@ mod tests {
         check("perl536Packages.JSONXS", "perlPackages.JSONXS");
         check("php82Extensions.intl", "phpExtensions.intl");
         check("libsForQt5.qt5.qtbase", "qt5.qtbase");
+        check("lua52Packages.lpeg", "luaPackages.lpeg");
+        check("rubyPackages_3_1.nokogiri", "rubyPackages.nokogiri");
+        check("ocaml-ng.ocamlPackages_4_14.lwt", "ocamlPackages.lwt");
+        check("luajitPackages.lpeg", "luajitPackages.lpeg");
         check("python311", "python311");
         check("python27Packages.numpy", "python27Packages.numpy");
     }

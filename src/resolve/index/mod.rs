@@ -453,6 +453,17 @@ impl Index {
             .collect()
     }
 
+    /// The candidates for a file of autoconf's macros; the archive's files are each called as the one
+    /// macro in it, in small letters.
+    fn macros(&self, name: &[u8]) -> Vec<Candidate> {
+        let found = self.exact(KeyKind::Aclocal, name);
+        if found.is_empty() {
+            self.exact(KeyKind::Aclocal, &name.to_ascii_lowercase())
+        } else {
+            found
+        }
+    }
+
     /// The candidates for a path by what it is known by, the sharpest kind that answers.
     fn path(&self, path: &[u8]) -> Vec<Candidate> {
         let Some(relative) = place::below_root(path) else {
@@ -489,6 +500,19 @@ impl Source for Index {
             Kind::Python => self.python(name),
             Kind::Perl => self.exact(KeyKind::Perl, name),
             Kind::Typelib => self.exact(KeyKind::Typelib, name),
+            // A name known by hand stands for all schemas of its project, whoever else has this one.
+            Kind::GSettings => [
+                self.exact(KeyKind::GSettings, name),
+                self.above(KeyKind::GSettings, name, b".", b""),
+            ]
+            .concat(),
+            Kind::Aclocal => self.macros(name),
+            Kind::Gem => self.exact(KeyKind::Gem, name),
+            Kind::Node => self.exact(KeyKind::Node, name),
+            Kind::Lua => self.exact(KeyKind::Lua, name),
+            Kind::Jar => self.exact(KeyKind::Jar, name),
+            Kind::R => self.exact(KeyKind::R, name),
+            Kind::OCaml => self.exact(KeyKind::OCaml, name),
             Kind::Data => self.nearest(KeyKind::Data, name.trim_end_with(|c| c == '/'), b"/"),
             Kind::Path => self.path(name),
         }
@@ -501,6 +525,7 @@ mod tests {
     use super::nix_index::{Origin, StorePath};
     use super::*;
     use crate::resolve::{Basis, FileForm};
+    use clap::ValueEnum;
     use proptest::prelude::*;
 
     /// Asks the embedded index and compares the attributes, the one that is meant first.
@@ -837,11 +862,8 @@ mod tests {
 
         #[test]
         fn no_name_makes_a_look_up_panic(name in prop::collection::vec(any::<u8>(), 0..40)) {
-            for kind in [
-                Kind::Soname, Kind::LinkName, Kind::Command, Kind::Header, Kind::PkgConfig,
-                Kind::CMake, Kind::Python, Kind::Perl, Kind::Typelib, Kind::Data, Kind::Path,
-            ] {
-                let _ = Index::embedded().candidates(&Query::new(kind, &name[..]));
+            for kind in Kind::value_variants() {
+                let _ = Index::embedded().candidates(&Query::new(*kind, &name[..]));
             }
             let _ = Index::embedded().siblings(&name);
         }

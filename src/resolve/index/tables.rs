@@ -161,6 +161,7 @@ fn package(builder: &mut Builder, line: &Line<'_>) -> Result<(), String> {
     let used_by = line.number("used_by")?;
     let pname = line.get("pname")?;
     let main_program = line.get("main_program")?;
+    let homepage = place::normal_homepage(line.get("homepage")?);
     let outputs = line.get("outputs")?;
     let unfree = line.get("unfree")? == "1";
     let (number, attribute) = builder.attribute(name);
@@ -168,7 +169,17 @@ fn package(builder: &mut Builder, line: &Line<'_>) -> Result<(), String> {
     attribute.main_program = main_program.to_owned();
     attribute.outputs = outputs.to_owned();
     attribute.unfree = unfree;
+    attribute.homepage = homepage.unwrap_or_default();
     attribute.used_by = attribute.used_by.max(used_by);
+    for (set, kind) in [
+        ("rubyPackages.", KeyKind::Gem),
+        ("luaPackages.", KeyKind::Lua),
+        ("ocamlPackages.", KeyKind::OCaml),
+    ] {
+        if let Some(member) = name.strip_prefix(set) {
+            add_row(builder, kind, member, &Row::new(number, Basis::NameOnly))?;
+        }
+    }
     if let Some(member) = name.strip_prefix("python3Packages.") {
         let mut row = Row::new(number, Basis::NameOnly);
         row.place = builder.text("site");
@@ -227,6 +238,19 @@ fn file(
     row.in_command_table = in_command_table;
     row.name_from_darwin = line.optional("mapped").is_some_and(|how| !how.is_empty());
     add_row(builder, kind, key, &row)?;
+    if kind == KeyKind::Data && line.optional("what") == Some("file") {
+        // A file that the table knows by its path may have a name of its own: a schema, an archive.
+        let mut result = Ok(());
+        place::known_by(key.as_bytes(), place::Form::File, |kind, name, _| {
+            if kind != KeyKind::Data
+                && result.is_ok()
+                && let Ok(name) = std::str::from_utf8(name)
+            {
+                result = add_row(builder, kind, name, &row);
+            }
+        });
+        result?;
+    }
     if kind == KeyKind::Python && line.get("attr")?.starts_with("python3Packages.") {
         for name in pname.split(',') {
             if let Some(key) = place::normal_distribution(name.as_bytes()) {

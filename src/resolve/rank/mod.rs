@@ -611,11 +611,18 @@ fn where_it_is(query: &Query, row: &Candidate) -> String {
         Kind::Header => format!("its output {output} has include/{known}"),
         Kind::Data | Kind::Path => format!("its output {output} has {known}"),
         Kind::PkgConfig => format!("its output {output} has {known}.pc"),
-        Kind::Python | Kind::Perl | Kind::CMake | Kind::Typelib => {
-            format!("it brings the {} module {known}", query.kind)
-                .replace("cmake module", "CMake package")
-                .replace("typelib module", "typelib")
-        }
+        Kind::Python => format!("it brings the Python module {known}"),
+        Kind::Perl => format!("it brings the Perl module {known}"),
+        Kind::Gem => format!("it brings the gem {known}"),
+        Kind::Node => format!("it brings the Node package {known}"),
+        Kind::Lua => format!("it brings the Lua module {known}"),
+        Kind::Jar => format!("it brings the Java archive {known}.jar"),
+        Kind::R => format!("it brings the R package {known}"),
+        Kind::OCaml => format!("it brings the OCaml package {known}"),
+        Kind::CMake => format!("it brings the CMake package {known}"),
+        Kind::Typelib => format!("it brings the typelib {known}"),
+        Kind::GSettings => format!("it brings the schema {known}"),
+        Kind::Aclocal => format!("it brings the autoconf macros {known}"),
         _ if place.is_empty() => format!("its output {output} has {known}"),
         _ => format!("its output {output} has {}/{known}", row.place),
     }

@@ -113,10 +113,25 @@ impl Stems {
                 plain.push(name.to_string());
                 plain.push(name.replace(['.', '_'], "-"));
             }
-            Kind::Path => plain.push(name.rsplit('/').next().unwrap_or_default().to_owned()),
-            Kind::Command | Kind::PkgConfig | Kind::CMake | Kind::Typelib => {
-                plain.push(name.to_string())
+            Kind::Lua => {
+                plain.push(name.to_string());
+                plain.push(format!("lua{name}"));
             }
+            Kind::R => plain.push(name.replace('.', "_")),
+            Kind::Node => {
+                plain.push(name.rsplit('/').next().unwrap_or_default().to_owned());
+            }
+            // The first names are those of the owner of a domain: org.gnome.
+            Kind::GSettings => plain.extend(name.split('.').skip(2).map(str::to_owned)),
+            Kind::Path => plain.push(name.rsplit('/').next().unwrap_or_default().to_owned()),
+            Kind::Command
+            | Kind::PkgConfig
+            | Kind::CMake
+            | Kind::Typelib
+            | Kind::Gem
+            | Kind::Jar
+            | Kind::OCaml
+            | Kind::Aclocal => plain.push(name.to_string()),
         }
         plain.retain(|stem| !stem.is_empty());
         for stem in &mut plain {

@@ -37,6 +37,10 @@ pub(super) fn proper_set(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Python => Some("python3Packages"),
         Kind::Perl => Some("perlPackages"),
+        Kind::Gem => Some("rubyPackages"),
+        Kind::Lua => Some("luaPackages"),
+        Kind::R => Some("rPackages"),
+        Kind::OCaml => Some("ocamlPackages"),
         _ => None,
     }
 }
