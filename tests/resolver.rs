@@ -173,6 +173,31 @@ fn every_package_manager_s_files_are_told_from_their_packages() {
 }
 
 #[test]
+fn a_distribution_s_package_is_told_from_its_name_and_from_what_it_has() {
+    let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hosts");
+    let resolver = on(&hosts.join("fedora"));
+    let resolution = resolver.resolve(&Query::new(Kind::Rpm, "openssl-devel"));
+    assert_eq!(answer(&resolution), "openssl^dev", "{resolution:#?}");
+    let because = &resolution.candidates[0].because[0];
+    assert!(
+        because.starts_with(
+            "installed here, of whose files 4 of 4 are from openssl, \
+             which has the home page of openssl; "
+        ),
+        "{because}"
+    );
+    // Another manager's package is no package of this system.
+    let resolution = resolver.resolve(&Query::new(Kind::Dpkg, "libssl-dev"));
+    assert_eq!(answer(&resolution), "openssl^dev", "{resolution:#?}");
+    assert_eq!(
+        resolution.candidates[0].because[0],
+        "its pkg-config libssl is in openssl"
+    );
+    let resolution = resolver.resolve(&Query::new(Kind::Rpm, "acme-of-nowhere-devel"));
+    assert_eq!(answer(&resolution), "open", "{resolution:#?}");
+}
+
+#[test]
 fn a_package_that_no_one_knows_stays_open() {
     let root = debian(
         "acme-of-nowhere",

@@ -89,6 +89,11 @@ fn what_is_answered_is_right() {
         (Kind::GSettings, "gsettings.tsv", 0.97, 0.9),
         (Kind::Aclocal, "aclocal.tsv", 0.97, 0.9),
         (Kind::Jar, "jar.tsv", 0.97, 0.9),
+        // Asked without a system that has the package: by its name alone.
+        (Kind::Dpkg, "dpkg.tsv", 0.97, 0.85),
+        (Kind::Rpm, "rpm.tsv", 0.97, 0.85),
+        (Kind::Pacman, "pacman.tsv", 0.97, 0.85),
+        (Kind::Apk, "apk.tsv", 0.97, 0.85),
         // CRAN is larger than what can be written by hand; the rest stays open.
         (Kind::R, "r.tsv", 0.97, 0.8),
         (Kind::Data, "data.tsv", 0.9, 0.7),

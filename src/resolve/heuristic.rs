@@ -86,7 +86,14 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         // A package of the registry is a program only where nixpkgs has one of that name.
         Kind::Node => vec![name.rsplit('/').next().unwrap_or_default().to_owned()],
         Kind::R => vec![format!("rPackages.{}", name.replace('.', "_"))],
-        Kind::Typelib | Kind::GSettings | Kind::Aclocal | Kind::Path => Vec::new(),
+        Kind::Typelib
+        | Kind::GSettings
+        | Kind::Aclocal
+        | Kind::Dpkg
+        | Kind::Rpm
+        | Kind::Pacman
+        | Kind::Apk
+        | Kind::Path => Vec::new(),
     }
 }
 

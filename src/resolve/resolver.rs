@@ -3,6 +3,7 @@
 //! Sources are asked in the order pins, store, the user's index, the embedded index, the host's
 //! packages, rules of thumb; a later one only where the earlier ones leave doubt.
 
+use super::distro::package;
 use super::distro::translate::{HostSource, output_of};
 use super::host_only::{DRIVER, host_only};
 use super::index::{AttributeFacts, FormatError};
@@ -133,6 +134,14 @@ impl Resolver {
     /// host's.
     fn ranked(&self, query: &Query) -> (Vec<Scored>, bool) {
         let (query, mut candidates) = self.listed(query);
+        // Something that a package of another distribution has is a question of its own; that is
+        // never a package of that kind again.
+        candidates.extend(package::candidates(
+            &query,
+            self.host.as_ref(),
+            &self.indexes,
+            &|question| self.resolve(question).best,
+        ));
         candidates.extend(VersionRules.candidates(&query));
         candidates.extend(self.stored(&query, &candidates));
         let mut scored = rank(&query, &candidates, &self.preferred);
@@ -353,6 +362,13 @@ impl Lexicon for Indexes {
 
     fn named(&self, pname: &str) -> Vec<AttrPath> {
         self.0.iter().flat_map(|index| index.named(pname)).collect()
+    }
+
+    fn with_homepage(&self, url: &str) -> Vec<AttrPath> {
+        self.0
+            .iter()
+            .flat_map(|index| index.with_homepage(url))
+            .collect()
     }
 
     fn damage(&self) -> Option<FormatError> {

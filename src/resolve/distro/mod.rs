@@ -6,8 +6,11 @@
 pub mod apk;
 pub mod dpkg;
 mod installed;
+mod naming;
 mod owners;
+pub(super) mod package;
 pub mod pacman;
+mod poll;
 pub mod rpm;
 pub mod translate;
 

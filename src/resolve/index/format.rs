@@ -81,6 +81,11 @@ pub(super) enum KeyKind {
     OCaml = b'o',
     R = b'r',
     Lua = b'u',
+    /// Packages of other distributions.
+    Dpkg = b'D',
+    Rpm = b'F',
+    Pacman = b'P',
+    Apk = b'K',
     /// A project's home page in its normal form -> attributes.
     HomePage = b'W',
     Perl = b'l',
@@ -93,7 +98,7 @@ pub(super) enum KeyKind {
 
 impl KeyKind {
     /// The kinds that things are looked up by, with the word for each.
-    pub(super) const ALL: [(Self, &'static str); 23] = [
+    pub(super) const ALL: [(Self, &'static str); 27] = [
         (Self::Soname, "soname"),
         (Self::Command, "command"),
         (Self::Header, "header"),
@@ -113,6 +118,10 @@ impl KeyKind {
         (Self::GSettings, "gsettings"),
         (Self::Aclocal, "aclocal"),
         (Self::Data, "data"),
+        (Self::Dpkg, "dpkg"),
+        (Self::Rpm, "rpm"),
+        (Self::Pacman, "pacman"),
+        (Self::Apk, "apk"),
         (Self::PackageName, "package-name"),
         (Self::HomePage, "home-page"),
         (Self::Attribute, "attribute"),

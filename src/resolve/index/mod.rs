@@ -49,6 +49,9 @@ pub fn default_path() -> Option<PathBuf> {
     Some(cache_directory()?.join("nixtrace/index"))
 }
 
+/// More attributes than these have no project in common, only a page.
+const SHARED_PAGE: usize = 6;
+
 static EMBEDDED: &[u8] = include_bytes!("../../../catalog/catalogue.nxi");
 
 /// Why an index file cannot be used.
@@ -289,6 +292,23 @@ impl Index {
             .collect()
     }
 
+    /// The attributes of the project with a home page; none for a page that many projects share.
+    pub fn by_homepage(&self, url: &str) -> Vec<AttrPath> {
+        let Some(offset) = place::normal_homepage(url)
+            .and_then(|page| self.value(KeyKind::HomePage, page.as_bytes()))
+        else {
+            return Vec::new();
+        };
+        let attributes: Vec<AttrPath> = format::numbers(self.postings.as_ref(), offset)
+            .take(SHARED_PAGE + 1)
+            .filter_map(|id| AttrPath::new(self.text(self.record(id)?.name)?).ok())
+            .collect();
+        if attributes.len() > SHARED_PAGE {
+            return Vec::new();
+        }
+        attributes
+    }
+
     /// What is known under another version of a library's name, or none: `libfoo.so.7` gives
     /// `libfoo.so`, `libfoo.so.5` and `libfoo.so.6` with their candidates, in the names' order.
     pub fn siblings(&self, soname: &[u8]) -> Vec<(Bytes, Vec<Candidate>)> {
@@ -513,6 +533,10 @@ impl Source for Index {
             Kind::Jar => self.exact(KeyKind::Jar, name),
             Kind::R => self.exact(KeyKind::R, name),
             Kind::OCaml => self.exact(KeyKind::OCaml, name),
+            Kind::Dpkg => self.exact(KeyKind::Dpkg, name),
+            Kind::Rpm => self.exact(KeyKind::Rpm, name),
+            Kind::Pacman => self.exact(KeyKind::Pacman, name),
+            Kind::Apk => self.exact(KeyKind::Apk, name),
             Kind::Data => self.nearest(KeyKind::Data, name.trim_end_with(|c| c == '/'), b"/"),
             Kind::Path => self.path(name),
         }

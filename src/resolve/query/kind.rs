@@ -56,6 +56,15 @@ pub enum Kind {
     /// A file or directory below `share/`, `etc/` or `lib/`, relative to the package's root:
     /// `share/zoneinfo`.
     Data,
+    /// A package of Debian, Ubuntu and their kin: `libssl-dev`.
+    Dpkg,
+    /// A package of Fedora, openSUSE and their kin, or what one provides: `openssl-devel`,
+    /// `pkgconfig(zlib)`.
+    Rpm,
+    /// A package of Arch: `python-numpy`.
+    Pacman,
+    /// A package of Alpine, or what one provides: `py3-numpy`, `so:libssl.so.3`.
+    Apk,
     /// A bare absolute path.
     Path,
 }

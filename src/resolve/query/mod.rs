@@ -15,7 +15,7 @@ use crate::trace::Bytes;
 use bstr::ByteSlice;
 use names::{
     Library, base, cmake_name, has_header_suffix, header_name, library, link_name, module_name,
-    perl_name, python_name, typelib_name,
+    package_name, perl_name, python_name, typelib_name,
 };
 use place::{below_a_root, classify};
 
@@ -88,6 +88,7 @@ impl Query {
             Kind::Typelib => typelib_name(base(text)).to_vec(),
             Kind::GSettings => suffix(".gschema.xml").to_vec(),
             Kind::Aclocal => suffix(".m4").to_vec(),
+            Kind::Dpkg | Kind::Rpm | Kind::Pacman | Kind::Apk => package_name(kind, text).to_vec(),
             Kind::Data => text.strip_suffix(b"/").unwrap_or(text).to_vec(),
             Kind::Path => text.to_vec(),
         };

@@ -1,5 +1,6 @@
 //! The normal forms of names, one for each kind of thing.
 
+use super::Kind;
 use bstr::ByteSlice;
 
 /// The last part of a path.
@@ -193,4 +194,19 @@ pub(in crate::resolve) fn before_version_number(text: &[u8]) -> &[u8] {
 /// `commons-io` of `commons-io-2.11.0.jar`.
 pub(in crate::resolve) fn archive_name(file: &[u8]) -> &[u8] {
     before_version_number(file.strip_suffix(b".jar").unwrap_or(file))
+}
+
+/// A distribution's package without the version that a dependency asks for: `libssl-dev` of
+/// `libssl-dev:amd64 (>= 3)`, `openssl` of `openssl>=3`.
+pub(super) fn package_name(kind: Kind, text: &[u8]) -> &[u8] {
+    let ends: &[u8] = match kind {
+        Kind::Dpkg => b" (:=",
+        // What a package provides has brackets, or a version that is part of it.
+        Kind::Rpm => b" <>",
+        Kind::Pacman if text.contains_str(".so=") => b" <>",
+        _ => b" <>=~",
+    };
+    text.split(|byte| ends.contains(byte))
+        .next()
+        .unwrap_or_default()
 }

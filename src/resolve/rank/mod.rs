@@ -20,13 +20,14 @@ mod sets;
 pub(super) use names::{SHARED_DIRECTORIES, without_release};
 pub(super) use sets::is_interpreter;
 
+use super::distro::Manager;
 use super::minimal::is_in_every_stdenv;
 use super::versions::{self, Wanted};
 use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, Sign, SourceKind};
 use names::{Likeness, Stems};
 use sets::{
-    BUNDLES, INTERPRETERS, PLAIN_SETS, is_copy_set, is_extension_of, is_module_of, is_release_of,
-    is_variant, plain_of, proper_set,
+    BUNDLES, INTERPRETERS, PLAIN_SETS, is_copy_set, is_extension_of, is_language_set, is_module_of,
+    is_release_of, is_variant, plain_of, proper_set,
 };
 use std::collections::BTreeMap;
 
@@ -258,7 +259,8 @@ impl<'a> Mark<'a> {
             Feature::Agreement if row.source == SourceKind::Catalogue => {
                 "guessed from the names of Debian's packages".to_owned()
             }
-            Feature::Agreement => "guessed from names".to_owned(),
+            // What the host's package tells is in the note.
+            Feature::Agreement if row.source != SourceKind::Host => "guessed from names".to_owned(),
             Feature::ReExport => "but there it is a link to another package's file".to_owned(),
             Feature::PrivatePlace => format!("but only in {}, for its own use", row.place),
             Feature::OtherVersion => {
@@ -610,6 +612,9 @@ fn where_it_is(query: &Query, row: &Candidate) -> String {
     match query.kind {
         Kind::Header => format!("its output {output} has include/{known}"),
         Kind::Data | Kind::Path => format!("its output {output} has {known}"),
+        Kind::Dpkg | Kind::Rpm | Kind::Pacman | Kind::Apk => {
+            format!("it is what {} calls {known}", query.kind)
+        }
         Kind::PkgConfig => format!("its output {output} has {known}.pc"),
         Kind::Python => format!("it brings the Python module {known}"),
         Kind::Perl => format!("it brings the Perl module {known}"),
@@ -672,6 +677,8 @@ fn name_marks<'a>(
         let first = set.split('.').next().unwrap_or_default();
         if Some(first) == proper_set(query.kind) {
             marks.push(Mark::of(Feature::ProperSet));
+        } else if Manager::of(query.kind).is_some() && is_language_set(first) {
+            // A distribution's package of a module is a member of the set, which says nothing.
         } else if is_copy_set(first) {
             marks.push(Mark::beside(Feature::CopySet, first));
         } else if !PLAIN_SETS.iter().any(|plain| is_release_of(first, plain)) {

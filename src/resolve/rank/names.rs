@@ -132,6 +132,15 @@ impl Stems {
             | Kind::Jar
             | Kind::OCaml
             | Kind::Aclocal => plain.push(name.to_string()),
+            Kind::Dpkg | Kind::Rpm | Kind::Pacman | Kind::Apk => {
+                // The headers of a project are packages of their own elsewhere.
+                let own = ["-devel", "-dev"]
+                    .iter()
+                    .find_map(|suffix| name.strip_suffix(suffix))
+                    .unwrap_or(&name);
+                plain.push(own.to_owned());
+                plain.push(own.strip_prefix("lib").unwrap_or(own).to_owned());
+            }
         }
         plain.retain(|stem| !stem.is_empty());
         for stem in &mut plain {

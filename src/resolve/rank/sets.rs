@@ -45,6 +45,20 @@ pub(super) fn proper_set(kind: Kind) -> Option<&'static str> {
     }
 }
 
+/// Whether modules of some language live in a set.
+pub(super) fn is_language_set(set: &str) -> bool {
+    [
+        Kind::Python,
+        Kind::Perl,
+        Kind::Gem,
+        Kind::Lua,
+        Kind::R,
+        Kind::OCaml,
+    ]
+    .into_iter()
+    .any(|kind| proper_set(kind) == Some(set))
+}
+
 /// `llvmPackages_14` is a release of `llvmPackages`.
 pub(super) fn is_release_of(name: &str, plain: &str) -> bool {
     name.strip_prefix(plain).is_some_and(|rest| {
