@@ -211,3 +211,26 @@ fn a_distribution_s_packages_are_read_as_dependencies_name_them() {
         assert_eq!(lines(&output)[0]["best"]["attr"], expected, "{name}");
     }
 }
+
+#[test]
+fn every_candidate_can_be_explained() {
+    let output = resolve(&["--json", "libz.so.1"]);
+    let answer = &lines(&output)[0];
+    let candidates = answer["candidates"].as_array().expect("a list");
+    assert!(candidates.len() > 1, "{answer}");
+    for candidate in candidates {
+        let features = candidate["features"].as_array().expect("a list");
+        assert!(!features.is_empty(), "{candidate}");
+        for feature in features {
+            assert!(feature["feature"].is_string() && feature["weight"].is_number());
+        }
+    }
+    assert_eq!(answer["best"]["features"], candidates[0]["features"]);
+
+    let output = resolve(&["--explain", "libz.so.1"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.matches("  ? ").count(), candidates.len() - 1, "{text}");
+    let sums = text.lines().filter(|line| line.contains(" = ")).count();
+    assert_eq!(sums, candidates.len(), "{text}");
+    assert!(text.contains("listed +4.0"), "{text}");
+}

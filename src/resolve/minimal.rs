@@ -420,6 +420,7 @@ mod tests {
             output: Output::default(),
             score: 0.9,
             because: vec!["it is known".to_owned()],
+            features: Vec::new(),
         });
         let verdict = match (&best, query.name.as_bytes()) {
             (Some(_), _) => Verdict::Package,
