@@ -2,6 +2,7 @@
 
 use super::{Exit, Failure, progress};
 use crate::atomic::{AtomicFile, Audience, Existing};
+use crate::resolve::directories;
 use crate::resolve::index::build::{BuildError, Builder};
 use crate::resolve::index::{self, About, Index, Input, Progress, tables};
 use std::fs::{self, File};
@@ -160,7 +161,7 @@ impl Inputs {
     /// Those that the system has where their makers put them.
     fn default_ones() -> Result<Self, Failure> {
         let present = |path: Option<PathBuf>| path.into_iter().filter(|path| path.exists());
-        let cache = index::cache_directory();
+        let cache = directories::cache();
         let inputs = Self {
             listings: present(cache.map(|cache| cache.join("nix-index/files"))).collect(),
             programs: present(Some(PROGRAMS.into())).collect(),

@@ -5,6 +5,7 @@
 //! it writes Nix.
 
 pub mod candidate;
+pub mod directories;
 pub mod distro;
 mod heuristic;
 mod host_only;

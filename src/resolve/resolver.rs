@@ -9,7 +9,7 @@ use super::host_only::{DRIVER, host_only};
 use super::index::{AttributeFacts, FormatError};
 use super::modules::{Owner, owner_of};
 use super::pins::Pins;
-use super::rank::{THRESHOLD, rank};
+use super::rank::{Counted, Feature, THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
 use super::store::StorePath;
 use super::versions::VersionRules;
@@ -28,7 +28,7 @@ const SURE: f64 = 0.9;
 /// Answers queries from all sources that it was given.
 #[derive(Default)]
 pub struct Resolver {
-    pins: Pins,
+    pins: Vec<Pins>,
     preferred: Vec<AttrPath>,
     indexes: Indexes,
     host: Option<HostSource>,
@@ -41,11 +41,26 @@ impl Resolver {
         Self::default()
     }
 
-    /// Adds a person's decisions.
+    /// Adds a person's decisions; those added first go first.
     pub fn with_pins(mut self, pins: Pins) -> Self {
-        self.preferred = pins.preferred();
-        self.pins = pins;
+        self.preferred.extend(pins.preferred());
+        self.pins.push(pins);
         self
+    }
+
+    /// The queries that had an answer so far which no pin gave, with it; sorted.
+    pub fn answers(&self) -> Vec<(Query, Scored)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers: Vec<(Query, Scored)> = known
+            .values()
+            .filter_map(|resolution| Some((resolution.query.clone(), resolution.best.clone()?)))
+            .filter(|(_, best)| {
+                let pinned = |it: &Counted| it.feature == Feature::Pinned;
+                !best.features.iter().any(pinned)
+            })
+            .collect();
+        answers.sort_by(|(a, _), (b, _)| a.cmp(b));
+        answers
     }
 
     /// Adds an index; those added first are asked first.
@@ -90,14 +105,14 @@ impl Resolver {
             best,
             candidates,
         };
-        for asked in [query, &sharp] {
-            if let Some(pattern) = self.pins.ignored(asked) {
+        for pins in &self.pins {
+            if let Some(pattern) = pins.ignored(query).or_else(|| pins.ignored(&sharp)) {
                 return resolution(Verdict::Ignored(pattern.to_owned()), None, Vec::new());
             }
-        }
-        if let Some(pin) = self.pins.pinned(query).or_else(|| self.pins.pinned(&sharp)) {
-            let scored = rank(&sharp, &[self.with_output(pin, sharp.kind)], &[]);
-            return resolution(Verdict::Package, scored.first().cloned(), scored);
+            if let Some(pin) = pins.pinned(query).or_else(|| pins.pinned(&sharp)) {
+                let scored = rank(&sharp, &[self.with_output(pin, sharp.kind)], &[]);
+                return resolution(Verdict::Package, scored.first().cloned(), scored);
+            }
         }
         if let Some(why) = host_only(&sharp) {
             return resolution(Verdict::Host(why), None, Vec::new());

@@ -19,6 +19,7 @@ pub mod tables;
 pub use format::{AliasState, FormatError};
 pub use listing::Progress;
 
+use super::directories;
 use super::{AttrPath, Candidate, Facts, Kind, Output, Query, Source, SourceKind};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
@@ -33,20 +34,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// Where caches belong (XDG Base Directory Specification): `$XDG_CACHE_HOME` if that is an absolute
-/// path, else `~/.cache`.
-pub fn cache_directory() -> Option<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
-}
-
 /// Where the user's index lies unless said otherwise.
 pub fn default_path() -> Option<PathBuf> {
-    Some(cache_directory()?.join("nixtrace/index"))
+    Some(directories::cache()?.join("nixtrace/index"))
 }
 
 /// More attributes than these have no project in common, only a page.
