@@ -202,13 +202,15 @@ fn another_system_s_package_database_is_asked_with_root() {
 #[test]
 fn a_distribution_s_packages_are_read_as_dependencies_name_them() {
     for (kind, name, expected) in [
-        ("dpkg", "libssl-dev:amd64 (>= 3)", "openssl"),
-        ("rpm", "pkgconfig(zlib) >= 1.2", "zlib"),
-        ("pacman", "python-yaml>=6", "python3Packages.pyyaml"),
-        ("apk", "so:libssl.so.3", "openssl"),
+        ("dpkg", "libssl-dev:amd64 (>= 3)", "openssl.dev"),
+        ("rpm", "pkgconfig(zlib) >= 1.2", "zlib.dev"),
+        ("pacman", "python-yaml>=6", "python3Packages.pyyaml.out"),
+        ("apk", "so:libssl.so.3", "openssl.out"),
     ] {
         let output = resolve(&["--no-host", "--json", "--kind", kind, name]);
-        assert_eq!(lines(&output)[0]["best"]["attr"], expected, "{name}");
+        let best = &lines(&output)[0]["best"];
+        let found = [&best["attr"], &best["output"]].map(|it| it.as_str().expect("a text"));
+        assert_eq!(found.join("."), expected, "{name}");
     }
 }
 

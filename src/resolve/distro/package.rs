@@ -64,6 +64,9 @@ pub(in crate::resolve) fn candidates(
             let best = ask(&question.query).filter(|best| best.score >= LIKELY)?;
             Some((question, best))
         });
+    let answered = answer
+        .as_ref()
+        .map(|(_, best)| (best.attr.clone(), best.output.clone()));
     if let Some((question, best)) = answer {
         let agreements = if question.exact && best.score >= SURE {
             3
@@ -83,10 +86,14 @@ pub(in crate::resolve) fn candidates(
         .map(|(attr, signs)| {
             let known = index.attribute(&attr);
             Candidate {
-                output: output_of(
-                    naming::usual_kind(name),
-                    known.as_ref().map(|known| &known.outputs[..]),
-                ),
+                // Where the thing lies that the package is called for, if that is known.
+                output: match &answered {
+                    Some((answered, output)) if *answered == attr => Some(output.clone()),
+                    _ => output_of(
+                        naming::usual_kind(name),
+                        known.as_ref().map(|known| &known.outputs[..]),
+                    ),
+                },
                 source: SourceKind::Host,
                 basis: Basis::Guess(signs.agreements.min(4)),
                 form: FileForm::Regular,
