@@ -49,6 +49,20 @@ fn the_user_s_database_becomes_the_user_s_index() {
 }
 
 #[test]
+fn a_quiet_build_says_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("files"), database()).unwrap();
+    let built = index(
+        home.path(),
+        &["build", "-q", "--nix-index", "files", "-o", "index"],
+    );
+    assert!(
+        built.status.success() && built.stderr.is_empty(),
+        "{built:?}"
+    );
+}
+
+#[test]
 fn without_a_database_it_says_how_to_get_one() {
     let home = tempfile::tempdir().unwrap();
     let built = index(home.path(), &["build"]);

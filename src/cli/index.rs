@@ -139,12 +139,14 @@ fn build(args: Build) -> Result<(), Failure> {
     }
     let about = builder.finish(BufWriter::new(&mut file)).map_err(failed)?;
     file.commit().map_err(|error| cannot_write(&error))?;
-    eprintln!(
-        "wrote {}: {} keys, {} candidates",
-        output.display(),
-        about.keys.values().sum::<u64>(),
-        about.candidates
-    );
+    if !args.quiet {
+        eprintln!(
+            "wrote {}: {} keys, {} candidates",
+            output.display(),
+            about.keys.values().sum::<u64>(),
+            about.candidates
+        );
+    }
     Ok(())
 }
 
