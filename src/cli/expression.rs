@@ -2,7 +2,7 @@
 
 use super::output::{Destination, Prepared, Written};
 use super::progress::Progress;
-use super::resolving::{ResolverArgs, unusable_index};
+use super::resolving::{ResolverArgs, record, unusable_index};
 use super::{Exit, Failure};
 use crate::atomic::Existing;
 use crate::disk::Disk;
@@ -54,6 +54,10 @@ pub(super) struct ExpressionArgs {
     #[arg(short, long)]
     pub(super) quiet: bool,
 
+    /// Write the answers down in ./nixtrace.recorded.yaml, so that later runs have the same
+    #[arg(long, conflicts_with = "check")]
+    record_pins: bool,
+
     #[command(flatten)]
     resolver: ResolverArgs,
 }
@@ -66,6 +70,7 @@ pub(super) struct Plan {
     prepared: Option<Prepared>,
     options: emit::Options,
     quiet: bool,
+    record_pins: bool,
     resolver: Resolver,
 }
 
@@ -104,6 +109,7 @@ impl ExpressionArgs {
             destination,
             prepared,
             quiet: self.quiet,
+            record_pins: self.record_pins,
             resolver: self.resolver.open()?,
         })
     }
@@ -158,6 +164,9 @@ impl Plan {
                 Written::Yes
             }
         };
+        if self.record_pins {
+            record(&self.resolver)?;
+        }
         if !self.quiet {
             eprint!("{}", report::summary(&environment, width()));
             if let Destination::File(path) = &self.destination {

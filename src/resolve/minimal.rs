@@ -191,6 +191,16 @@ fn queries(thing: &Thing, path: Option<&Bytes>) -> Vec<Query> {
             name,
             ..
         } => vec![query(Kind::Perl, name)],
+        Thing::Module {
+            language: Language::Ruby,
+            name,
+            ..
+        } => vec![query(Kind::Gem, name)],
+        Thing::Module {
+            language: Language::Node,
+            name,
+            ..
+        } => vec![query(Kind::Node, name)],
         Thing::Module { name, .. } => vec![query(Kind::Path, path.unwrap_or(name))],
     }
 }
@@ -410,6 +420,7 @@ mod tests {
             output: Output::default(),
             score: 0.9,
             because: vec!["it is known".to_owned()],
+            features: Vec::new(),
         });
         let verdict = match (&best, query.name.as_bytes()) {
             (Some(_), _) => Verdict::Package,

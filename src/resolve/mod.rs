@@ -5,17 +5,20 @@
 //! it writes Nix.
 
 pub mod candidate;
+pub mod directories;
 pub mod distro;
 mod heuristic;
 mod host_only;
 pub mod index;
 mod lexicon;
 pub mod minimal;
+mod modules;
 pub mod pins;
 pub mod query;
 pub mod rank;
 mod resolver;
 mod spelling;
+mod sqlite;
 pub mod store;
 pub mod versions;
 
@@ -26,6 +29,7 @@ pub use lexicon::Lexicon;
 pub use minimal::{Choice, Missing, Package, Unresolved};
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
+pub use sqlite::SqliteError;
 
 /// Something that knows which attributes provide what.
 pub trait Source {

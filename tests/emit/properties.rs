@@ -96,6 +96,7 @@ fn scored() -> impl Strategy<Value = Scored> {
         output: Output::default(),
         score: 0.3,
         because: Vec::new(),
+        features: Vec::new(),
     })
 }
 

@@ -96,6 +96,7 @@ fn scored(attrs: &[&str]) -> Vec<Scored> {
             output: Output::default(),
             score: 0.4,
             because: Vec::new(),
+            features: Vec::new(),
         })
         .collect()
 }
