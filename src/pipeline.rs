@@ -16,6 +16,10 @@ pub fn environment(
     let usage = graph::analyse(run, host);
     let choice = resolve::minimal::choose(&usage, resolve);
     Environment {
+        subject: usage.subject,
+        surroundings: usage.surroundings,
+        directory: run.header.cwd.clone(),
+        architecture: run.header.architecture.clone(),
         exit: run.status.map(|status| status.shell_code()),
         packages: choice.packages,
         unresolved: choice.unresolved,

@@ -149,6 +149,7 @@ mod tests {
             attr: AttrPath::new(attr).unwrap(),
             output: Output::default(),
             role: Role::Command,
+            uses: Vec::new(),
             implied: implied.map(str::to_owned),
             score: 1.0,
             because: vec![why.to_owned()],

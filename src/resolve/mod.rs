@@ -23,7 +23,7 @@ pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
 pub use lexicon::Lexicon;
-pub use minimal::{Choice, Missing, Package, Unresolved};
+pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
 
