@@ -13,6 +13,7 @@ use crate::graph::Run;
 use crate::pipeline;
 use crate::report;
 use crate::resolve::Resolver;
+use crate::trace::Bytes;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,6 +54,10 @@ pub(super) struct ExpressionArgs {
     /// the caller's [default: that of NIX_PATH]
     #[arg(long, value_name = "NIXPKGS")]
     nixpkgs: Option<OsString>,
+
+    /// Refuse a nixpkgs whose packages are older than those of this machine
+    #[arg(long)]
+    assert_versions: bool,
 
     /// Say nothing but errors
     #[arg(short, long)]
@@ -98,6 +103,7 @@ impl ExpressionArgs {
                 home: None,
                 directory: files.directory(),
                 beside: BTreeSet::new(),
+                assert_versions: self.assert_versions,
             },
             files,
             quiet: self.quiet,
@@ -112,13 +118,17 @@ impl Plan {
     /// # Errors
     /// When a file cannot be written.
     pub(super) fn carry_out(mut self, run: &Run) -> Result<Written, Failure> {
-        let environment = self.environment(run);
+        let mut environment = self.environment(run);
         if let Some(damage) = self.resolver.damage() {
             return Err(unusable_index(&damage));
         }
         self.options.home.clone_from(&run.header.home);
         let work = self.files.settle(&environment)?;
         self.options.beside.clone_from(&work.formats);
+        if self.options.assert_versions || work.formats.contains(&Format::Json) {
+            let version = |path: &Bytes| self.resolver.installed_version(path);
+            pipeline::note_versions(&mut environment, version);
+        }
         // All texts are there before the first is written: an error leaves nothing half done.
         let texts = work
             .files

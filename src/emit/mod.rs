@@ -45,6 +45,8 @@ pub struct Options {
     pub directory: Option<Bytes>,
     /// The formats that are written beside each other, so that one file can call another.
     pub beside: BTreeSet<Format>,
+    /// Whether the expression refuses packages that are older than those that were seen.
+    pub assert_versions: bool,
 }
 
 /// Whether an expression carries its reasons.

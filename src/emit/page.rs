@@ -47,17 +47,16 @@ impl<'a> Page<'a> {
         given.unwrap_or(&self.environment.directory)
     }
 
-    /// The derivation, and the arguments that it takes.
-    pub(crate) fn derivation(&self) -> (NixText, Expression) {
-        let scope = Scope::arguments();
-        let evidence = self.evidence(&scope);
-        let derivation = Derivation::of(&Ingredients {
+    /// The derivation, with packages named so.
+    pub(crate) fn derivation(&self, scope: &Scope) -> Expression {
+        let evidence = self.evidence(scope);
+        Derivation::of(&Ingredients {
             evidence: &evidence,
             identity: self.identity(),
             parts: Parts::of(self.environment),
             directory: self.directory(),
-        });
-        (scope.formals(), derivation.expression())
+        })
+        .expression()
     }
 
     /// Whether the package is a program without sources, which nixpkgs builds only when asked to.
@@ -114,6 +113,24 @@ impl<'a> Page<'a> {
         comments
             .iter()
             .map(|comment| text(NixText::comment(comment)))
+            .collect()
+    }
+
+    /// `assert lib.versionAtLeast …;` for every listed package whose version was seen.
+    pub(crate) fn assertions(&self, scope: &Scope) -> Value {
+        let packages = self.environment.packages.iter();
+        packages
+            .filter(|package| self.options.assert_versions && package.implied.is_none())
+            .filter_map(|package| {
+                let version = NixText::string(package.version.as_deref()?.as_bytes());
+                let at_least = scope.known("lib.versionAtLeast");
+                let parts = package.attr.parts().chain(["version"]);
+                Some(text(NixText::assertion(
+                    &at_least,
+                    &scope.parts(parts),
+                    &version,
+                )))
+            })
             .collect()
     }
 

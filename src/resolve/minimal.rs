@@ -25,6 +25,9 @@ pub struct Package {
     pub role: Role,
     /// All that it is needed as for itself, sorted; empty when only others bring it.
     pub uses: Vec<PackageUse>,
+    /// The version that was seen on this machine, as its project counts; none when nobody asked, or
+    /// the machine does not tell.
+    pub version: Option<String>,
     /// Why it need not be listed: `stdenv`, or the attribute that brings it; none when it is to be
     /// listed.
     pub implied: Option<String>,
@@ -48,6 +51,8 @@ pub struct PackageUse {
     pub phases: Vec<Phase>,
     /// How the first such use showed, for a person.
     pub why: String,
+    /// The file that shows it.
+    pub path: Bytes,
 }
 
 /// Something used whose package is not certain.
@@ -308,6 +313,7 @@ fn add(
             output: best.output.clone(),
             role: need.role,
             uses: Vec::new(),
+            version: None,
             implied: implied.clone(),
             score: best.score,
             because: Vec::new(),
@@ -320,6 +326,7 @@ fn add(
             by: need.asker,
             phases: phases.unwrap_or_default(),
             why: need.why.clone(),
+            path: need.path.clone(),
         };
         let key = |it: &PackageUse| (it.role, it.output.clone(), it.by, it.phases.clone());
         if let Err(place) = package.uses.binary_search_by_key(&key(&used), key) {

@@ -9,6 +9,7 @@ pub mod distro;
 mod heuristic;
 mod host_only;
 pub mod index;
+mod installed;
 mod lexicon;
 pub mod minimal;
 pub mod pins;

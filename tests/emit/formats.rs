@@ -722,7 +722,38 @@ fn an_image_has_what_was_used_besides_the_program() {
       };
     }
     "##);
-    insta::assert_snapshot!(files.remove("arion-compose.nix").unwrap(), @"");
+    insta::assert_snapshot!(files.remove("arion-compose.nix").unwrap(), @r##"
+    # Written by nixtrace for: ./acmed --port 80
+    { pkgs, ... }:
+
+    let
+      package = pkgs.callPackage ./package.nix { };
+    in
+    {
+      project.name = "acmed";
+
+      services.acmed = {
+        image.command = [
+          (pkgs.lib.getExe package)
+          "--port"
+          "80"
+        ];
+
+        image.contents = [ pkgs.dockerTools.fakeNss ];
+
+        service.ports = [ "80:80/tcp" ];
+
+        service.depends_on = [
+          "postgresql"
+          "redis"
+        ];
+      };
+
+      services.postgresql.service.image = "docker.io/library/postgres";
+
+      services.redis.service.image = "docker.io/library/redis";
+    }
+    "##);
 }
 
 #[test]

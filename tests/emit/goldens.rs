@@ -740,6 +740,7 @@ fn json_is_the_result_as_it_is() {
           "output": "out",
           "role": "command",
           "uses": [],
+          "version": null,
           "implied": null,
           "score": 0.97,
           "because": [
@@ -766,6 +767,33 @@ fn json_is_the_result_as_it_is() {
       "gaps": []
     }
     "##);
+}
+
+#[test]
+fn versions_that_were_seen_are_asserted_when_asked_for() {
+    let mut environment = run(RunKind::Script, &["./report.py"])
+        .needs(Role::Command, "jq", "run by ./report.py")
+        .needs(Role::Interpreter, "python3", "run by ./report.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported");
+    environment.packages[0].version = Some("1.6".to_owned());
+    environment.packages[2].version = Some("1.24.2".to_owned());
+    let options = Options {
+        assert_versions: true,
+        ..options()
+    };
+    let text = render(&environment, File::Shell, &options).unwrap();
+    assert_eq!(nixfmt_rs::format(&text).unwrap(), text);
+    let expected = "}:\n\n\
+        assert pkgs.lib.versionAtLeast pkgs.jq.version \"1.6\";\n\
+        assert pkgs.lib.versionAtLeast pkgs.python3Packages.numpy.version \"1.24.2\";\n\n\
+        pkgs.mkShellNoCC {";
+    assert!(text.contains(expected), "{text}");
+    let package = render(&environment, File::Package, &options).unwrap();
+    assert_eq!(nixfmt_rs::format(&package).unwrap(), package);
+    let expected = "assert lib.versionAtLeast jq.version \"1.6\";";
+    assert!(package.contains(expected), "{package}");
+    let unasked = render(&environment, File::Shell, &Options::default()).unwrap();
+    assert!(!unasked.contains("assert"), "{unasked}");
 }
 
 #[test]

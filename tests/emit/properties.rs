@@ -89,6 +89,7 @@ fn package() -> impl Strategy<Value = Package> {
             output: Output(output.to_owned()),
             role,
             uses: Vec::new(),
+            version: None,
             implied,
             score: 0.9,
             because,

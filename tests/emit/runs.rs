@@ -30,6 +30,7 @@ impl TellMore for Environment {
             by,
             phases: phases.to_vec(),
             why: why.to_owned(),
+            path: Bytes::default(),
         };
         match self
             .packages
@@ -42,6 +43,7 @@ impl TellMore for Environment {
                 output,
                 role,
                 uses: vec![used],
+                version: None,
                 implied: None,
                 score: 0.97,
                 because: vec![why.to_owned()],

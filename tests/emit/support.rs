@@ -40,6 +40,7 @@ impl Tell for Environment {
             output: Output(output.to_owned()),
             role,
             uses: Vec::new(),
+            version: None,
             implied: None,
             score: 0.97,
             because: vec![because.to_owned()],

@@ -7,6 +7,7 @@ use crate::emit::nix::Item;
 use crate::emit::variables;
 use crate::emit::{Asker, Environment, Package, PackageUse, Phase, Role, RunKind};
 use crate::graph::subject::SubjectForm;
+use crate::trace::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a package is for.
@@ -179,6 +180,7 @@ fn uses(package: &Package) -> Vec<PackageUse> {
             by: Asker::Main,
             phases: Vec::new(),
             why: package.because.first().cloned().unwrap_or_default(),
+            path: Bytes::default(),
         }];
     }
     package.uses.clone()

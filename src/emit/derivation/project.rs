@@ -246,13 +246,14 @@ fn installs(project: &Project<'_>) -> Installs {
         return Installs::Itself;
     }
     let manifest = project.manifest;
-    if project.used(Tool::Make) && manifest.targets.contains("install") {
-        if let Some(variable) = ["PREFIX", "prefix"]
-            .into_iter()
-            .find(|name| manifest.variables.contains(*name))
-        {
-            return Installs::Make(variable);
-        }
+    let variable = ["PREFIX", "prefix"]
+        .into_iter()
+        .find(|name| manifest.variables.contains(*name));
+    if let Some(variable) = variable
+        && project.used(Tool::Make)
+        && manifest.targets.contains("install")
+    {
+        return Installs::Make(variable);
     }
     Installs::ByHand
 }

@@ -56,7 +56,11 @@ fn file_set(
         }
         let base = root.path.as_slice();
         let base = base.strip_suffix(b"/.").unwrap_or(base);
-        files.push(NixText::path(&[base, b"/", file.as_bytes()].concat()));
+        let file = NixText::path(&[base, b"/", file.as_bytes()].concat());
+        // Two spellings can be one file.
+        if !files.contains(&file) {
+            files.push(file);
+        }
     }
     let set = match files.as_slice() {
         [only] if !only.as_str().starts_with('(') => Expression::from(only.clone()),

@@ -19,6 +19,7 @@ impl Writer for Shell {
             context! {
                 header => page.header(),
                 nixpkgs => options.nixpkgs.for_template(options.comments, &page.home, None)?,
+                assertions => page.assertions(&Scope::pkgs()),
                 shell => text(shell(&page).source(0)),
             },
         )

@@ -152,7 +152,7 @@ impl Expression {
     }
 
     /// The form on one line, if it has one.
-    fn on_one_line(&self) -> Option<String> {
+    pub(super) fn on_one_line(&self) -> Option<String> {
         match self {
             Self::Atom(text) => Some(text.to_string()),
             Self::Lines(_) | Self::Let(..) => None,
@@ -270,18 +270,20 @@ impl Page {
         }
     }
 
-    /// A line of an indented string. A value that has no form on one line is broken inside its
-    /// braces, whatever stands before them.
+    /// A line of an indented string. A value that has no form on one line, or makes the whole line
+    /// too long, is broken inside its braces; a name alone never is.
     fn line(&mut self, line: &Line) {
         let shift = line.indentation();
+        let fits = line.width().is_some_and(|width| width <= WIDTH);
         for piece in &line.pieces {
             match piece {
                 Piece::Text(text) => self.source.push_str(text),
                 Piece::Nix(expression) => {
                     self.source.push_str("${");
+                    let is_name = matches!(expression, Expression::Atom(_));
                     match expression.on_one_line() {
-                        Some(line) => self.source.push_str(&line),
-                        None => {
+                        Some(line) if fits || is_name => self.source.push_str(&line),
+                        _ => {
                             self.indent += shift;
                             self.indented(|page| {
                                 page.new_line();

@@ -33,6 +33,17 @@ impl Line {
         }
     }
 
+    /// The columns that it takes with every value on one line; none where one has no such form.
+    pub(super) fn width(&self) -> Option<usize> {
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => Some(text.chars().count()),
+                Piece::Nix(value) => Some("${}".len() + value.on_one_line()?.chars().count()),
+            })
+            .sum()
+    }
+
     /// More shell source of the program's own, as it is: it may hold `$out` and `''${array[@]}`.
     pub(crate) fn then(mut self, source: &'static str) -> Self {
         self.pieces.push(Piece::Text(source.to_owned()));
@@ -70,7 +81,12 @@ fn shell_word(bytes: &[u8]) -> String {
         .to_str()
         .is_ok_and(|text| super::visible(text.as_bytes()) == text);
     if shows {
-        return format!("'{}'", bytes.to_str_lossy().replace('\'', r"'\''"));
+        let word = format!("'{}'", bytes.to_str_lossy().replace('\'', r"'\''"));
+        // The escape of `${` begins with two quotes, and Nix would take them with one before them
+        // for the escape of two quotes.
+        if !word.contains("'${") {
+            return word;
+        }
     }
     let mut word = "$'".to_owned();
     for &byte in bytes {
@@ -79,6 +95,7 @@ fn shell_word(bytes: &[u8]) -> String {
                 word.push('\\');
                 word.push(char::from(byte));
             }
+            b'$' => word.push_str("\\x24"),
             b' '..=b'~' => word.push(char::from(byte)),
             // No argument and no path holds a NUL, so none is lost.
             0 => {}
@@ -105,6 +122,8 @@ mod tests {
         assert_eq!(shell_word(b"it's $x"), r"'it'\''s $x'");
         assert_eq!(shell_word(b"a\n\xff'\\"), r"$'a\x0a\xff\'\\'");
         assert_eq!(shell_word("\u{202e}".as_bytes()), r"$'\xe2\x80\xae'");
+        assert_eq!(shell_word(b"a ${x}"), "'a ${x}'");
+        assert_eq!(shell_word(b"${x}"), r"$'\x24{x}'");
     }
 
     #[test]

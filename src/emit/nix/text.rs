@@ -107,6 +107,11 @@ impl NixText {
         Self(format!("{path}{name}"))
     }
 
+    /// An assertion that a package has at least a version.
+    pub(crate) fn assertion(at_least: &Self, found: &Self, version: &Self) -> Self {
+        Self(format!("assert {at_least} {found} {version};"))
+    }
+
     /// The pin of nixpkgs among those that a path gives.
     pub(crate) fn pin_of(import: &Self) -> Self {
         Self(format!("(import {import}).nixpkgs"))
