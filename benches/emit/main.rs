@@ -44,7 +44,9 @@ fn main() -> ExitCode {
         emitting.as_secs_f64() / reading.as_secs_f64()
     );
     println!("peak resident memory  {memory:7} MB");
-    if emitting > TIME || memory > MEGABYTES {
+    // Without optimisation the figures mean nothing.
+    let counts = !cfg!(debug_assertions);
+    if counts && (emitting > TIME || memory > MEGABYTES) {
         println!("beyond the goals: {TIME:?}, {MEGABYTES} MB");
         return ExitCode::FAILURE;
     }
@@ -79,7 +81,8 @@ fn emit(trace: &Path, directory: &Path) {
             "shell,package,flake,overlay,module,image,arion",
             "-o",
         ])
-        .arg(directory)
+        // With a slash at its end.
+        .arg(directory.join(""))
         .status()
         .unwrap();
     assert!(status.success());

@@ -32,8 +32,9 @@ pub(super) struct ExpressionArgs {
     )]
     format: Vec<Format>,
 
-    /// Where to write it: a directory for all files, or a file for the one of a single format, `-`
-    /// for standard output [default: this directory; json goes to standard output]
+    /// Where to write it: a directory for all files, with a slash at its end, or a file for the one
+    /// of a single format, `-` for standard output [default: this directory; json goes to standard
+    /// output]
     #[arg(short, long, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,
 

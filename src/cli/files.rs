@@ -194,8 +194,8 @@ impl Files {
     }
 }
 
-/// Whether a person means a directory.
+/// Whether a person means a directory: one that is only there can be a slip of the hand.
 fn is_directory(path: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
-    path.as_os_str().as_bytes().ends_with(b"/") || path.is_dir()
+    path.as_os_str().as_bytes().ends_with(b"/")
 }

@@ -638,6 +638,7 @@ fn a_path_is_a_path() {
         "pkgs ? import (~/. + \"/my nixpkgs\") {"
     );
     assert_eq!(line("."), "pkgs ? import ./. {");
+    assert_eq!(line(".."), "pkgs ? import ../. {");
     assert_eq!(line("/"), "pkgs ? import /. {");
     assert_eq!(
         line("/srv/my nixpkgs"),

@@ -172,6 +172,9 @@ impl NixText {
         };
         if components.is_empty() {
             Self(format!("{root}."))
+        } else if components == [b".."] && root == "./" {
+            // Without a slash it is no path.
+            Self("../.".to_owned())
         } else if components.iter().all(plain) {
             let root = if root == "./" && components[0] == b".." {
                 ""
