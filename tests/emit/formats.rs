@@ -70,6 +70,20 @@ fn every_file_of_every_run_is_what_nixfmt_prints_and_no_reviewer_objects_to() {
 }
 
 #[test]
+fn the_same_run_gives_the_same_bytes_whatever_the_order_of_its_packages() {
+    for (name, environment) in all() {
+        let mut turned = environment.clone();
+        turned.packages.reverse();
+        turned.network.reverse();
+        assert_eq!(
+            write(&environment, &options()),
+            write(&turned, &options()),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn every_file_of_every_run_is_evaluated_by_nix() {
     let Some(nix) = Nix::installed() else { return };
     for (name, environment) in all() {
