@@ -9,7 +9,9 @@ mod emit;
 pub mod exit;
 mod expression;
 mod failure;
+mod files;
 mod index;
+mod nixpkgs;
 mod output;
 mod progress;
 mod record;
@@ -28,7 +30,8 @@ use std::process::ExitCode;
 /// See what a program really uses, and write the Nix expression that provides it
 ///
 /// Runs the command under a tracer, follows every process it starts, tells what it used from what
-/// it only looked for, finds the packages of nixpkgs that have it, and writes shell.nix.
+/// it only looked for, finds the packages of nixpkgs that have it, and writes shell.nix; for a program
+/// of your own or a build also package.nix.
 #[derive(Debug, Parser)]
 #[command(
     name = "nixtrace",
@@ -60,6 +63,7 @@ const EXAMPLES: &str = "\
 Examples:
   nixtrace -- ./app --version         write ./shell.nix for a program
   nixtrace -f json -- make            print what a build used, for programs
+  nixtrace -f flake,image -- ./app    write flake.nix, image.nix and what they call
   nixtrace record -o app.jsonl -- ./app
   nixtrace emit app.jsonl -o shell.nix
   nixtrace elf ./app                  what it is linked to; nothing is run

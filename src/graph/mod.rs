@@ -14,20 +14,28 @@ pub mod evidence;
 pub mod host;
 pub mod include;
 pub mod loading;
+pub mod manifest;
 pub mod misses;
 pub mod modules;
+pub mod phase;
 pub mod program;
+pub mod subject;
+pub mod surroundings;
 
 pub use command::Language;
 pub use evidence::Evidence;
 pub use host::Host;
+pub use phase::Phase;
 pub use program::{Builder, Run};
+pub use subject::Subject;
+pub use surroundings::Surroundings;
 
 use crate::trace::{Bytes, ContactAction, Endpoint};
 use bstr::{BStr, ByteSlice};
 use classify::{Origin, file_name};
 use command::Part;
 use loading::Asked;
+use phase::Phases;
 use program::{Program, ProgramId, is_command_place};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +57,10 @@ pub struct Usage {
     pub missing: Vec<MissingThing>,
     /// Whom it talked to: action, address, program, whether it came about. Sorted.
     pub network: BTreeSet<(ContactAction, Endpoint, Option<Bytes>, bool)>,
+    /// What it was a run of.
+    pub subject: Subject,
+    /// What it wants of its surroundings besides packages.
+    pub surroundings: Surroundings,
 }
 
 /// What kind of run a trace shows; it chooses the format.
@@ -97,9 +109,27 @@ pub struct Need {
     pub path: Bytes,
     /// Who needs it and how that showed, for a person: `needed by ./app`.
     pub why: String,
+    /// Who asks for it.
+    pub asker: Asker,
+    /// The phases of a build in which it was asked for; `None` stands for a time that was none.
+    pub phases: Phases,
     /// The need (its number in [`Usage::needs`]) whose package brings this one; its own number when
     /// something does that has no name.
     pub brought_by: Option<usize>,
+}
+
+/// Who asks for a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asker {
+    /// Whoever started the run: the thing is the command itself, or a launcher of it.
+    Caller,
+    /// The program or script that the run was of; a build, for what it took.
+    Main,
+    /// A library that came with it.
+    OwnLibrary,
+    /// Another program.
+    Other,
 }
 
 /// A thing that packages have, by the name it goes by.
@@ -162,6 +192,8 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
         kind,
         missing: misses::missing(run, |id| analysis.program_shown(id)),
         network: network(run),
+        subject: subject::subject(run, kind, host),
+        surroundings: surroundings::surroundings(run, kind),
         needs: analysis.needs,
     }
 }
@@ -239,6 +271,26 @@ impl Analysis<'_> {
         }
     }
 
+    /// What a program is among those who ask.
+    fn asker(&self, id: ProgramId) -> Asker {
+        let is_main = self
+            .run
+            .command()
+            .is_some_and(|main| std::ptr::eq(main, self.program(id)));
+        if is_main { Asker::Main } else { Asker::Other }
+    }
+
+    /// What an object of a program's own is among those who ask: the program itself, or a library
+    /// that came with it.
+    fn object_asker(&self, id: ProgramId, object: &Bytes) -> Asker {
+        let program = self.program(id);
+        let is_program = object == program.file() || Some(object) == program.script.as_ref();
+        match self.asker(id) {
+            Asker::Main if !is_program => Asker::OwnLibrary,
+            asker => asker,
+        }
+    }
+
     /// Whether the program's work is the user's own: it is the user's program, or an interpreter
     /// that runs the user's script.
     fn is_the_users(&self, program: &Program) -> bool {
@@ -292,12 +344,19 @@ impl Analysis<'_> {
             None => "the command".to_owned(),
             Some(by) => format!("run by {}", self.program_shown(by)),
         };
+        let asker = match program.by {
+            None => Asker::Caller,
+            Some(by) => self.asker(by),
+        };
+        let phases = program.phases;
         let need = self.needs.len();
         self.needs.push(Need {
             thing: Thing::Command(name),
             role,
             path,
             why,
+            asker,
+            phases,
             brought_by,
         });
         self.of_program.insert(id, need);
@@ -314,6 +373,8 @@ impl Analysis<'_> {
                 role: Role::Library,
                 path: link.path.clone(),
                 why,
+                asker: Asker::Main,
+                phases: Phases::default(),
                 brought_by: None,
             });
         }
@@ -323,6 +384,8 @@ impl Analysis<'_> {
                 role: Role::PkgConfig,
                 path: path.clone(),
                 why: format!("pkg-config module {module}"),
+                asker: Asker::Main,
+                phases: Phases::default(),
                 brought_by: None,
             });
         }
@@ -332,6 +395,8 @@ impl Analysis<'_> {
                 role: Role::Header,
                 path: path.clone(),
                 why: format!("#include <{header}>"),
+                asker: Asker::Main,
+                phases: Phases::default(),
                 brought_by: None,
             });
         }
@@ -350,6 +415,7 @@ impl Analysis<'_> {
                 .find(|(_, program)| program.probing && command::is_pkg_config(program.name()));
             if let Some((number, program)) = probing {
                 let (executable, id) = (program.executable.clone(), ProgramId(number));
+                let phases = program.phases;
                 let by = self.program(id).by.map_or_else(
                     || "the command".to_owned(),
                     |by| format!("run by {}", self.program_shown(by)),
@@ -359,6 +425,8 @@ impl Analysis<'_> {
                     role: Role::Command,
                     path: executable,
                     why: by,
+                    asker: Asker::Main,
+                    phases,
                     brought_by: None,
                 });
             }
@@ -387,6 +455,8 @@ impl Analysis<'_> {
                     self.program_shown(id)
                 ),
                 path: used.path,
+                asker: self.asker(id),
+                phases: self.program(id).phases,
                 brought_by: None,
             });
         }
@@ -412,6 +482,8 @@ impl Analysis<'_> {
                 },
                 role: Role::Module,
                 path: module.path,
+                asker: self.asker(id),
+                phases: self.program(id).phases,
                 brought_by,
             });
         }
@@ -472,6 +544,8 @@ impl Analysis<'_> {
                         path: loaded.path.clone(),
                         why: format!("{soname}, loaded into every program by {PRELOAD_FILE}"),
                         brought_by: Some(number),
+                        asker: Asker::Other,
+                        phases: program.phases,
                     });
                 }
                 let is_preloaded = program.preloads(&loaded.path, soname)
@@ -513,11 +587,20 @@ impl Analysis<'_> {
                         Some(command?),
                     ),
                 };
+                let asker = match &loaded.asked {
+                    Asked::NeededByOwn(by) | Asked::OpenedByOwn(Some(by)) => {
+                        self.object_asker(id, by)
+                    }
+                    Asked::OpenedByOwn(None) => self.asker(id),
+                    Asked::System(_) => Asker::Other,
+                };
                 Some(Need {
                     thing: Thing::Library(soname.clone()),
                     role,
                     path: loaded.path.clone(),
                     why,
+                    asker,
+                    phases: self.program(id).phases,
                     brought_by,
                 })
             })
@@ -531,6 +614,8 @@ impl Analysis<'_> {
                 role: Role::Library,
                 path: loaded.path.clone(),
                 why: format!("{}, loaded as a plug-in", loaded.soname),
+                asker: Asker::Other,
+                phases: Phases::default(),
                 brought_by: Some(number),
             }));
         }

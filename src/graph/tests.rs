@@ -11,6 +11,7 @@ use std::sync::Arc;
 mod builds;
 mod failures;
 mod reading;
+mod subjects;
 
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
 

@@ -164,6 +164,8 @@ mod tests {
             attr: AttrPath::new(attr).unwrap(),
             output: Output::default(),
             role: Role::Command,
+            uses: Vec::new(),
+            version: None,
             implied: implied.map(str::to_owned),
             score: 1.0,
             because: vec![why.to_owned()],

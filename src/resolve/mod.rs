@@ -10,6 +10,7 @@ pub mod distro;
 mod heuristic;
 mod host_only;
 pub mod index;
+mod installed;
 mod lexicon;
 pub mod minimal;
 mod modules;
@@ -26,7 +27,7 @@ pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
 pub use lexicon::Lexicon;
-pub use minimal::{Choice, Missing, Package, Unresolved};
+pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
 pub use sqlite::SqliteError;

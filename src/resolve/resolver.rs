@@ -75,6 +75,11 @@ impl Resolver {
         self
     }
 
+    /// The host's package database, if there is one.
+    pub(super) fn host(&self) -> Option<&HostSource> {
+        self.host.as_ref()
+    }
+
     /// What is wrong with an index, as far as questions have met it: answers after that are without
     /// it.
     pub fn damage(&self) -> Option<FormatError> {

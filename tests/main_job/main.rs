@@ -3,6 +3,7 @@
 //!
 //! - `real_inputs`: which attributes each program needs, exactly.
 //! - `building`: the same for builds.
+//! - `formats`: which files are written, and where.
 //! - `version_managers`: pythons that live in the home directory.
 //! - `transparency`: the command does not notice that it is watched.
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
@@ -17,6 +18,7 @@
 
 mod bad_input;
 mod building;
+mod formats;
 mod interruption;
 mod looking_up;
 mod real_inputs;

@@ -63,6 +63,12 @@ impl HostSource {
         }
     }
 
+    /// The version of the package that owns a file, in the distribution's form.
+    pub fn version(&self, path: &Bytes) -> Option<String> {
+        let version = self.packages.owner(path.as_bytes())?.package.version;
+        (!version.is_empty()).then_some(version)
+    }
+
     /// What may provide the file behind a query, told from the package that owns it.
     pub fn candidates(&self, query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
         let Some(path) = &query.path else {
