@@ -192,6 +192,7 @@ fn start(
         at: Micros(u64::from(process)),
     }));
     write(Record::Executed(Executed {
+        root: None,
         process: ProcessId(process),
         at: Micros(u64::from(process)),
         path: Some(path.into()),
@@ -206,6 +207,7 @@ fn start(
 
 fn access(write: &mut impl FnMut(Record), process: u32, operation: Operation, path: &str) {
     write(Record::Accessed(Access {
+        root: None,
         process: ProcessId(process),
         at: Micros(u64::from(process)),
         operation,

@@ -122,6 +122,7 @@ struct Presence<'a>(&'a Errands);
 
 impl<'a> Presence<'a> {
     fn new(errands: &'a Errands) -> Self {
+        sys::hang_bell();
         lock(&errands.attendants).push(sys::own_tid());
         Self(errands)
     }

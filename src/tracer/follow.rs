@@ -319,6 +319,9 @@ impl Follower {
                 self.target.stopped(true);
             }
             Stop::Signal(signal) => {
+                if matches!(self.engine, Engine::Notify(_)) {
+                    restart_unanswered(observer, tid);
+                }
                 let is_only_our_doing = !was_stopped(observer, tid, signal)
                     && ignored::is_only_our_doing(tid, signal)
                     && sys::restart_call(tid).is_ok();
@@ -425,6 +428,15 @@ impl Follower {
                 self.resume(observer, child, 0);
             }
         }
+    }
+}
+
+/// Lets a call begin again that a signal interrupted while it waited to be told to us: it would not
+/// have waited untraced, and must not fail with EINTR. Once we were told it waits for our answer only
+/// (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`).
+fn restart_unanswered(observer: &mut Observer, tid: pid_t) {
+    if sys::restarting_call(tid).is_some_and(|call| observer.never_waits(tid, &call)) {
+        let _ = sys::restart_always(tid);
     }
 }
 

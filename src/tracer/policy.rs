@@ -116,6 +116,15 @@ impl Policy {
         }
     }
 
+    /// Whether to open a name waits for nobody, or fails at once.
+    pub(super) fn opens_at_once(&self, name: &Name) -> bool {
+        match self.find(name, true) {
+            Found::File(status) => matches!(status.kind(), libc::S_IFREG | libc::S_IFDIR),
+            Found::Nothing(_) => true,
+            Found::Unsure => false,
+        }
+    }
+
     /// The outcome of opening an existing file, if it is sure.
     pub(super) fn open(&self, name: &Name, flags: c_int) -> Option<Outcome> {
         if flags & libc::O_PATH != 0 {

@@ -16,11 +16,14 @@ use super::inherited;
 use libc::{c_int, c_long, c_void, pid_t};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
 use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The result of a system call. `ESRCH` of a ptrace request says that the tracee was killed.
@@ -60,15 +63,25 @@ extern "C" fn nothing(_: c_int) {}
 /// comes too late does no harm.
 const BELL: c_int = libc::SIGURG;
 
-/// Lets [`ring`] interrupt calls of this process.
+/// Whether the bell's signal was ignored before it was hung: a command inherits that.
+static IS_BELL_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Lets [`ring`] interrupt calls of the calling thread.
 pub(super) fn hang_bell() {
-    // SAFETY: the structure is a plain one, for which zeros are valid: no flags, so that calls are
-    // not begun again, and an empty mask. The handler does nothing at all.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
-        libc::sigaction(BELL, &raw const action, ptr::null_mut());
-    }
+    static HUNG: Once = Once::new();
+    HUNG.call_once(|| {
+        // SAFETY: sigaction is a plain structure, for which zeros are valid: no flags, so that calls
+        // are not begun again, and an empty mask. The handler does nothing at all.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let mut before: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+            libc::sigaction(BELL, &raw const action, &raw mut before);
+            IS_BELL_IGNORED.store(before.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+        }
+    });
+    // It fails for no signal that there is.
+    let _ = SigSet::from(Signal::SIGURG).thread_unblock();
 }
 
 /// The id of the calling thread.
@@ -294,6 +307,51 @@ pub(super) fn interrupted_call(tid: pid_t) -> Option<u64> {
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn interrupted_call(_: pid_t) -> Option<u64> {
     None
+}
+
+/// The call that a tracee, about to get a signal, leaves with `ERESTARTSYS`: it begins again or fails
+/// with EINTR, as the handler was set up.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn restarting_call(tid: pid_t) -> Option<RawCall> {
+    const ERESTARTSYS: i64 = 512;
+    let registers = registers(tid).ok()?;
+    let is_call = registers.orig_rax.cast_signed() >= 0;
+    // The code segment of 64-bit programs, as above.
+    (is_call && registers.cs == 0x33 && registers.rax.cast_signed() == -ERESTARTSYS).then_some(
+        RawCall {
+            number: registers.orig_rax,
+            args: [
+                registers.rdi,
+                registers.rsi,
+                registers.rdx,
+                registers.r10,
+                registers.r8,
+                registers.r9,
+            ],
+        },
+    )
+}
+
+/// The call that a tracee leaves with `ERESTARTSYS`: not written for this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn restarting_call(_: pid_t) -> Option<RawCall> {
+    None
+}
+
+/// Makes a call that was interrupted begin again, whatever the handler asks for (`ERESTARTNOINTR` of
+/// linux/errno.h).
+#[cfg(target_arch = "x86_64")]
+pub(super) fn restart_always(tid: pid_t) -> Result<()> {
+    const ERESTARTNOINTR: i64 = 513;
+    let mut registers = registers(tid)?;
+    registers.rax = (-ERESTARTNOINTR).cast_unsigned();
+    set_registers(tid, &registers)
+}
+
+/// Makes a call that was interrupted begin again: not written for this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn restart_always(_: pid_t) -> Result<()> {
+    Err(Errno::ENOSYS)
 }
 
 /// Makes a call that was interrupted begin again, unless a signal handler runs first
@@ -653,7 +711,7 @@ pub(super) struct Child<'a> {
     /// The seccomp filter that stops calls, if one is to be installed where the other is refused.
     pub(super) stopping: Option<&'a [libc::sock_filter]>,
     /// The signal mask the program starts with.
-    pub(super) mask: nix::sys::signal::SigSet,
+    pub(super) mask: SigSet,
     /// Where the byte that starts it comes from.
     pub(super) go: BorrowedFd<'a>,
     /// Where notes go.
@@ -681,6 +739,11 @@ fn become_program(child: &mut Child<'_>) -> ! {
         if !inherited::ignores_sigpipe() {
             // SAFETY: a plain system call with a constant disposition.
             unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        }
+        // An exec makes a default of our handler.
+        if IS_BELL_IGNORED.load(Ordering::Relaxed) {
+            // SAFETY: as above.
+            unsafe { libc::signal(BELL, libc::SIG_IGN) };
         }
         for fd in inherited::closed_descriptors() {
             // SAFETY: nothing in this process uses the descriptor any more.

@@ -37,6 +37,11 @@ fn calls_restart_or_end_with_eintr_as_the_handler_asks() {
 }
 
 #[test]
+fn a_call_that_waits_for_nobody_is_interrupted_by_no_signal() {
+    check("hurried");
+}
+
+#[test]
 fn an_ignored_signal_interrupts_nothing() {
     signals(&["ignores"])
         .without_strace("there it does: ptrace(2), BUGS")

@@ -323,6 +323,40 @@ impl Observer {
         }
     }
 
+    /// Whether a call of this machine's own table ends without waiting for anything, so that no signal
+    /// can interrupt it.
+    pub(super) fn never_waits(&mut self, tid: pid_t, raw: &RawCall) -> bool {
+        let Some(table) = self.tables.first() else {
+            return false;
+        };
+        let (arch, width) = (table.abi.arch, table.abi.width);
+        let Entry::Decoded(call) = table.entry(raw.number) else {
+            return false;
+        };
+        let call_of = Entered {
+            tid,
+            args: raw.args,
+            arch,
+            width,
+        };
+        match call.shape {
+            Shape::Open(at, _) => {
+                !self.serves_files
+                    && self.read_name(&call_of, 0, at).is_ok()
+                    && self.policy.opens_at_once(&self.names[0])
+            }
+            Shape::Look(..)
+            | Shape::Name(..)
+            | Shape::Names(..)
+            | Shape::Symlink(..)
+            | Shape::List(_)
+            | Shape::Map(_)
+            | Shape::ChangeDirectory(_)
+            | Shape::Execute(..) => true,
+            _ => false,
+        }
+    }
+
     /// Reports what is known about a call.
     fn begin(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> Begun {
         self.missed(tid);
