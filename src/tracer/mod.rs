@@ -1,8 +1,10 @@
 //! Runs a command and observes what it and all that it starts do with files, programs and sockets.
 //!
-//! [`observe`] is the whole interface. One thread owns ptrace: it copies facts out of stopped
-//! tracees (`decode`) and resumes them (`follow`, `engine`). Another turns the facts into
-//! [`Record`](crate::trace::Record)s (`recorder`). The calling thread passes signals on (`signals`).
+//! [`observe`] is the whole interface. One thread owns ptrace: it follows the life of processes and
+//! resumes them (`follow`, `engine`). Attendants answer the calls that wait for it (`attend`). Both copy
+//! facts out of waiting tracees (`decode`). Another thread turns the facts into
+//! [`Record`](crate::trace::Record)s (`recorder`), one keeps what takes turns on one core (`herd`), and
+//! the calling thread passes signals on (`signals`).
 //!
 //! - `launch` starts the command, `filter` chooses the calls that stop it, `abi` says what the
 //!   calls mean, `policy` when their outcome is known without a second stop.
