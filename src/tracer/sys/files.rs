@@ -1,0 +1,207 @@
+//! Look-ups of names, and what an open file or socket is.
+
+use super::{Result, check};
+use libc::{c_int, c_long, pid_t};
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+/// What statx(2) told about a name.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tracer) struct Status {
+    /// Type and permissions, as in `st_mode`.
+    pub(in crate::tracer) mode: u32,
+    /// Major and minor number of the device the file is on.
+    pub(in crate::tracer) device: (u32, u32),
+    /// The inode's number on that device.
+    pub(in crate::tracer) inode: u64,
+    /// Major and minor number of the device the file is.
+    pub(in crate::tracer) special: (u32, u32),
+    /// Whose it is.
+    pub(in crate::tracer) owner: u32,
+    /// Whether it has attributes that forbid what its permissions allow (append-only, fs-verity).
+    pub(in crate::tracer) is_restricted: bool,
+}
+
+impl Status {
+    /// The file's type (`S_IFMT` of its mode).
+    pub(in crate::tracer) fn kind(self) -> u32 {
+        self.mode & libc::S_IFMT
+    }
+}
+
+/// Attributes of a file that forbid more than its permissions do.
+const RESTRICTING: u64 =
+    (libc::STATX_ATTR_APPEND | libc::STATX_ATTR_IMMUTABLE | libc::STATX_ATTR_VERITY) as u64;
+
+/// Asks about a name; with `AT_*` flags of statx(2).
+pub(in crate::tracer) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Status> {
+    let mut got = std::mem::MaybeUninit::<libc::statx>::uninit();
+    // SAFETY: the path ends in NUL and `got` has room for the structure.
+    let returned = unsafe {
+        libc::statx(
+            directory,
+            path.as_ptr(),
+            flags | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC,
+            libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO | libc::STATX_UID,
+            got.as_mut_ptr(),
+        )
+    };
+    check(c_long::from(returned))?;
+    // SAFETY: the call succeeded, so the kernel has written the whole structure.
+    let got = unsafe { got.assume_init() };
+    Ok(Status {
+        mode: u32::from(got.stx_mode),
+        device: (got.stx_dev_major, got.stx_dev_minor),
+        inode: got.stx_ino,
+        special: (got.stx_rdev_major, got.stx_rdev_minor),
+        owner: got.stx_uid,
+        is_restricted: got.stx_attributes & RESTRICTING != 0,
+    })
+}
+
+/// Asks whether a name may be used so; flags as of faccessat2(2).
+pub(in crate::tracer) fn access(
+    directory: RawFd,
+    path: &CStr,
+    mode: c_int,
+    flags: c_int,
+) -> Result<()> {
+    // SAFETY: the path ends in NUL. The C library's wrapper is not used because it emulates flags.
+    check(unsafe { libc::syscall(libc::SYS_faccessat2, directory, path.as_ptr(), mode, flags) })
+        .map(drop)
+}
+
+/// Reads a symbolic link; how many bytes of `buffer` its text took.
+pub(in crate::tracer) fn read_link(
+    directory: RawFd,
+    path: &CStr,
+    buffer: &mut [u8],
+) -> Result<usize> {
+    // SAFETY: the path ends in NUL and the buffer is as long as said.
+    let length = unsafe {
+        libc::readlinkat(
+            directory,
+            path.as_ptr(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    };
+    check(length as c_long).map(|length| length as usize)
+}
+
+/// Opens a file to read it, without waiting for what may be at the other end of it.
+pub(in crate::tracer) fn open_file(directory: RawFd, path: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the path ends in NUL.
+    let fd = check(c_long::from(unsafe {
+        libc::openat(
+            directory,
+            path.as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY,
+        )
+    }))?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Opens a directory only as a place to look up names from.
+pub(in crate::tracer) fn open_directory(path: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the path ends in NUL.
+    let fd = check(c_long::from(unsafe {
+        libc::openat(
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
+        )
+    }))?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Opens a name as a process with this root directory would, absolute links and `..` included, only
+/// as a place.
+pub(in crate::tracer) fn open_in_root(
+    root: BorrowedFd<'_>,
+    path: &CStr,
+    follow: bool,
+) -> Result<OwnedFd> {
+    // SAFETY: the structure is plain numbers, for which 0 is the absence of a wish.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
+    how.flags = (libc::O_PATH | libc::O_CLOEXEC | nofollow) as u64;
+    how.resolve = libc::RESOLVE_IN_ROOT;
+    // SAFETY: the path ends in NUL and the structure is as large as said.
+    let fd = check(unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            root.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of::<libc::open_how>(),
+        )
+    })?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Whether a file has capabilities of its own (capabilities(7), "File capabilities").
+pub(in crate::tracer) fn has_capabilities(path: &CStr) -> bool {
+    // SAFETY: both strings end in NUL; a size of 0 asks for the length only.
+    let length = unsafe {
+        libc::getxattr(
+            path.as_ptr(),
+            c"security.capability".as_ptr(),
+            ptr::null_mut(),
+            0,
+        )
+    };
+    length > 0
+}
+
+/// A copy of a descriptor of another process.
+pub(in crate::tracer) fn borrow_descriptor(pid: pid_t, fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: plain numbers.
+    let pidfd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd as RawFd) };
+    // SAFETY: plain numbers.
+    let copy = check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) })?;
+    // SAFETY: as above; pidfd_getfd(2) sets close-on-exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy as RawFd) })
+}
+
+/// The protocol number of a socket (`SO_PROTOCOL`).
+pub(in crate::tracer) fn socket_protocol(socket: BorrowedFd<'_>) -> Result<c_int> {
+    let mut protocol: c_int = 0;
+    let mut length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: the option is an int and the length says so.
+    check(c_long::from(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PROTOCOL,
+            (&raw mut protocol).cast(),
+            &raw mut length,
+        )
+    }))?;
+    Ok(protocol)
+}
+
+/// The address a socket is bound to, as the bytes of its `sockaddr`.
+pub(in crate::tracer) fn socket_name<'a>(
+    socket: BorrowedFd<'_>,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8]> {
+    let mut length = buffer.len() as libc::socklen_t;
+    // SAFETY: the buffer is as long as said; the kernel writes no more and alignment is not asked
+    // for by the system call, which copies bytes.
+    check(c_long::from(unsafe {
+        libc::getsockname(
+            socket.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    }))?;
+    let length = (length as usize).min(buffer.len());
+    Ok(&buffer[..length])
+}
