@@ -6,6 +6,7 @@
 
 use super::abi::Table;
 use super::decode::{Answer, Observer};
+use super::herd::Herd;
 use super::name::EarlyText;
 use super::sys::{self, Listener, Notification};
 use libc::pid_t;
@@ -97,8 +98,9 @@ impl Errands {
     }
 
     /// Sends the attendants away, and waits until they have left.
-    pub(super) fn finish(&self) {
+    pub(super) fn finish(&self, herd: &Herd) {
         self.is_finished.store(true, Ordering::SeqCst);
+        herd.call();
         loop {
             let attendants = lock(&self.attendants).clone();
             if attendants.is_empty() {
@@ -141,15 +143,27 @@ impl Drop for Presence<'_> {
 }
 
 /// Answers calls until nobody is left who could make any.
+///
+/// One attendant is enough for those who take turns, and a single one is quicker: two would be woken
+/// in turn. The others, which are `spare`, rest meanwhile.
 pub(super) fn attend(
     listener: &Listener,
     tables: &[Table],
     observer: &Mutex<Observer>,
     errands: &Errands,
+    herd: &Herd,
+    spare: bool,
 ) {
     let _presence = Presence::new(errands);
+    herd.go_with();
+    if spare {
+        herd.is_spare();
+    }
     let mut early = EarlyText::default();
-    while !errands.is_finished.load(Ordering::SeqCst) {
+    while !errands.is_deserted() {
+        if spare {
+            herd.rest_while_together(|| errands.is_deserted());
+        }
         if errands.count.load(Ordering::SeqCst) > 0 {
             sys::ring(errands.tracer);
             if !has_call(listener, AGAIN) {

@@ -84,22 +84,22 @@ pub(super) fn follow(
     };
     match follower.engine.clone() {
         Engine::Notify(listener) => thread::scope(|scope| {
-            for _ in 0..cores {
+            for number in 0..cores {
                 let listener = Arc::clone(&listener);
                 let tables = Arc::clone(&tables);
                 let observer = Arc::clone(&follower.observer);
                 let errands = Arc::clone(&follower.errands);
                 let herd = herd.clone();
                 super::spawn(scope, "attendant", move || {
-                    herd.go_with();
-                    attend::attend(&listener, &tables, &observer, &errands);
+                    let spare = number > 0;
+                    attend::attend(&listener, &tables, &observer, &errands, &herd, spare);
                 })?;
             }
             let finished = follower.run(command, launched, &mut outcome, Some(&listener), started);
             if finished.is_err() {
                 follower.abandon();
             }
-            follower.errands.finish();
+            follower.errands.finish(&herd);
             finished
         }),
         _ => follower.run(command, launched, &mut outcome, None, started),

@@ -61,6 +61,8 @@ struct Shared {
     events: AtomicU64,
     /// Told when there is no herd any more.
     dissolved: Condvar,
+    /// Told when all were let go, and when somebody who waits for that is wanted.
+    apart: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +75,8 @@ struct State {
     tracees: HashMap<pid_t, Option<Duration>>,
     /// The threads of ours that go with them.
     ours: Vec<pid_t>,
+    /// Those of them that are not needed while all are held.
+    spare: Vec<pid_t>,
     /// Where their calls wait for answers, with the engine that has such a place.
     listener: Option<Arc<Listener>>,
     /// Not to be held before this.
@@ -115,6 +119,10 @@ impl State {
         }
         self.core = Some(core);
         self.changed = Some(now);
+        // They are to leave what they wait in, and rest.
+        for &tid in &self.spare {
+            super::sys::ring(tid);
+        }
         self.wake_here(true);
         for waited in self.tracees.values_mut() {
             *waited = None;
@@ -225,6 +233,30 @@ impl Herd {
         }
     }
 
+    /// The calling thread of ours, which goes with them, is needed only when they are let go.
+    pub(super) fn is_spare(&self) {
+        self.lock().spare.push(super::sys::own_tid());
+    }
+
+    /// Waits as long as all are held, and nobody calls ([`Herd::call`]) and is then `wanted`.
+    pub(super) fn rest_while_together(&self, wanted: impl Fn() -> bool) {
+        let mut state = self.lock();
+        while state.core.is_some() && !wanted() {
+            state = self
+                .0
+                .apart
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Has those who rest look whether they are wanted.
+    pub(super) fn call(&self) {
+        // With the lock, so that nobody is just about to wait.
+        drop(self.lock());
+        self.0.apart.notify_all();
+    }
+
     /// A tracee made another, which has inherited what its maker may use.
     pub(super) fn joined(&self, tid: pid_t) {
         let mut state = self.lock();
@@ -251,6 +283,7 @@ impl Herd {
     /// A tracee is about to ask which cores a task may use.
     pub(super) fn is_asked(&self) {
         self.lock().rest(Instant::now(), AFTER_A_QUESTION);
+        self.0.apart.notify_all();
     }
 
     /// A tracee is about to say which cores a task may use.
@@ -259,6 +292,7 @@ impl Herd {
         state.scatter(Instant::now());
         state.is_left_alone = true;
         state.wake_here(true);
+        self.0.apart.notify_all();
     }
 
     /// There is nobody to hold any more.
@@ -266,6 +300,7 @@ impl Herd {
         let mut state = self.lock();
         state.scatter(Instant::now());
         state.is_dissolved = true;
+        self.0.apart.notify_all();
         self.0.dissolved.notify_all();
     }
 
@@ -289,6 +324,9 @@ impl Herd {
             let now = Instant::now();
             let events = self.0.events.load(Ordering::Relaxed);
             state.glance(now, now.duration_since(last), events != seen, time_waited);
+            if state.core.is_none() {
+                self.0.apart.notify_all();
+            }
             (last, seen) = (now, events);
         }
     }
