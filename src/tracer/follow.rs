@@ -19,6 +19,10 @@ use nix::errno::Errno;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
+
+/// After so many milliseconds without an event no maker is about to tell of a child.
+const LONGEST_QUIET: u32 = 50;
 
 /// How many ends of unknown tracees are kept.
 const MOST_GONE: usize = 1024;
@@ -37,6 +41,10 @@ pub(super) struct Follower {
     gone: HashMap<pid_t, ExitStatus>,
     /// Tracees that are followed although that event was not seen. It may still come.
     adopted: HashSet<pid_t>,
+    /// Whether a tracee was killed, and may have taken the event of a child with it.
+    has_lost_makers: bool,
+    /// For how many milliseconds nothing happened while children waited for their makers' events.
+    quiet: u32,
     status: Option<ExitStatus>,
 }
 
@@ -80,6 +88,8 @@ pub(super) fn follow(
         early: HashSet::new(),
         gone: HashMap::new(),
         adopted: HashSet::new(),
+        has_lost_makers: false,
+        quiet: 0,
         status: None,
     };
     match follower.engine.clone() {
@@ -160,9 +170,14 @@ impl Follower {
                 }
                 self.errands.run(listener);
             }
-            let waited = match sys::wait() {
-                Ok(waited) => waited,
-                Err(Errno::EINTR) => continue,
+            let next = if self.has_lost_makers && !self.early.is_empty() {
+                self.wait_for_makers(&shared)
+            } else {
+                sys::wait().map(Some)
+            };
+            let waited = match next {
+                Ok(Some(waited)) => waited,
+                Ok(None) | Err(Errno::EINTR) => continue,
                 Err(Errno::ECHILD) => break,
                 Err(source) => return Err(Error::Lost { source }),
             };
@@ -275,7 +290,8 @@ impl Follower {
                     }
                     self.gone.insert(tid, status);
                 }
-                self.adopt_orphans(observer, tid);
+                self.has_lost_makers |= may_have_lost_a_child(observer, tid, status);
+                self.adopt_orphans(observer);
                 observer.ends(tid, status);
                 if tid == self.root {
                     self.status = Some(status);
@@ -304,7 +320,7 @@ impl Follower {
             Stop::Trapped => {
                 if observer.tasks.task(tid).is_none() {
                     self.early.insert(tid);
-                    self.adopt_orphans(observer, 0);
+                    self.adopt_orphans(observer);
                     return;
                 }
                 self.target.stopped(false);
@@ -400,35 +416,58 @@ impl Follower {
     }
 
     /// Begins to follow children whose makers cannot tell of them any more: a maker that is killed
-    /// takes the event with it (ptrace(2), "Death under ptrace"). `dead` is a thread that has just
-    /// ended and is still known, or 0.
-    ///
-    /// A child whose parent is no tracee has lost the one it had. One with the same parent as the
-    /// dead may have been made by it with CLONE_PARENT.
-    fn adopt_orphans(&mut self, observer: &mut Observer, dead: pid_t) {
-        if self.early.is_empty() {
-            return;
-        }
-        let parent_of_dead = observer
-            .tasks
-            .process_of(dead)
-            .and_then(|process| process.maker);
+    /// takes the event with it (ptrace(2), "Death under ptrace"). Such a child has lost the parent that
+    /// it had, and its new one is hardly a tracee.
+    fn adopt_orphans(&mut self, observer: &mut Observer) {
         for child in self.early.clone() {
             // Gone: its end is reported next. A thread dies with the maker that it belongs to.
-            let Some((tgid, parent)) = super::proc::family(child) else {
-                continue;
-            };
-            let is_orphan = tgid == child
-                && (observer.tasks.task(parent).is_none() || Some(parent) == parent_of_dead);
-            if is_orphan {
-                self.early.remove(&child);
-                self.adopted.insert(child);
-                observer.process_starts(child, (dead != 0).then_some(dead));
-                observer.herd.joined(child);
-                self.resume(observer, child, 0);
+            if let Some((tgid, parent)) = super::proc::family(child)
+                && tgid == child
+                && observer.tasks.task(parent).is_none()
+            {
+                self.adopt(observer, child);
             }
         }
     }
+
+    fn adopt(&mut self, observer: &mut Observer, child: pid_t) {
+        self.early.remove(&child);
+        self.adopted.insert(child);
+        observer.process_starts(child, None);
+        observer.herd.joined(child);
+        self.resume(observer, child, 0);
+    }
+
+    /// The next change of a tracee, while children wait for the events of makers that may have been
+    /// killed: made with CLONE_PARENT, or below a tracee that takes in orphans, they have a parent that
+    /// lives. When nothing happens for a while no event is under way.
+    fn wait_for_makers(&mut self, shared: &Mutex<Observer>) -> sys::Result<Option<sys::Waited>> {
+        let waited = sys::try_wait()?;
+        if waited.is_some() {
+            self.quiet = 0;
+            return Ok(waited);
+        }
+        self.quiet += 1;
+        if self.quiet > LONGEST_QUIET {
+            self.quiet = 0;
+            let mut observer = attend::lock(shared);
+            for child in self.early.clone() {
+                self.adopt(&mut observer, child);
+            }
+        } else {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a thread that ended did so by force, perhaps before it could tell of a child.
+fn may_have_lost_a_child(observer: &mut Observer, tid: pid_t, status: ExitStatus) -> bool {
+    status == ExitStatus::Signal(libc::SIGKILL)
+        || observer
+            .tasks
+            .process_of(tid)
+            .is_some_and(|process| process.threads > 1)
 }
 
 /// Lets a call begin again that a signal interrupted while it waited to be told to us: it would not

@@ -60,6 +60,20 @@ pub(super) fn wait() -> Result<Waited> {
     check(c_long::from(tid)).map(|_| Waited { tid, status })
 }
 
+/// The next change, if there is one already.
+pub(super) fn try_wait() -> Result<Option<Waited>> {
+    let mut status = 0;
+    let flags = libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG;
+    // SAFETY: `status` is a valid place for an int.
+    let tid = unsafe { libc::waitpid(-1, &raw mut status, flags) };
+    check(c_long::from(tid)).map(|tid| {
+        (tid != 0).then_some(Waited {
+            tid: tid as pid_t,
+            status,
+        })
+    })
+}
+
 extern "C" fn nothing(_: c_int) {}
 
 /// What interrupts a system call of one of our own threads: ignored by default, so that one that

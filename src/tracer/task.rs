@@ -103,8 +103,6 @@ pub(super) enum Effect {
 pub(super) struct Process {
     /// Its number in the trace.
     pub(super) id: ProcessId,
-    /// Who made it, if that was a tracee.
-    pub(super) maker: Option<pid_t>,
     /// How many of its threads are followed.
     pub(super) threads: u32,
     /// Its working directory, once known and as long as it cannot have changed.
@@ -142,11 +140,9 @@ impl Tasks {
     pub(super) fn start_process(&mut self, pid: pid_t, parent: Option<pid_t>) -> ProcessId {
         let id = ProcessId(self.next);
         self.next += 1;
-        let maker = parent.and_then(|parent| self.tgid_of(parent));
         let process = match parent.and_then(|parent| self.processes.get(&parent)) {
             Some(parent) => Process {
                 id,
-                maker,
                 threads: 1,
                 cwd: parent.cwd.clone(),
                 cwd_is_shared: parent.cwd_is_shared,
@@ -156,7 +152,6 @@ impl Tasks {
             },
             None => Process {
                 id,
-                maker,
                 threads: 1,
                 cwd: None,
                 cwd_is_shared: false,
