@@ -11,11 +11,14 @@ mod expression;
 mod failure;
 mod index;
 mod output;
+mod pager;
 mod progress;
+mod reading;
 mod record;
 mod resolve;
 mod resolving;
 mod run;
+mod show;
 mod tracing;
 
 pub use exit::Exit;
@@ -51,6 +54,7 @@ enum Verb {
     Run(run::Args),
     Record(record::Args),
     Emit(emit::Args),
+    Show(show::Args),
     Elf(elf::Args),
     Resolve(resolve::Args),
     Index(index::Args),
@@ -62,6 +66,7 @@ Examples:
   nixtrace -f json -- make            print what a build used, for programs
   nixtrace record -o app.jsonl -- ./app
   nixtrace emit app.jsonl -o shell.nix
+  nixtrace show app.jsonl             what it used, by class, and what was not seen
   nixtrace elf ./app                  what it is linked to; nothing is run
   nixtrace resolve libssl.so.3 git    which package has it, and why
 
@@ -79,6 +84,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Record(args)) => record::run(args),
         Some(Verb::Emit(args)) => emit::run(args),
+        Some(Verb::Show(args)) => show::run(args),
         Some(Verb::Elf(args)) => elf::run(args),
         Some(Verb::Resolve(args)) => resolve::run(args),
         Some(Verb::Index(args)) => index::run(args),

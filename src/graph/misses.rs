@@ -124,7 +124,7 @@ impl LookUps {
 }
 
 /// Whether a process failed by itself. Who was told to end did not fail for want of something.
-fn is_failure(status: ExitStatus) -> bool {
+pub fn is_failure(status: ExitStatus) -> bool {
     const TOLD_TO_END: [i32; 5] = [
         libc::SIGTERM,
         libc::SIGINT,

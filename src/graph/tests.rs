@@ -6,9 +6,11 @@ use crate::trace::{
     Access, Errno, Executed, ExitStatus, Exited, Header, Micros, Operation, Outcome, ProcessId,
     Record, Started,
 };
+use bstr::ByteSlice;
 use std::sync::Arc;
 
 mod builds;
+mod chronicles;
 mod failures;
 mod reading;
 

@@ -8,6 +8,7 @@
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
 //! - `interruption`: signals, kills, full disks in the middle of a run.
 //! - `recording`: the trace file.
+//! - `showing`: what a trace holds, as tables and as a tree.
 //! - `looking_up`: the verbs that run no command.
 
 #![allow(
@@ -21,6 +22,7 @@ mod interruption;
 mod looking_up;
 mod real_inputs;
 mod recording;
+mod showing;
 mod support;
 mod transparency;
 mod version_managers;
