@@ -20,6 +20,7 @@ mod resolving;
 mod run;
 mod show;
 mod tracing;
+mod why;
 
 pub use exit::Exit;
 pub use failure::Failure;
@@ -55,6 +56,7 @@ enum Verb {
     Record(record::Args),
     Emit(emit::Args),
     Show(show::Args),
+    Why(why::Args),
     Elf(elf::Args),
     Resolve(resolve::Args),
     Index(index::Args),
@@ -67,6 +69,7 @@ Examples:
   nixtrace record -o app.jsonl -- ./app
   nixtrace emit app.jsonl -o shell.nix
   nixtrace show app.jsonl             what it used, by class, and what was not seen
+  nixtrace why app.jsonl openssl      the chains from the command to it
   nixtrace elf ./app                  what it is linked to; nothing is run
   nixtrace resolve libssl.so.3 git    which package has it, and why
 
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Record(args)) => record::run(args),
         Some(Verb::Emit(args)) => emit::run(args),
         Some(Verb::Show(args)) => show::run(args),
+        Some(Verb::Why(args)) => why::run(args),
         Some(Verb::Elf(args)) => elf::run(args),
         Some(Verb::Resolve(args)) => resolve::run(args),
         Some(Verb::Index(args)) => index::run(args),

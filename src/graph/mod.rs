@@ -19,6 +19,7 @@ pub mod loading;
 pub mod misses;
 pub mod modules;
 pub mod program;
+pub mod resources;
 pub mod weigh;
 
 pub use chronicle::{Chronicle, Chronicler};

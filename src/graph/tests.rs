@@ -13,6 +13,7 @@ mod builds;
 mod chronicles;
 mod failures;
 mod reading;
+mod resources;
 
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
 

@@ -10,6 +10,7 @@ pub mod show;
 pub mod summary;
 mod table;
 pub mod tree;
+pub mod why;
 mod words;
 
 pub use printable::printable;

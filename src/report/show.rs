@@ -69,7 +69,7 @@ impl Selection {
             && has_program
             && has_text
             && has_origin
-            && (!self.only_failed || is_marked(chronicle, row))
+            && (!self.only_failed || chronicle.is_error_path(&row.tally))
     }
 }
 
@@ -80,13 +80,6 @@ fn is_called(chronicle: &Chronicle, id: ProgramId, name: &str) -> bool {
     shown == name
         || program.name() == name
         || program.shown().ends_with(format!("/{name}").as_bytes())
-}
-
-/// Whether to tell that only processes that failed used a thing. Where the command itself failed,
-/// what it did itself is no path of errors but all there was.
-fn is_marked(chronicle: &Chronicle, row: &Row) -> bool {
-    let first = chronicle.processes.first().map(|process| process.id);
-    row.tally.only_failed && !first.is_some_and(|first| row.tally.processes.contains(&first))
 }
 
 /// What the trace holds, as text that ends in a newline.
@@ -327,7 +320,7 @@ fn columns(class: Class) -> &'static [Column] {
 fn cells(chronicle: &Chronicle, row: &Row) -> Vec<String> {
     let times = format!("{}×", row.tally.count);
     let mut users = users(chronicle, row);
-    if is_marked(chronicle, row) {
+    if chronicle.is_error_path(&row.tally) {
         users.push_str(", failed");
     }
     let name = name(chronicle, row);
@@ -440,7 +433,7 @@ fn row_json(chronicle: &Chronicle, row: &Row) -> serde_json::Value {
         "pids": pids,
         "more_pids": row.tally.more,
         "importance": (row.importance * 1000.0).round() / 1000.0,
-        "only_failed": is_marked(chronicle, row),
+        "only_failed": chronicle.is_error_path(&row.tally),
     });
     let more = match &row.subject {
         Subject::File {

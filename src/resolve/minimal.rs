@@ -61,6 +61,8 @@ pub struct Choice {
     pub unresolved: Vec<Unresolved>,
     /// Sorted by name.
     pub missing: Vec<Missing>,
+    /// The attribute that has each need, by the need's number; none where that stayed open.
+    pub of_needs: Vec<Option<AttrPath>>,
 }
 
 /// Commands that every `stdenv` has, compiler or not (nixpkgs manual, "Tools provided by
@@ -156,6 +158,10 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
             .map(|(unresolved, more)| with_count(unresolved, more))
             .collect(),
         missing: missing(usage, &mut resolve),
+        of_needs: answers
+            .into_iter()
+            .map(|answer| answer.best.map(|best| best.attr))
+            .collect(),
     }
 }
 

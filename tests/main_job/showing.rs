@@ -1,4 +1,4 @@
-//! `show`: what a trace holds, for a person and for programs.
+//! `show` and `why`: what a trace holds, for a person and for programs.
 
 use super::support::{Home, needs, nixtrace};
 use serde_json::Value;
@@ -190,4 +190,73 @@ fn a_name_from_the_traced_system_does_not_steer_the_terminal() {
     let trace = record(&home, "printf x > \"$(printf 'a\\033]0;title\\007b')\"");
     let text = show(&home, &trace, &["--class", "written"]);
     assert!(text.contains(r"a\u{1b}]0;title\u{7}b"), "{text:?}");
+}
+
+fn why(home: &Home, trace: &std::path::Path, names: &[&str]) -> super::support::Finished {
+    home.command([nixtrace().as_os_str(), "why".as_ref(), trace.as_os_str()])
+        .args(names)
+        .run()
+}
+
+#[test]
+fn every_package_of_a_run_has_a_chain_from_the_command() {
+    needs!("cc", "make", "python3");
+    let home = Home::new();
+    home.write(
+        "project/a.c",
+        "#include <zlib.h>\nint main(void) { return !zlibVersion(); }\n",
+    );
+    home.write("project/Makefile", "a: a.c\n\tcc a.c -lz -o a\n\t./a\n");
+    let trace = record(&home, "make; python3 -c 'import sqlite3'; git --version");
+    let result = home
+        .command([nixtrace(), "emit".as_ref(), &trace])
+        .args(["-f", "json", "-q"])
+        .run()
+        .exits(0)
+        .text();
+    let result: Value = serde_json::from_str(&result).unwrap();
+    let packages = result["packages"].as_array().unwrap();
+    assert!(packages.len() > 3, "{result:#}");
+    for package in packages {
+        let attr = package["attr"].as_str().unwrap();
+        let explained = why(&home, &trace, &[attr, "--json"]).exits(0).text();
+        let explained: Value = serde_json::from_str(&explained).unwrap();
+        assert_eq!(explained["kind"], "package");
+        let chain = &explained["chains"][0].as_array().unwrap();
+        assert_eq!(chain[0]["how"], "the command", "{attr}");
+        assert_eq!(chain.last().unwrap()["name"], attr);
+        assert!(!chain.last().unwrap()["how"].as_str().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn why_explains_files_variables_and_what_is_missing() {
+    let home = Home::new();
+    let trace = record(
+        &home,
+        "LD_LIBRARY_PATH=/opt/x cat /etc/hosts /no/file; true",
+    );
+    let text = why(&home, &trace, &["hosts", "LD_LIBRARY_PATH", "/no/file"])
+        .exits(0)
+        .text();
+    for part in [
+        "→ cat /etc/hosts /no/file  process ",
+        "→ reads /etc/hosts  1×, first at ",
+        "→ has LD_LIBRARY_PATH=/opt/x",
+        "/no/file, looked for in vain",
+        "→ looks for /no/file  ENOENT, 1×, first at ",
+        "only in processes that failed",
+    ] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+}
+
+#[test]
+fn what_the_run_does_not_have_is_said_with_what_is_like_it() {
+    let home = Home::new();
+    let trace = record(&home, "cat /etc/hosts");
+    why(&home, &trace, &["host"])
+        .exits(1)
+        .says("the run has nothing called `host`")
+        .says("hint: it has hosts");
 }

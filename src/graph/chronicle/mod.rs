@@ -449,6 +449,13 @@ impl Chronicler {
 }
 
 impl Chronicle {
+    /// Whether only processes that failed did something, on a path of errors. Where the command
+    /// itself failed, what it did itself is no such path but all there was.
+    pub fn is_error_path(&self, tally: &Tally) -> bool {
+        let command = self.processes.first().map(|process| process.id);
+        tally.only_failed && !command.is_some_and(|command| tally.processes.contains(&command))
+    }
+
     /// For each program, how many programs lie between it and the command: 0 for the command.
     pub fn depths(&self) -> Vec<usize> {
         let mut depths: Vec<usize> = Vec::with_capacity(self.run.programs.len());

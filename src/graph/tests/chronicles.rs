@@ -7,13 +7,13 @@ use crate::trace::{Contact, Endpoint, Gap, GapKind};
 use proptest::prelude::*;
 
 /// A run of records that is told process by process.
-struct Story {
+pub(super) struct Story {
     chronicler: Chronicler,
     clock: u64,
 }
 
 impl Story {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with_limits(Limits::default())
     }
 
@@ -34,7 +34,7 @@ impl Story {
         Micros(self.clock)
     }
 
-    fn runs(&mut self, process: u32, parent: Option<u32>, argv: &str) -> &mut Self {
+    pub(super) fn runs(&mut self, process: u32, parent: Option<u32>, argv: &str) -> &mut Self {
         let at = self.now();
         self.add(Record::Started(Started {
             process: ProcessId(process),
@@ -56,11 +56,11 @@ impl Story {
         }))
     }
 
-    fn does(&mut self, process: u32, operation: Operation, path: &str) -> &mut Self {
+    pub(super) fn does(&mut self, process: u32, operation: Operation, path: &str) -> &mut Self {
         self.tries(process, operation, path, Outcome::Success)
     }
 
-    fn tries(
+    pub(super) fn tries(
         &mut self,
         process: u32,
         operation: Operation,
@@ -80,7 +80,7 @@ impl Story {
         }))
     }
 
-    fn ends(&mut self, process: u32, code: i32) -> &mut Self {
+    pub(super) fn ends(&mut self, process: u32, code: i32) -> &mut Self {
         let at = self.now();
         self.add(Record::Exited(Exited {
             process: ProcessId(process),
@@ -89,7 +89,7 @@ impl Story {
         }))
     }
 
-    fn told(self) -> Chronicle {
+    pub(super) fn told(self) -> Chronicle {
         self.chronicler.finish()
     }
 }
