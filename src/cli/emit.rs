@@ -1,16 +1,20 @@
-//! `nixtrace emit`: from a trace that was kept to an expression.
+//! `nixtrace emit`: from traces that were kept to an expression.
 
 use super::expression::ExpressionArgs;
 use super::output::Written;
-use super::{Exit, Failure, reading};
+use super::reading::{self, Named};
+use super::{Exit, Failure};
 use std::path::PathBuf;
 
-/// Write an expression from a trace that was recorded before
+/// Write an expression from traces that were recorded before
+///
+/// Several traces, or a merged one, give what all of their runs need; a reason that does not hold for
+/// all says for which it does.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The trace
-    #[arg(value_name = "TRACE")]
-    trace: PathBuf,
+    /// The traces
+    #[arg(value_name = "TRACE", required = true)]
+    traces: Vec<PathBuf>,
 
     #[command(flatten)]
     expression: ExpressionArgs,
@@ -22,7 +26,9 @@ pub(super) struct Args {
 /// When the trace cannot be read or the expression not be written.
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let plan = args.expression.plan()?;
-    let written = plan.carry_out(&reading::run(&args.trace)?)?;
+    let runs = reading::runs(&args.traces)?;
+    let runs: Vec<_> = runs.iter().map(Named::borrowed).collect();
+    let written = plan.carry_out(&runs)?;
     Ok(match written {
         Written::WouldChange => Exit::Negative,
         Written::Yes | Written::UpToDate => Exit::Success,

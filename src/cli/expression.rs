@@ -7,8 +7,7 @@ use super::{Exit, Failure};
 use crate::atomic::Existing;
 use crate::disk::Disk;
 use crate::emit::{self, Comments, Environment, Format, Nixpkgs};
-use crate::graph::Run;
-use crate::pipeline;
+use crate::pipeline::{self, NamedRun};
 use crate::report;
 use crate::resolve::Resolver;
 use bstr::ByteSlice;
@@ -139,16 +138,16 @@ fn nixpkgs(named: Option<&OsStr>, destination: &Destination) -> Result<Nixpkgs, 
 }
 
 impl Plan {
-    /// Resolves the run, writes the expression and tells a person on standard error.
+    /// Resolves the runs, writes the expression and tells a person on standard error.
     ///
     /// # Errors
     /// When the expression cannot be written.
-    pub(super) fn carry_out(mut self, run: &Run) -> Result<Written, Failure> {
-        let environment = self.environment(run);
+    pub(super) fn carry_out(mut self, runs: &[NamedRun<'_>]) -> Result<Written, Failure> {
+        let environment = self.environment(runs);
         if let Some(damage) = self.resolver.damage() {
             return Err(unusable_index(&damage));
         }
-        self.options.home.clone_from(&run.header.home);
+        self.options.home = runs.first().and_then(|it| it.run.header.home.clone());
         let text = emit::render(&environment, self.format, &self.options)
             .map_err(|error| Failure::of(&error))?;
         let written = match self.prepared.take() {
@@ -175,9 +174,9 @@ impl Plan {
         Ok(written)
     }
 
-    fn environment(&self, run: &Run) -> Environment {
+    fn environment(&self, runs: &[NamedRun<'_>]) -> Environment {
         let mut progress = Progress::begin("looking up packages", self.quiet);
-        pipeline::environment(run, &Disk::new(), |query| {
+        pipeline::environment(runs, &Disk::new(), |query| {
             progress.step();
             self.resolver.resolve(query)
         })

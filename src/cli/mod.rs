@@ -10,6 +10,7 @@ pub mod exit;
 mod expression;
 mod failure;
 mod index;
+mod merge;
 mod output;
 mod pager;
 mod progress;
@@ -57,6 +58,7 @@ enum Verb {
     Emit(emit::Args),
     Show(show::Args),
     Why(why::Args),
+    Merge(merge::Args),
     Elf(elf::Args),
     Resolve(resolve::Args),
     Index(index::Args),
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Emit(args)) => emit::run(args),
         Some(Verb::Show(args)) => show::run(args),
         Some(Verb::Why(args)) => why::run(args),
+        Some(Verb::Merge(args)) => merge::run(args),
         Some(Verb::Elf(args)) => elf::run(args),
         Some(Verb::Resolve(args)) => resolve::run(args),
         Some(Verb::Index(args)) => index::run(args),

@@ -1,7 +1,8 @@
 //! `nixtrace show`: what a trace holds.
 
 use super::pager::Screen;
-use super::{Exit, Failure, reading};
+use super::reading::{self, Named};
+use super::{Exit, Failure};
 use crate::disk::Disk;
 use crate::graph::classify::Origin;
 use crate::graph::inventory::{Class, inventory};
@@ -25,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["class", "by", "matching", "origin", "failed", "all"])]
     tree: bool,
 
-    /// Write JSON (docs/reading.md)
+    /// Write JSON, one object a line for each run (docs/reading.md)
     #[arg(long)]
     json: bool,
 
@@ -55,6 +56,10 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Filters")]
     failed: bool,
 
+    /// Of a merged trace, only the run of this name
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    run: Option<String>,
+
     /// Show every row, and what was only looked at
     #[arg(long, help_heading = "Filters")]
     all: bool,
@@ -78,35 +83,45 @@ Examples:
 /// When the trace cannot be read or the text not be written.
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let screen = Screen::of_stdout(!args.no_pager);
-    let chronicle = reading::chronicle(&args.trace)?;
-    let text = if args.tree && args.json {
-        lines(&report::tree::json(&chronicle))
-    } else if args.tree {
-        report::tree(&chronicle, screen.width())
-    } else {
-        let inventory = inventory(&chronicle, &Disk::new());
-        let selection = Selection {
-            classes: args.class,
-            by: args.by,
-            matching: args.matching,
-            origin: args.origin,
-            only_failed: args.failed,
-            all: args.all,
-        };
-        if args.json {
-            lines(&report::show::json(&chronicle, &inventory, &selection))
-        } else {
-            let layout = Layout {
-                width: screen.width(),
-                bold: screen.may_highlight(),
-            };
-            report::show::show(&chronicle, &inventory, &selection, layout)
-        }
+    let runs = reading::select(reading::chronicles(&[args.trace])?, args.run.as_deref())?;
+    let selection = Selection {
+        classes: args.class,
+        by: args.by,
+        matching: args.matching,
+        origin: args.origin,
+        only_failed: args.failed,
+        all: args.all,
     };
+    let layout = Layout {
+        width: screen.width(),
+        bold: screen.may_highlight(),
+    };
+    let is_several = runs.len() > 1;
+    let mut text = String::new();
+    for Named { name, of } in &runs {
+        if is_several && !args.json {
+            text.push_str(&report::show::run_title(name, text.is_empty(), layout));
+        }
+        if args.tree && !args.json {
+            text.push_str(&report::tree(of, layout.width));
+            continue;
+        }
+        if args.tree {
+            text.push_str(&reading::json_line(
+                report::tree::json(of),
+                name,
+                is_several,
+            ));
+            continue;
+        }
+        let inventory = inventory(of, &Disk::new());
+        if args.json {
+            let value = report::show::json(of, &inventory, &selection);
+            text.push_str(&reading::json_line(value, name, is_several));
+        } else {
+            text.push_str(&report::show::show(of, &inventory, &selection, layout));
+        }
+    }
     screen.print(&text)?;
     Ok(Exit::Success as u8)
-}
-
-fn lines(value: &serde_json::Value) -> String {
-    format!("{value:#}\n")
 }

@@ -5,7 +5,7 @@ use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure, reading};
 use crate::disk::Disk;
 use crate::graph::resources::{Resource, Resources};
-use crate::pipeline;
+use crate::pipeline::{self, NamedRun};
 use crate::report;
 use std::path::PathBuf;
 
@@ -61,15 +61,18 @@ const CHAINS: usize = 3;
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let screen = Screen::of_stdout(!args.no_pager);
     let resolver = args.resolver.open()?;
-    let chronicle = reading::chronicle(&args.trace)?;
-    let mut resources = Resources::of(&chronicle);
-    let explained = pipeline::explained(&chronicle.run, &Disk::new(), |query| {
-        resolver.resolve(query)
-    });
+    let runs = reading::chronicles(&[args.trace])?;
+    let named: Vec<NamedRun<'_>> = runs
+        .iter()
+        .map(|run| NamedRun {
+            name: &run.name,
+            run: &run.of.run,
+        })
+        .collect();
+    let explained = pipeline::explained(&named, &Disk::new(), |query| resolver.resolve(query));
     if let Some(damage) = resolver.damage() {
         return Err(unusable_index(&damage));
     }
-    resources.provide(&explained.provisions);
     let note = |resource: &Resource| match resource {
         Resource::Provider(attr) => explained.implied_by(attr).map(|by| match by {
             "stdenv" => "part of stdenv".to_owned(),
@@ -78,40 +81,61 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         Resource::Missing(_) => Some("looked for in vain".to_owned()),
         _ => None,
     };
+    let graphs: Vec<Resources> = runs
+        .iter()
+        .zip(&explained.provisions)
+        .map(|(run, provisions)| {
+            let mut resources = Resources::of(&run.of);
+            resources.provide(provisions);
+            resources
+        })
+        .collect();
     let names = if args.names.is_empty() {
         explained.listed()
     } else {
         args.names
     };
     let most = if args.all { usize::MAX } else { CHAINS };
+    let is_several = runs.len() > 1;
     let mut text = String::new();
     let mut unknown = Vec::new();
     for name in &names {
-        let targets = resources.named(&chronicle, name);
-        if targets.is_empty() {
-            unknown.push(name);
-        }
-        for target in targets {
-            let note = note(resources.resource(target));
-            let note = note.as_deref();
-            if args.json {
-                let value = report::why::json(&chronicle, &resources, target, note, most);
-                text.push_str(&format!("{value}\n"));
-            } else {
+        let mut is_known = false;
+        for (run, resources) in runs.iter().zip(&graphs) {
+            for target in resources.named(&run.of, name) {
+                is_known = true;
+                let mut note = note(resources.resource(target));
+                if args.json {
+                    let note = note.as_deref();
+                    let value = report::why::json(&run.of, resources, target, note, most);
+                    text.push_str(&reading::json_line(value, &run.name, is_several));
+                    continue;
+                }
+                if is_several {
+                    let note = note.get_or_insert_default();
+                    let comma = if note.is_empty() { "" } else { ", " };
+                    note.push_str(&format!("{comma}in run {}", run.name));
+                }
                 if !text.is_empty() {
                     text.push('\n');
                 }
                 let width = screen.width();
-                let why = report::why::why(&chronicle, &resources, target, note, most, width);
+                let note = note.as_deref();
+                let why = report::why::why(&run.of, resources, target, note, most, width);
                 text.push_str(&why);
             }
+        }
+        if !is_known {
+            unknown.push(name);
         }
     }
     screen.print(&text)?;
     for name in &unknown {
         let name = report::printable(name.as_bytes());
         eprintln!("nixtrace: the run has nothing called `{name}`");
-        let similar = resources.similar(&name, 5);
+        let mut similar: Vec<String> = graphs.iter().flat_map(|it| it.similar(&name, 5)).collect();
+        similar.sort();
+        similar.dedup();
         if !similar.is_empty() {
             let similar = report::printable(similar.join(", ").as_bytes());
             eprintln!("hint: it has {similar}");

@@ -19,7 +19,7 @@ mod wrapper;
 use crate::trace::Bytes;
 
 pub use environment::{
-    Environment, GapNote, Missing, NetworkUse, Package, Role, RunKind, Unresolved,
+    Environment, GapNote, Missing, NetworkUse, Package, Role, RunKind, RunNote, Unresolved,
 };
 pub use formats::Format;
 pub use nixpkgs::Nixpkgs;

@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod host;
 pub mod include;
 pub mod inventory;
+pub mod joined;
 pub mod loading;
 pub mod misses;
 pub mod modules;

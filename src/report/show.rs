@@ -131,10 +131,22 @@ pub fn show(
     text
 }
 
+/// The line above what is told of one of several runs.
+pub fn run_title(name: &str, is_first: bool, layout: Layout) -> String {
+    let mut text = if is_first { "" } else { "\n" }.to_owned();
+    let title = format!("run {}", printable(name.as_bytes()));
+    heading(&mut text, layout, &title);
+    text
+}
+
 fn section(text: &mut String, layout: Layout, title: &str) {
     if !text.is_empty() {
         text.push('\n');
     }
+    heading(text, layout, title);
+}
+
+fn heading(text: &mut String, layout: Layout, title: &str) {
     let title = cut_end(title, layout.width);
     let _ = if layout.bold {
         writeln!(text, "\x1b[1m{title}\x1b[0m")

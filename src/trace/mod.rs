@@ -9,10 +9,15 @@
 
 pub mod bytes;
 pub mod file;
+pub mod merge;
+pub mod scenario;
 pub mod secrets;
+mod whole;
 
 pub use bytes::Bytes;
 pub use file::{ReadError, Reader, Sink, Writer};
+pub use scenario::{Runs, Scenario};
+pub use whole::WholeWriter;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -93,6 +98,9 @@ pub struct Header {
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
     /// only look at or open existing files was determined just before the kernel ran them.
     pub exact: bool,
+    /// The runs of a merged trace, in the order of their records; empty for a trace of one run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<Scenario>,
 }
 
 /// A file that a command was given open.
@@ -121,6 +129,7 @@ impl Header {
             inherited: Vec::new(),
             engine: String::new(),
             exact: false,
+            scenarios: Vec::new(),
         }
     }
 

@@ -114,6 +114,7 @@ prop_compose! {
             command,
             kind,
             exit,
+            runs: Vec::new(),
             packages,
             unresolved: unresolved
                 .into_iter()

@@ -12,6 +12,7 @@ pub(crate) fn run(kind: RunKind, command: &[&str]) -> Environment {
         command: command.iter().map(|&word| Bytes::from(word)).collect(),
         kind,
         exit: Some(0),
+        runs: Vec::new(),
         packages: Vec::new(),
         unresolved: Vec::new(),
         missing: Vec::new(),

@@ -8,6 +8,7 @@
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
 //! - `interruption`: signals, kills, full disks in the middle of a run.
 //! - `recording`: the trace file.
+//! - `merging`: several runs, one result.
 //! - `showing`: what a trace holds, as tables and as a tree.
 //! - `looking_up`: the verbs that run no command.
 
@@ -20,6 +21,7 @@ mod bad_input;
 mod building;
 mod interruption;
 mod looking_up;
+mod merging;
 mod real_inputs;
 mod recording;
 mod showing;

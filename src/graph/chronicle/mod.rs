@@ -46,6 +46,18 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The limits of each of several chronicles that share the memory of one.
+    pub fn shared_by(self, chronicles: usize) -> Self {
+        let share = |limit: usize| (limit / chronicles.max(1)).max(1000);
+        Self {
+            processes: share(self.processes),
+            uses: share(self.uses),
+            others: share(self.others),
+        }
+    }
+}
+
 /// A process remembers no more than this of what it touched, to tell in the end whether it failed.
 const PENDING: usize = 1 << 20;
 

@@ -312,7 +312,7 @@ fn addresses_are_told_and_questions_to_the_kernel_are_not() {
 proptest! {
     /// Processes that run side by side are written in any order; their own lines stay in theirs.
     #[test]
-    fn how_processes_interleave_changes_no_class(order in prop::collection::vec(1u32..4, 0..60)) {
+    fn how_processes_interleave_changes_no_class_and_no_need(order in prop::collection::vec(1u32..4, 0..60)) {
         let files = Files::default();
         let paths = ["/usr/share/a", "/etc/b", "/home/ada/project/c", "/usr/share/d"];
         let tell = |order: &[u32]| {
@@ -326,7 +326,8 @@ proptest! {
                 let path = paths[(so_far + *process as usize) % paths.len()];
                 story.does(*process, Operation::Read, path);
             }
-            classes(&story.told(), &files)
+            let chronicle = story.told();
+            (classes(&chronicle, &files), analyse(&chronicle.run, &files).needs)
         };
         let mut one_after_the_other = order.clone();
         one_after_the_other.sort_unstable();
