@@ -9,6 +9,7 @@ mod emit;
 pub mod exit;
 mod expression;
 mod failure;
+mod import;
 mod index;
 mod merge;
 mod output;
@@ -59,6 +60,7 @@ enum Verb {
     Show(show::Args),
     Why(why::Args),
     Merge(merge::Args),
+    Import(import::Args),
     Elf(elf::Args),
     Resolve(resolve::Args),
     Index(index::Args),
@@ -92,6 +94,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Show(args)) => show::run(args),
         Some(Verb::Why(args)) => why::run(args),
         Some(Verb::Merge(args)) => merge::run(args),
+        Some(Verb::Import(args)) => import::run(args),
         Some(Verb::Elf(args)) => elf::run(args),
         Some(Verb::Resolve(args)) => resolve::run(args),
         Some(Verb::Index(args)) => index::run(args),

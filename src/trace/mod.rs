@@ -9,9 +9,11 @@
 
 pub mod bytes;
 pub mod file;
+pub mod import;
 pub mod merge;
 pub mod scenario;
 pub mod secrets;
+pub(crate) mod steering;
 mod whole;
 
 pub use bytes::Bytes;

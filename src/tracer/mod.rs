@@ -20,7 +20,7 @@ mod filter;
 mod follow;
 mod header;
 mod ignored;
-mod image;
+pub(crate) mod image;
 mod inherited;
 mod launch;
 mod memory;

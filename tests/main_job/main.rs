@@ -8,6 +8,7 @@
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
 //! - `interruption`: signals, kills, full disks in the middle of a run.
 //! - `recording`: the trace file.
+//! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
 //! - `showing`: what a trace holds, as tables and as a tree.
 //! - `looking_up`: the verbs that run no command.
@@ -19,6 +20,7 @@
 
 mod bad_input;
 mod building;
+mod importing;
 mod interruption;
 mod looking_up;
 mod merging;
