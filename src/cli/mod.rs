@@ -17,6 +17,7 @@ mod pager;
 mod progress;
 mod reading;
 mod record;
+mod report;
 mod resolve;
 mod resolving;
 mod run;
@@ -61,6 +62,7 @@ enum Verb {
     Why(why::Args),
     Merge(merge::Args),
     Import(import::Args),
+    Report(report::Args),
     Elf(elf::Args),
     Resolve(resolve::Args),
     Index(index::Args),
@@ -74,6 +76,7 @@ Examples:
   nixtrace emit app.jsonl -o shell.nix
   nixtrace show app.jsonl             what it used, by class, and what was not seen
   nixtrace why app.jsonl openssl      the chains from the command to it
+  nixtrace report app.jsonl           a page to look at, report.html
   nixtrace elf ./app                  what it is linked to; nothing is run
   nixtrace resolve libssl.so.3 git    which package has it, and why
 
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Why(args)) => why::run(args),
         Some(Verb::Merge(args)) => merge::run(args),
         Some(Verb::Import(args)) => import::run(args),
+        Some(Verb::Report(args)) => report::run(args),
         Some(Verb::Elf(args)) => elf::run(args),
         Some(Verb::Resolve(args)) => resolve::run(args),
         Some(Verb::Index(args)) => index::run(args),

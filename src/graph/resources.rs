@@ -266,6 +266,11 @@ impl Resources {
         matches!(self.graph[node], Resource::Missing(_))
     }
 
+    /// The provider of this name.
+    pub fn provider(&self, name: &str) -> Option<ResourceId> {
+        self.providers.get(name).copied().map(ResourceId)
+    }
+
     /// Names that hold a text, for a person who has mistyped one.
     pub fn similar(&self, text: &str, most: usize) -> Vec<String> {
         let lower = text.to_lowercase();

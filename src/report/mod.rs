@@ -5,6 +5,9 @@
 //! passes [`printable()`], so that a file name cannot steer the terminal.
 
 mod endpoint;
+mod escape;
+pub mod page;
+pub mod picture;
 mod printable;
 pub mod show;
 pub mod summary;

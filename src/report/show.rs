@@ -349,6 +349,29 @@ fn cells(chronicle: &Chronicle, row: &Row) -> Vec<String> {
     }
 }
 
+/// A row in four cells: name, class, how often, by whom.
+pub(crate) fn four_cells(chronicle: &Chronicle, row: &Row) -> [String; 4] {
+    let mut class = class_word(row.class);
+    if let Subject::Lookup { outcome: how, .. } | Subject::Endpoint { outcome: how, .. } =
+        &row.subject
+    {
+        let how = outcome(*how);
+        if !how.is_empty() {
+            class = format!("{class} {how}");
+        }
+    }
+    let mut users = users(chronicle, row);
+    if chronicle.is_error_path(&row.tally) {
+        users.push_str(", failed");
+    }
+    [
+        name(chronicle, row),
+        class,
+        format!("{}×", row.tally.count),
+        users,
+    ]
+}
+
 /// What a person calls the thing.
 fn name(chronicle: &Chronicle, row: &Row) -> String {
     match &row.subject {

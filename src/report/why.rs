@@ -28,12 +28,11 @@ pub fn why(
     let _ = writeln!(text, "{}", cut_end(&title, width));
     for chain in shown {
         text.push('\n');
-        for (number, (id, edge)) in chain.links.iter().enumerate() {
+        for (number, (what, how)) in words(chronicle, resources, chain).iter().enumerate() {
             let mark = if number == 0 { "  " } else { "  → " };
-            let (what, how) = link(chronicle, resources.resource(*id), edge.as_ref());
             // How it was used is never cut; a name that is too long is.
             let room = width.saturating_sub(mark.chars().count() + how.chars().count() + 2);
-            let line = format!("{mark}{}  {how}", cut_end(&what, room.max(20)));
+            let line = format!("{mark}{}  {how}", cut_end(what, room.max(20)));
             let _ = writeln!(text, "{}", cut_end(line.trim_end(), width));
         }
     }
@@ -43,6 +42,18 @@ pub fn why(
         let _ = writeln!(text, "\n  {more}; all with --all");
     }
     text
+}
+
+/// The links of a chain in words: what each is, and how it was come by.
+pub(crate) fn words(
+    chronicle: &Chronicle,
+    resources: &Resources,
+    chain: &Chain,
+) -> Vec<(String, String)> {
+    let links = chain.links.iter();
+    links
+        .map(|(id, edge)| link(chronicle, resources.resource(*id), edge.as_ref()))
+        .collect()
 }
 
 /// A link of a chain: what it is, and how it was come by.

@@ -10,6 +10,7 @@
 //! - `recording`: the trace file.
 //! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
+//! - `picturing`: the page in a real browser, and pictures.
 //! - `showing`: what a trace holds, as tables and as a tree.
 //! - `looking_up`: the verbs that run no command.
 
@@ -24,6 +25,7 @@ mod importing;
 mod interruption;
 mod looking_up;
 mod merging;
+mod picturing;
 mod real_inputs;
 mod recording;
 mod showing;
