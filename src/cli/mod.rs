@@ -4,6 +4,7 @@
 //! Each verb is a module with `Args` (what was typed) and `run(Args) -> Result<u8, Failure>`, the
 //! exit status.
 
+mod completions;
 mod elf;
 mod emit;
 pub mod exit;
@@ -28,8 +29,8 @@ mod why;
 pub use exit::Exit;
 pub use failure::Failure;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
 /// See what a program really uses, and write the Nix expression that provides it
@@ -63,6 +64,8 @@ enum Verb {
     Merge(merge::Args),
     Import(import::Args),
     Report(report::Args),
+    Completions(completions::Args),
+    Man(completions::ManArgs),
     Elf(elf::Args),
     Resolve(resolve::Args),
     Index(index::Args),
@@ -99,6 +102,8 @@ pub fn main() -> ExitCode {
         Some(Verb::Merge(args)) => merge::run(args),
         Some(Verb::Import(args)) => import::run(args),
         Some(Verb::Report(args)) => report::run(args),
+        Some(Verb::Completions(args)) => completions::run(args),
+        Some(Verb::Man(args)) => completions::man(args),
         Some(Verb::Elf(args)) => elf::run(args),
         Some(Verb::Resolve(args)) => resolve::run(args),
         Some(Verb::Index(args)) => index::run(args),
@@ -110,6 +115,11 @@ pub fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// The whole command line, for what is generated from it.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Tells a person what is wrong with the command line (or prints the help that was asked for).
