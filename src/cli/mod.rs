@@ -5,6 +5,7 @@
 //! exit status.
 
 mod completions;
+mod doctor;
 mod elf;
 mod emit;
 pub mod exit;
@@ -64,6 +65,7 @@ enum Verb {
     Merge(merge::Args),
     Import(import::Args),
     Report(report::Args),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Man(completions::ManArgs),
     Elf(elf::Args),
@@ -80,6 +82,7 @@ Examples:
   nixtrace show app.jsonl             what it used, by class, and what was not seen
   nixtrace why app.jsonl openssl      the chains from the command to it
   nixtrace report app.jsonl           a page to look at, report.html
+  nixtrace doctor ./app               what it lacks here, and the line that adds it
   nixtrace elf ./app                  what it is linked to; nothing is run
   nixtrace resolve libssl.so.3 git    which package has it, and why
 
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Merge(args)) => merge::run(args),
         Some(Verb::Import(args)) => import::run(args),
         Some(Verb::Report(args)) => report::run(args),
+        Some(Verb::Doctor(args)) => doctor::run(args),
         Some(Verb::Completions(args)) => completions::run(args),
         Some(Verb::Man(args)) => completions::man(args),
         Some(Verb::Elf(args)) => elf::run(args),

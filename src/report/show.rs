@@ -11,6 +11,7 @@ use crate::graph::program::ProgramId;
 use crate::trace::Gap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
 
 /// Which rows to show.
 #[derive(Clone, Debug, Default)]
@@ -347,6 +348,16 @@ fn cells(chronicle: &Chronicle, row: &Row) -> Vec<String> {
             ..
         } => vec![name, action(*what).to_owned(), outcome(*how), times, users],
     }
+}
+
+/// A row of a small table, its first two columns as wide as those of all rows.
+pub(crate) fn three_columns(row: &[String; 3], rows: &[[String; 3]]) -> String {
+    let widest = |column: usize| rows.iter().map(|row| row[column].width()).max();
+    let cell = |column: usize| {
+        let padding = widest(column).unwrap_or(0) - row[column].width();
+        format!("{}{}", row[column], " ".repeat(padding))
+    };
+    format!("  {}  {}  {}\n", cell(0), cell(1), row[2])
 }
 
 /// A row in four cells: name, class, how often, by whom.

@@ -165,6 +165,11 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
     }
 }
 
+/// What has a thing that is known by its name alone.
+pub fn provider(thing: &Thing, mut resolve: impl FnMut(&Query) -> Resolution) -> Resolution {
+    first_answer(&queries(thing, None), &mut resolve)
+}
+
 /// The questions to ask for a thing, the sharpest first.
 fn queries(thing: &Thing, path: Option<&Bytes>) -> Vec<Query> {
     let query = |kind, name: &Bytes| {

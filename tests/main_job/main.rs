@@ -8,6 +8,7 @@
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
 //! - `interruption`: signals, kills, full disks in the middle of a run.
 //! - `recording`: the trace file.
+//! - `doctor`: what is missing, and the line to add.
 //! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
 //! - `picturing`: the page in a real browser, and pictures.
@@ -21,6 +22,7 @@
 
 mod bad_input;
 mod building;
+mod doctor;
 mod importing;
 mod interruption;
 mod looking_up;
