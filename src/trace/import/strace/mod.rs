@@ -178,7 +178,7 @@ pub fn start_directory(head: &[u8]) -> Option<Bytes> {
 
 /// Sends the text in blocks of whole lines.
 fn blocks(mut text: impl Read, out: &Sender<(u64, Vec<u8>)>) -> io::Result<()> {
-    let mut held = Vec::new();
+    let mut held = Vec::with_capacity(BLOCK + 1);
     let mut number = 0;
     loop {
         let before = held.len();
@@ -192,7 +192,10 @@ fn blocks(mut text: impl Read, out: &Sender<(u64, Vec<u8>)>) -> io::Result<()> {
             }
             None => continue,
         };
-        let rest = held.split_off(end);
+        // With room for what is read next, so that it need not be moved.
+        let mut rest = Vec::with_capacity(BLOCK + (held.len() - end) + 1);
+        rest.extend_from_slice(&held[end..]);
+        held.truncate(end);
         let block = std::mem::replace(&mut held, rest);
         // Whoever reads the blocks has met an error of its own when it is gone.
         if !block.is_empty() && out.send((number, block)).is_err() {
