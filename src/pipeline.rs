@@ -5,8 +5,23 @@ use crate::emit::{Environment, GapNote, NetworkUse, RunNote};
 use crate::graph::resources::Provision;
 use crate::graph::{self, Host, Run, joined};
 use crate::resolve::{self, Query, Resolution};
-use crate::trace::GapKind;
+use crate::trace::{Bytes, GapKind};
 use std::collections::BTreeMap;
+
+/// Notes the versions that this machine has of the packages.
+///
+/// `version` is asked for the file that shows each use, until it knows one.
+pub fn note_versions(environment: &mut Environment, version: impl Fn(&Bytes) -> Option<String>) {
+    for package in &mut environment.packages {
+        let listed = package.implied.is_none();
+        let paths = package
+            .uses
+            .iter()
+            .map(|used| &used.path)
+            .filter(|_| listed);
+        package.version = paths.into_iter().find_map(&version);
+    }
+}
 
 /// A run, with the name that tells it from others.
 #[derive(Clone, Copy)]
@@ -65,7 +80,11 @@ pub fn explained(
         .iter()
         .map(|it| (it.name.to_owned(), graph::analyse(it.run, host)))
         .collect();
-    let (usage, of_runs) = joined::join(usages);
+    let joined::Joined {
+        usage,
+        of_runs,
+        leading,
+    } = joined::join(usages);
     let choice = resolve::minimal::choose(&usage, resolve);
     let provision = |number: usize| {
         let need = &usage.needs[number];
@@ -81,8 +100,14 @@ pub fn explained(
         .into_iter()
         .map(|numbers| numbers.filter_map(provision).collect())
         .collect();
-    let command = runs.first().map(|it| it.run.header.argv.clone());
+    let leading = leading.map(|number| &runs[number].run.header);
     let environment = Environment {
+        subject: usage.subject,
+        surroundings: usage.surroundings,
+        directory: leading.map(|it| it.cwd.clone()).unwrap_or_default(),
+        architecture: leading
+            .map(|it| it.architecture.clone())
+            .unwrap_or_default(),
         exit: exit(runs),
         runs: notes(runs),
         packages: choice.packages,
@@ -99,7 +124,10 @@ pub fn explained(
             })
             .collect(),
         gaps: gaps(runs),
-        ..Environment::new(usage.kind, command.unwrap_or_default())
+        ..Environment::new(
+            usage.kind,
+            leading.map(|it| it.argv.clone()).unwrap_or_default(),
+        )
     };
     Explained {
         environment,

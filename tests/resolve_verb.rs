@@ -175,3 +175,64 @@ fn an_index_forged_under_its_checksum_is_said_to_be_damaged() {
     );
     assert!(!words.contains("panicked"), "{words}");
 }
+
+#[test]
+fn another_system_s_package_database_is_asked_with_root() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hosts/fedora");
+    let root = root.to_str().expect("the path is text");
+    let output = resolve(&[
+        "--root",
+        root,
+        "/usr/share/licenses/openssl-libs/LICENSE.txt",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("owned by Fedora's openssl-libs (source openssl)"),
+        "{text}"
+    );
+    let output = resolve(&["--root", "/nonexistent", "git"]);
+    assert_eq!(output.status.code(), Some(125));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("there is no package database below `/nonexistent`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_distribution_s_packages_are_read_as_dependencies_name_them() {
+    for (kind, name, expected) in [
+        ("dpkg", "libssl-dev:amd64 (>= 3)", "openssl.dev"),
+        ("rpm", "pkgconfig(zlib) >= 1.2", "zlib.dev"),
+        ("pacman", "python-yaml>=6", "python3Packages.pyyaml.out"),
+        ("apk", "so:libssl.so.3", "openssl.out"),
+    ] {
+        let output = resolve(&["--no-host", "--json", "--kind", kind, name]);
+        let best = &lines(&output)[0]["best"];
+        let found = [&best["attr"], &best["output"]].map(|it| it.as_str().expect("a text"));
+        assert_eq!(found.join("."), expected, "{name}");
+    }
+}
+
+#[test]
+fn every_candidate_can_be_explained() {
+    let output = resolve(&["--json", "libz.so.1"]);
+    let answer = &lines(&output)[0];
+    let candidates = answer["candidates"].as_array().expect("a list");
+    assert!(candidates.len() > 1, "{answer}");
+    for candidate in candidates {
+        let features = candidate["features"].as_array().expect("a list");
+        assert!(!features.is_empty(), "{candidate}");
+        for feature in features {
+            assert!(feature["feature"].is_string() && feature["weight"].is_number());
+        }
+    }
+    assert_eq!(answer["best"]["features"], candidates[0]["features"]);
+
+    let output = resolve(&["--explain", "libz.so.1"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(text.matches("  ? ").count(), candidates.len() - 1, "{text}");
+    let sums = text.lines().filter(|line| line.contains(" = ")).count();
+    assert_eq!(sums, candidates.len(), "{text}");
+    assert!(text.contains("listed +4.0"), "{text}");
+}

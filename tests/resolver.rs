@@ -1,7 +1,6 @@
 //! The resolver over all its sources: what a file of some system comes to.
 
-use nixtrace::resolve::distro::dpkg::DpkgDatabase;
-use nixtrace::resolve::distro::translate::HostSource;
+use nixtrace::resolve::distro::{self, translate::HostSource};
 use nixtrace::resolve::index::Index;
 use nixtrace::resolve::pins::Pins;
 use nixtrace::resolve::{Kind, Query, Resolution, Resolver, Verdict};
@@ -136,8 +135,8 @@ fn debian(package: &str, source: &str, files: &[&str]) -> tempfile::TempDir {
 }
 
 fn on(root: &Path) -> Resolver {
-    let database = DpkgDatabase::open(root).expect("dpkg's directory is there");
-    plain().with_host(HostSource::new(Box::new(database)))
+    let database = distro::open(root).expect("the package database is there");
+    plain().with_host(HostSource::new(database))
 }
 
 #[test]
@@ -157,6 +156,45 @@ fn an_unknown_file_is_told_from_the_other_files_of_its_package() {
         resolution.candidates[0].because[0],
         "owned by Debian's libssl3 (source openssl), of whose other files 2 of 2 are from openssl"
     );
+}
+
+#[test]
+fn every_package_manager_s_files_are_told_from_their_packages() {
+    let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hosts");
+    for (system, path) in [
+        ("arch", "/etc/ssl/acme-policy.cnf"),
+        ("alpine", "/etc/ssl/acme-policy.cnf"),
+        ("fedora", "/usr/share/licenses/openssl-libs/LICENSE.txt"),
+        ("suse", "/usr/share/licenses/openssl-libs/LICENSE.txt"),
+        ("centos", "/usr/share/licenses/openssl-libs/LICENSE.txt"),
+    ] {
+        check(&on(&hosts.join(system)), path, "openssl^out");
+    }
+}
+
+#[test]
+fn a_distribution_s_package_is_told_from_its_name_and_from_what_it_has() {
+    let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hosts");
+    let resolver = on(&hosts.join("fedora"));
+    let resolution = resolver.resolve(&Query::new(Kind::Rpm, "openssl-devel"));
+    assert_eq!(answer(&resolution), "openssl^dev", "{resolution:#?}");
+    let because = &resolution.candidates[0].because[0];
+    assert!(
+        because.starts_with(
+            "installed here, of whose files 4 of 4 are from openssl, \
+             which has the home page of openssl; "
+        ),
+        "{because}"
+    );
+    // Another manager's package is no package of this system.
+    let resolution = resolver.resolve(&Query::new(Kind::Dpkg, "libssl-dev"));
+    assert_eq!(answer(&resolution), "openssl^dev", "{resolution:#?}");
+    assert_eq!(
+        resolution.candidates[0].because[0],
+        "its pkg-config libssl is in openssl"
+    );
+    let resolution = resolver.resolve(&Query::new(Kind::Rpm, "acme-of-nowhere-devel"));
+    assert_eq!(answer(&resolution), "open", "{resolution:#?}");
 }
 
 #[test]

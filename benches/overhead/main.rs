@@ -82,7 +82,7 @@ fn main() {
 
 /// Runs the workload under each observer in turn, `runs` times over.
 fn measure(workload: &Workload, runs: u32) -> Row {
-    let mut row = Row::new(&workload.name);
+    let mut row = Row::new(&workload.name, workload.goal);
     for _ in 0..runs {
         for observer in Observer::ALL {
             let time = workload.time(observer);

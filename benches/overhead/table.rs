@@ -9,13 +9,16 @@ use std::time::Duration;
 /// The times of one workload.
 pub(crate) struct Row {
     name: String,
+    goal: f64,
     times: BTreeMap<Observer, Vec<Duration>>,
 }
 
 impl Row {
-    pub(crate) fn new(name: &str) -> Self {
+    /// `goal` is the ratio to untraced that nixtrace is to stay below.
+    pub(crate) fn new(name: &str, goal: f64) -> Self {
         Self {
             name: name.to_owned(),
+            goal,
             times: BTreeMap::new(),
         }
     }
@@ -57,25 +60,29 @@ pub(crate) fn median(times: &mut [Duration]) -> Duration {
 /// The tables.
 pub(crate) fn render(rows: &[Row], figures: &[Figure], runs: u32) -> String {
     let mut text = format!(
-        "Medians of {runs} interleaved run(s); ratios to the untraced run. The last column is \
-         nixtrace's overhead\n(its ratio minus 1) as a part of the overhead of \
-         `strace --seccomp-bpf`; goal: at most 0.50.\n\n\
-         | workload | untraced | strace | strace --seccomp-bpf | nixtrace | overhead, of strace's |\n\
-         |---|---:|---:|---:|---:|---:|\n"
+        "Medians of {runs} interleaved run(s); ratios to the untraced run, with the goal for \
+         nixtrace's. The last column is\nnixtrace's overhead (its ratio minus 1) as a part of the \
+         overhead of `strace --seccomp-bpf`; goal: at most 0.20.\n\n\
+         | workload | untraced | strace | strace --seccomp-bpf | nixtrace --engine ptrace \
+         | nixtrace | goal | overhead, of strace's |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|\n"
     );
     for row in rows {
-        let [strace, filtered, nixtrace] = [
+        let [strace, filtered, ptrace, nixtrace] = [
             Observer::Strace,
             Observer::StraceFiltered,
+            Observer::NixtracePtrace,
             Observer::Nixtrace,
         ]
         .map(|observer| row.ratio(observer));
         let part = row.overhead(Observer::Nixtrace) / row.overhead(Observer::StraceFiltered);
         let _ = writeln!(
             text,
-            "| {} | {:.3} s | {strace:.2} | {filtered:.2} | {nixtrace:.2} | {part:.2} |",
+            "| {} | {:.3} s | {strace:.2} | {filtered:.2} | {ptrace:.2} | {nixtrace:.2} | {} \
+             | {part:.2} |",
             row.name,
             row.seconds(Observer::Nobody),
+            row.goal,
         );
     }
     if !figures.is_empty() {

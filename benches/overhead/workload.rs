@@ -27,6 +27,8 @@ impl Size {
 /// A command, and what has to be done before each of its runs.
 pub(crate) struct Workload {
     pub(crate) name: String,
+    /// The ratio to untraced that nixtrace is to stay below.
+    pub(crate) goal: f64,
     command: Vec<String>,
     clean: Option<Vec<String>>,
     directory: PathBuf,
@@ -37,7 +39,9 @@ impl Workload {
     pub(crate) fn all(directory: &Path, size: Size) -> Vec<Self> {
         [
             configure(directory, size),
+            make_lua(directory, size),
             Some(Self::make(directory, size)),
+            cargo_build(directory, size),
             Some(python(directory, size)),
             Some(shell_loop(directory, size)),
             Some(stat_storm(directory, size)),
@@ -66,7 +70,8 @@ impl Workload {
         )
         .unwrap();
         Self {
-            name: format!("make -j2 of {} C files", files + 1),
+            name: format!("make -j2 of {} tiny C files", files + 1),
+            goal: 1.15,
             command: words(&["make", "-s", "-j2"]),
             clean: Some(words(&["make", "-s", "clean"])),
             directory,
@@ -123,9 +128,8 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-/// `./configure` of GNU hello, whose source `scripts/test` fetches; none without it, nor in the
-/// quick size.
-fn configure(directory: &Path, size: Size) -> Option<Workload> {
+/// Unpacks a source that `scripts/test` fetches; none without it, nor in the quick size.
+fn unpack(name: &str, directory: &Path, size: Size) -> Option<PathBuf> {
     if size == Size::Quick {
         return None;
     }
@@ -134,12 +138,15 @@ fn configure(directory: &Path, size: Size) -> Option<Workload> {
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.to_string_lossy().ends_with(".orig.tar.gz"));
+        .find(|path| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            file.starts_with(&format!("{name}_")) && file.ends_with(".orig.tar.gz")
+        });
     let Some(archive) = archive else {
-        eprintln!("no source of GNU hello (scripts/test fetches it): configure is left out");
+        eprintln!("no source of {name} (scripts/test fetches it): what needs it is left out");
         return None;
     };
-    let directory = directory.join("hello");
+    let directory = directory.join(name);
     fs::create_dir_all(&directory).unwrap();
     let unpacked = Command::new("tar")
         .args(["--strip-components=1", "-xzC"])
@@ -148,8 +155,71 @@ fn configure(directory: &Path, size: Size) -> Option<Workload> {
         .status()
         .unwrap();
     assert!(unpacked.success());
+    Some(directory)
+}
+
+/// `make -j2` of Lua: some thirty C files of some size.
+fn make_lua(directory: &Path, size: Size) -> Option<Workload> {
+    let directory = unpack("lua5.4", directory, size)?.join("src");
+    Some(Workload {
+        name: "make -j2 of Lua".to_owned(),
+        goal: 1.15,
+        command: words(&["make", "-s", "-j2", "posix"]),
+        clean: Some(words(&["make", "-s", "clean"])),
+        directory,
+    })
+}
+
+/// `cargo build` of a crate of a few modules; none without cargo, nor in the quick size.
+fn cargo_build(directory: &Path, size: Size) -> Option<Workload> {
+    if size == Size::Quick {
+        return None;
+    }
+    let directory = directory.join("crate");
+    fs::create_dir_all(directory.join("src")).unwrap();
+    fs::write(
+        directory.join("Cargo.toml"),
+        "[package]\nname = \"small\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[workspace]\n",
+    )
+    .unwrap();
+    let mut main = String::new();
+    for module in 0..20 {
+        main.push_str(&format!("mod part{module};\n"));
+        fs::write(
+            directory.join(format!("src/part{module}.rs")),
+            "use std::collections::BTreeMap;\n\
+             pub fn run(text: &str) -> BTreeMap<String, usize> {\n\
+             \tlet mut counts = BTreeMap::new();\n\
+             \tfor word in text.split_whitespace() {\n\
+             \t\t*counts.entry(word.to_lowercase()).or_default() += 1;\n\t}\n\tcounts\n}\n",
+        )
+        .unwrap();
+    }
+    main.push_str("fn main() {\n\tlet text = std::env::args().collect::<Vec<_>>().join(\" \");\n");
+    for module in 0..20 {
+        main.push_str(&format!(
+            "\tprintln!(\"{{:?}}\", part{module}::run(&text));\n"
+        ));
+    }
+    main.push_str("}\n");
+    fs::write(directory.join("src/main.rs"), main).unwrap();
+    // What runs the benches is cargo itself, and says where it is.
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    Some(Workload {
+        name: "cargo build of a small crate".to_owned(),
+        goal: 1.15,
+        command: words(&[&cargo, "build", "--quiet", "--offline"]),
+        clean: Some(words(&["rm", "-rf", "target"])),
+        directory,
+    })
+}
+
+/// `./configure` of GNU hello.
+fn configure(directory: &Path, size: Size) -> Option<Workload> {
+    let directory = unpack("hello", directory, size)?;
     Some(Workload {
         name: "configure of GNU hello".to_owned(),
+        goal: 1.25,
         command: words(&["./configure", "-q"]),
         clean: Some(words(&[
             "rm",
@@ -193,6 +263,7 @@ fn python(directory: &Path, size: Size) -> Workload {
                    multiprocessing, sqlite3, ssl, subprocess, unittest, urllib.request, xml.dom.minidom";
     Workload {
         name: format!("{starts} starts of python3"),
+        goal: 1.15,
         command: words(&[
             "sh",
             "-c",
@@ -210,6 +281,7 @@ fn shell_loop(directory: &Path, size: Size) -> Workload {
     let times = size.choose(100, 2000);
     Workload {
         name: format!("shell loop of {times} /bin/true"),
+        goal: 1.15,
         command: words(&[
             "sh",
             "-c",
@@ -222,7 +294,7 @@ fn shell_loop(directory: &Path, size: Size) -> Workload {
 
 /// Nothing but system calls.
 fn stat_storm(directory: &Path, size: Size) -> Workload {
-    let calls = size.choose(1000, 100_000);
+    let calls = size.choose(1000, 200_000);
     let source = directory.join("storm.c");
     fs::write(
         &source,
@@ -243,6 +315,7 @@ fn stat_storm(directory: &Path, size: Size) -> Workload {
     assert!(compiled.success());
     Workload {
         name: format!("{calls} stats of a missing path"),
+        goal: 15.0,
         command: vec![program.to_str().unwrap().to_owned()],
         clean: None,
         directory: directory.to_owned(),

@@ -8,7 +8,10 @@ use std::path::Path;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(pins) = Pins::parse(bytes, Path::new("nixtrace.yaml")) {
-        for query in [Query::parse(b"libz.so.1"), Query::for_path(b"/opt/acme/lib/libx.so")] {
+        for query in [
+            Query::parse(b"libz.so.1"),
+            Query::for_path(b"/opt/acme/lib/libx.so"),
+        ] {
             std::hint::black_box((pins.pinned(&query), pins.ignored(&query)));
         }
     }

@@ -13,6 +13,8 @@ pub enum Exit {
     Negative = 1,
     /// The command line makes no sense.
     Usage = 2,
+    /// Something could not be seen, and `--strict` was given.
+    NotSeen = 124,
     /// nixtrace failed; the message says at what.
     Failure = 125,
     /// The command was found but cannot be executed.

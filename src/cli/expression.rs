@@ -1,42 +1,47 @@
 //! What `run` and `emit` have in common: from a run to the files that a person asked for.
 
-use super::output::{Destination, Prepared, Written};
+use super::Failure;
+use super::files::Files;
+use super::nixpkgs;
+use super::output::Written;
 use super::progress::Progress;
-use super::resolving::{ResolverArgs, unusable_index};
-use super::{Exit, Failure};
+use super::resolving::{ResolverArgs, record, unusable_index};
 use crate::atomic::Existing;
 use crate::disk::Disk;
-use crate::emit::{self, Comments, Environment, Format, Nixpkgs};
+use crate::emit::{self, Comments, Environment, Format};
 use crate::pipeline::{self, NamedRun};
 use crate::report;
 use crate::resolve::Resolver;
-use bstr::ByteSlice;
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use crate::trace::Bytes;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// What to write, and where.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ExpressionArgs {
-    /// What to write
+    /// What to write; several are parted by commas [default: shell; for a program of your own or a
+    /// build also package]
     #[arg(
         short,
         long = "format",
         value_enum,
-        default_value = "shell",
+        value_delimiter = ',',
         value_name = "FORMAT"
     )]
-    format: Format,
+    format: Vec<Format>,
 
-    /// Where to write it, `-` for standard output [default: ./shell.nix; json goes to standard
+    /// Where to write it: a directory for all files, with a slash at its end, or a file for the one
+    /// of a single format, `-` for standard output [default: this directory; json goes to standard
     /// output]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,
 
-    /// Replace the file if it exists
+    /// Replace files that exist
     #[arg(long, conflicts_with = "check")]
     force: bool,
 
-    /// Write nothing; exit with 1 if the file would change
+    /// Write nothing; exit with 1 if a file would change
     #[arg(long)]
     check: bool,
 
@@ -44,14 +49,23 @@ pub(super) struct ExpressionArgs {
     #[arg(long, value_enum, default_value_t, value_name = "COMMENTS")]
     comments: Comments,
 
-    /// The nixpkgs to use: a revision of NixOS/nixpkgs, the URL of a tarball, a path, or `argument`
-    /// for none but the caller's [default: that of NIX_PATH]
+    /// The nixpkgs to use: a revision of NixOS/nixpkgs (REVISION#HASH with its hash), the URL of a
+    /// tarball, a path, a flake.lock, the sources.json of npins or niv, or `argument` for none but
+    /// the caller's [default: that of NIX_PATH]
     #[arg(long, value_name = "NIXPKGS")]
     nixpkgs: Option<OsString>,
 
+    /// Refuse a nixpkgs whose packages are older than those of this machine
+    #[arg(long)]
+    assert_versions: bool,
+
     /// Say nothing but errors
     #[arg(short, long)]
-    quiet: bool,
+    pub(super) quiet: bool,
+
+    /// Write the answers down in ./nixtrace.recorded.yaml, so that later runs have the same
+    #[arg(long, conflicts_with = "check")]
+    record_pins: bool,
 
     #[command(flatten)]
     resolver: ResolverArgs,
@@ -59,12 +73,10 @@ pub(super) struct ExpressionArgs {
 
 /// Everything that could be refused has been accepted: what is left is to look at the run.
 pub(super) struct Plan {
-    format: Format,
-    destination: Destination,
-    /// None with `--check`.
-    prepared: Option<Prepared>,
+    files: Files,
     options: emit::Options,
     quiet: bool,
+    record_pins: bool,
     resolver: Resolver,
 }
 
@@ -83,95 +95,83 @@ impl ExpressionArgs {
     /// # Errors
     /// When the output is not to be written, or an index or the pins cannot be read.
     pub(super) fn plan(&self) -> Result<Plan, Failure> {
-        let destination = match (&self.output, self.format.file_name()) {
-            (Some(name), _) => Destination::named(name),
-            (None, Some(name)) => Destination::File(name.into()),
-            (None, None) => Destination::Stdout,
-        };
-        let prepared = if self.check {
-            None
-        } else {
-            Some(destination.clone().prepare(self.existing())?)
-        };
+        let files = Files::plan(
+            &self.format,
+            self.output.as_deref(),
+            self.existing(),
+            self.check,
+        )?;
         Ok(Plan {
-            format: self.format,
             options: emit::Options {
                 comments: self.comments,
-                nixpkgs: nixpkgs(self.nixpkgs.as_deref(), &destination)?,
+                nixpkgs: nixpkgs::named(self.nixpkgs.as_deref(), &files.any_destination())?,
                 home: None,
+                directory: files.directory(),
+                beside: BTreeSet::new(),
+                assert_versions: self.assert_versions,
             },
-            destination,
-            prepared,
+            files,
             quiet: self.quiet,
+            record_pins: self.record_pins,
             resolver: self.resolver.open()?,
         })
     }
 }
 
-/// The nixpkgs that a person names, a path to it as the file that is written must say it.
-fn nixpkgs(named: Option<&OsStr>, destination: &Destination) -> Result<Nixpkgs, Failure> {
-    let Some(named) = named else {
-        return Ok(Nixpkgs::SearchPath);
-    };
-    let nixpkgs = Nixpkgs::from_words(named);
-    let Nixpkgs::Path(path) = &nixpkgs else {
-        return Ok(nixpkgs);
-    };
-    if !path.contains_str("/") && path.as_bytes() != b"." && path.as_bytes() != b".." {
-        let named = Path::new(named).display();
-        return Err(Failure::new(format!("`{named}` is no nixpkgs"))
-            .hint("give a revision, a URL of a tarball, or a path with a slash (./nixpkgs)")
-            .exit_with(Exit::Usage));
-    }
-    // A path in a Nix file is relative to the file.
-    match destination {
-        Destination::File(file)
-            if !path.starts_with(b"/") && file.parent().is_some_and(|it| it != Path::new("")) =>
-        {
-            let absolute = path.as_path().canonicalize().map_err(|error| {
-                Failure::new(format!("cannot find nixpkgs at {path}")).because(&error)
-            })?;
-            Ok(Nixpkgs::Path(absolute.into()))
-        }
-        _ => Ok(nixpkgs),
-    }
-}
-
 impl Plan {
-    /// Resolves the runs, writes the expression and tells a person on standard error.
+    /// Resolves the runs, writes the files and tells a person on standard error.
     ///
     /// # Errors
-    /// When the expression cannot be written.
+    /// When a file cannot be written.
     pub(super) fn carry_out(mut self, runs: &[NamedRun<'_>]) -> Result<Written, Failure> {
-        let environment = self.environment(runs);
+        let mut environment = self.environment(runs);
         if let Some(damage) = self.resolver.damage() {
             return Err(unusable_index(&damage));
         }
         self.options.home = runs.first().and_then(|it| it.run.header.home.clone());
-        let text = emit::render(&environment, self.format, &self.options)
+        let work = self.files.settle(&environment)?;
+        self.options.beside.clone_from(&work.formats);
+        if self.options.assert_versions || work.formats.contains(&Format::Json) {
+            let version = |path: &Bytes| self.resolver.installed_version(path);
+            pipeline::note_versions(&mut environment, version);
+        }
+        // All texts are there before the first is written: an error leaves nothing half done.
+        let texts = work
+            .files
+            .iter()
+            .map(|&file| Ok((file, emit::render(&environment, file, &self.options)?)))
+            .collect::<Result<Vec<_>, emit::Error>>()
             .map_err(|error| Failure::of(&error))?;
-        let written = match self.prepared.take() {
-            None => self.destination.compare(&text),
-            Some(prepared) => {
-                prepared.write(&text)?;
-                Written::Yes
-            }
-        };
-        if !self.quiet {
-            eprint!("{}", report::summary(&environment, width()));
-            if let Destination::File(path) = &self.destination {
+        let mut outcome = Written::Yes;
+        let mut told = String::new();
+        for (file, text) in texts {
+            let (written, path) = self.files.write(file, &text)?;
+            outcome = outcome.and(written);
+            if let Some(path) = path {
                 let path = path.display();
-                eprintln!(
-                    "nixtrace: {}",
-                    match written {
-                        Written::Yes => format!("wrote {path}"),
-                        Written::UpToDate => format!("{path} is up to date"),
-                        Written::WouldChange => format!("{path} would change"),
-                    }
-                );
+                told += &match written {
+                    Written::Yes => format!("nixtrace: wrote {path}\n"),
+                    Written::UpToDate => format!("nixtrace: {path} is up to date\n"),
+                    Written::WouldChange => format!("nixtrace: {path} would change\n"),
+                };
             }
         }
-        Ok(written)
+        for file in &work.kept {
+            let name = file.name().unwrap_or("a file");
+            told += &format!("nixtrace: {name} exists and is kept; --force replaces it\n");
+        }
+        if work.formats.contains(&Format::Image)
+            && let Some(image) = emit::nixery(&environment)
+        {
+            told += &format!("nixtrace: its packages alone are the image {image}\n");
+        }
+        if self.record_pins {
+            record(&self.resolver)?;
+        }
+        if !self.quiet {
+            eprint!("{}{told}", report::summary(&environment, width()));
+        }
+        Ok(outcome)
     }
 
     fn environment(&self, runs: &[NamedRun<'_>]) -> Environment {

@@ -2,10 +2,11 @@
 
 use super::{Exit, Failure, progress};
 use crate::atomic::{AtomicFile, Audience, Existing};
+use crate::resolve::directories;
 use crate::resolve::index::build::{BuildError, Builder};
 use crate::resolve::index::{self, About, Index, Input, Progress, tables};
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -20,7 +21,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Make an index from nix-index databases
+    /// Make an index from nix-index databases, a channel's table of commands, or both
     Build(Build),
     /// Tell what an index was made from and what it holds
     Info(Info),
@@ -31,6 +32,11 @@ struct Build {
     /// A nix-index database; may be given more than once [default: ~/.cache/nix-index/files]
     #[arg(long, value_name = "FILE")]
     nix_index: Vec<PathBuf>,
+
+    /// A channel's `programs.sqlite`, which knows commands only; may be given more than once
+    /// [default: that of root's NixOS channel, if it is there]
+    #[arg(long, value_name = "FILE")]
+    programs: Vec<PathBuf>,
 
     /// A directory with the tables that the embedded index is made from
     #[arg(long, value_name = "DIR")]
@@ -83,10 +89,13 @@ fn build(args: Build) -> Result<(), Failure> {
             .hint("name the file with --output")
         })?,
     };
-    let databases = if args.nix_index.is_empty() && args.tables.is_none() {
-        vec![default_database()?]
+    let inputs = if args.nix_index.is_empty() && args.programs.is_empty() && args.tables.is_none() {
+        Inputs::default_ones()?
     } else {
-        args.nix_index
+        Inputs {
+            listings: args.nix_index,
+            programs: args.programs,
+        }
     };
     if let Some(directory) = output.parent() {
         fs::create_dir_all(directory).map_err(|error| {
@@ -112,51 +121,104 @@ fn build(args: Build) -> Result<(), Failure> {
     if let Some(directory) = &args.tables {
         tables::add(&mut builder, directory, args.supplement.as_deref()).map_err(failed)?;
     }
-    for path in &databases {
-        add_database(&mut builder, path, &mut |done: Progress| {
-            progress.reach(done.files)
+    let mut before = 0;
+    for path in &inputs.listings {
+        let mut read = 0;
+        add_listing(&mut builder, path, &mut |done: Progress| {
+            read = done.files;
+            progress.reach(before + read);
+        })
+        .map_err(failed)?;
+        before += read;
+    }
+    for path in &inputs.programs {
+        add_programs(&mut builder, path, &mut |done: Progress| {
+            progress.reach(before + done.files)
         })
         .map_err(failed)?;
     }
     let about = builder.finish(BufWriter::new(&mut file)).map_err(failed)?;
     file.commit().map_err(|error| cannot_write(&error))?;
-    eprintln!(
-        "wrote {}: {} keys, {} candidates",
-        output.display(),
-        about.keys.values().sum::<u64>(),
-        about.candidates
-    );
+    if !args.quiet {
+        eprintln!(
+            "wrote {}: {} keys, {} candidates",
+            output.display(),
+            about.keys.values().sum::<u64>(),
+            about.candidates
+        );
+    }
     Ok(())
 }
 
-fn default_database() -> Result<PathBuf, Failure> {
-    let path = index::cache_directory()
-        .map(|cache| cache.join("nix-index/files"))
-        .filter(|path| path.exists());
-    path.ok_or_else(|| {
-        Failure::new("there is no nix-index database in the cache directory").hint(
-            "run `nix-index` first, or fetch a database from \
-             https://github.com/nix-community/nix-index-database and name it with --nix-index",
-        )
-    })
+/// The databases that an index is made from.
+struct Inputs {
+    listings: Vec<PathBuf>,
+    programs: Vec<PathBuf>,
 }
 
-fn add_database(
+/// Where NixOS keeps the table of commands of root's channel.
+const PROGRAMS: &str = "/nix/var/nix/profiles/per-user/root/channels/nixos/programs.sqlite";
+
+impl Inputs {
+    /// Those that the system has where their makers put them.
+    fn default_ones() -> Result<Self, Failure> {
+        let present = |path: Option<PathBuf>| path.into_iter().filter(|path| path.exists());
+        let cache = directories::cache();
+        let inputs = Self {
+            listings: present(cache.map(|cache| cache.join("nix-index/files"))).collect(),
+            programs: present(Some(PROGRAMS.into())).collect(),
+        };
+        if inputs.listings.is_empty() && inputs.programs.is_empty() {
+            return Err(Failure::new(
+                "there is no nix-index database in the cache directory, and no table of commands",
+            )
+            .hint(
+                "run `nix-index` first, or fetch a database from \
+                 https://github.com/nix-community/nix-index-database and name it with --nix-index",
+            ));
+        }
+        Ok(inputs)
+    }
+}
+
+fn add_listing(
     builder: &mut Builder,
     path: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), BuildError> {
-    let cannot_read = |source| BuildError::Read {
+    let (file, input) = open_input("nix-index", path)?;
+    let file = BufReader::new(file);
+    builder.add_database(input, path, file, Index::embedded(), progress)
+}
+
+fn add_programs(
+    builder: &mut Builder,
+    path: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), BuildError> {
+    let (file, mut input) = open_input("programs", path)?;
+    input.crc32 = checksum(file).map_err(|source| cannot_read(path, source))?;
+    builder.add_programs(input, path, Index::embedded(), progress)
+}
+
+fn cannot_read(path: &Path, source: io::Error) -> BuildError {
+    BuildError::Read {
         path: path.to_owned(),
         source,
-    };
-    let file = File::open(path).map_err(cannot_read)?;
-    let modified = file
-        .metadata()
-        .and_then(|metadata| metadata.modified())
-        .map_err(cannot_read)?;
+    }
+}
+
+/// Opens a database, with what is to be noted of it.
+fn open_input(kind: &str, path: &Path) -> Result<(File, Input), BuildError> {
+    let failed = |source| cannot_read(path, source);
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    let modified = metadata.modified().map_err(failed)?;
     let input = Input {
-        kind: "nix-index".to_owned(),
+        kind: kind.to_owned(),
         name: path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
@@ -167,13 +229,20 @@ fn add_database(
             .map(|age| age.as_secs()),
         ..Input::default()
     };
-    builder.add_database(
-        input,
-        path,
-        BufReader::new(file),
-        Index::embedded(),
-        progress,
-    )
+    Ok((file, input))
+}
+
+/// The CRC-32 of a file's bytes, as [`Input::crc32`] has it.
+fn checksum(mut file: File) -> io::Result<String> {
+    let mut checksum = crc32fast::Hasher::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(format!("{:08x}", checksum.finalize()));
+        }
+        checksum.update(&buffer[..read]);
+    }
 }
 
 fn info(args: Info) -> Result<(), Failure> {

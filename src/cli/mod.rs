@@ -11,9 +11,11 @@ mod emit;
 pub mod exit;
 mod expression;
 mod failure;
+mod files;
 mod import;
 mod index;
 mod merge;
+mod nixpkgs;
 mod output;
 mod pager;
 mod progress;
@@ -37,7 +39,8 @@ use std::process::ExitCode;
 /// See what a program really uses, and write the Nix expression that provides it
 ///
 /// Runs the command under a tracer, follows every process it starts, tells what it used from what
-/// it only looked for, finds the packages of nixpkgs that have it, and writes shell.nix.
+/// it only looked for, finds the packages of nixpkgs that have it, and writes shell.nix; for a program
+/// of your own or a build also package.nix.
 #[derive(Debug, Parser)]
 #[command(
     name = "nixtrace",
@@ -77,6 +80,7 @@ const EXAMPLES: &str = "\
 Examples:
   nixtrace -- ./app --version         write ./shell.nix for a program
   nixtrace -f json -- make            print what a build used, for programs
+  nixtrace -f flake,image -- ./app    write flake.nix, image.nix and what they call
   nixtrace record -o app.jsonl -- ./app
   nixtrace emit app.jsonl -o shell.nix
   nixtrace show app.jsonl             what it used, by class, and what was not seen
@@ -86,8 +90,9 @@ Examples:
   nixtrace elf ./app                  what it is linked to; nothing is run
   nixtrace resolve libssl.so.3 git    which package has it, and why
 
-Exit status: the command's own, 128+n if signal n killed it; 125 if nixtrace
-failed, 126 if the command cannot be executed, 127 if it was not found.";
+Exit status: the command's own, 128+n if signal n killed it; 124 if --strict was
+given and something could not be seen, 125 if nixtrace failed, 126 if the
+command cannot be executed, 127 if it was not found.";
 
 /// Runs what the process's arguments ask for.
 pub fn main() -> ExitCode {

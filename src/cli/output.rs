@@ -25,6 +25,16 @@ pub(super) enum Written {
     WouldChange,
 }
 
+impl Written {
+    /// What became of two texts: what has to be said of one has to be said of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::WouldChange, _) | (_, Self::WouldChange) => Self::WouldChange,
+            (_, other) => other,
+        }
+    }
+}
+
 impl Destination {
     /// The destination that a person names: `-` is standard output.
     pub(super) fn named(name: &Path) -> Self {
@@ -56,6 +66,14 @@ impl Destination {
             existing,
             file,
         })
+    }
+
+    /// Whether something is there already.
+    pub(super) fn exists(&self) -> bool {
+        match self {
+            Self::Stdout => false,
+            Self::File(path) => path.symlink_metadata().is_ok(),
+        }
     }
 
     /// Compares the text with what is there, and writes nothing.

@@ -99,6 +99,7 @@ fn read<F, T>(
                 at: Micros(0),
                 kind: GapKind::Truncated,
                 detail: CUT_SHORT.to_owned(),
+                count: 1,
             });
             for folded in &mut folded[run..] {
                 add(folded, &gap);

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::output::unwritable;
-use super::tracing::{self, TracingArgs};
+use super::tracing::{self, Traced, TracingArgs};
 use crate::atomic::Existing;
 use crate::report::printable;
 use crate::trace::merge::{Input, merge};
@@ -43,7 +43,7 @@ pub(super) struct Args {
     command: Vec<OsString>,
 }
 
-/// Runs the verb; the exit status is the command's.
+/// Runs the verb; the exit status is the command's, unless `--strict` finds fault.
 ///
 /// # Errors
 /// When the trace cannot be created or the command not be run.
@@ -58,14 +58,14 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     };
     let writer =
         Writer::create(&args.output, existing).map_err(|error| unwritable(&args.output, &error))?;
-    let (status, cut_short) = record(&args, writer)?;
+    let (traced, cut_short) = record(&args, writer)?;
     if let Some(error) = cut_short {
         // The command ran to its end all the same, and its status is worth more than ours.
         eprintln!("{}", is_cut_short(&args.output, &error));
     } else if !args.quiet {
         eprintln!("nixtrace: trace in {}", shown(&args.output));
     }
-    Ok(status)
+    Ok(traced.exit_status())
 }
 
 /// Records into a file beside the trace and, when the command has ended, makes one of the two: until
@@ -92,7 +92,7 @@ fn append(args: Args) -> Result<u8, Failure> {
         .into_temp_path();
     let writer = Writer::create(&beside, Existing::Replace)
         .map_err(|error| unwritable(&args.output, &error))?;
-    let (status, cut_short) = record(&args, writer)?;
+    let (traced, cut_short) = record(&args, writer)?;
     if let Some(error) = cut_short {
         eprintln!("{}", is_cut_short(&args.output, &error));
     }
@@ -125,7 +125,7 @@ fn append(args: Args) -> Result<u8, Failure> {
             eprintln!("{failure}");
         }
     }
-    Ok(status)
+    Ok(traced.exit_status())
 }
 
 /// The name that is asked for or the command's; with a number where the trace has it already.
@@ -144,14 +144,17 @@ fn free_name(args: &Args, known: &[String]) -> String {
     format!("{name}-{number}")
 }
 
-/// Runs the command; its status, and why the trace is not whole if it is not.
-fn record(args: &Args, mut writer: Writer) -> Result<(u8, Option<io::Error>), Failure> {
-    let observation = tracing::observe(&args.command, &args.tracing, &mut writer)?;
-    let finished = match observation.sink_error {
+/// Runs the command and tells what could not be seen of it; why the trace is not whole if it is not.
+fn record(args: &Args, mut writer: Writer) -> Result<(Traced, Option<io::Error>), Failure> {
+    let mut traced = tracing::observe(&args.command, &args.tracing, &mut writer)?;
+    let finished = match traced.observation.sink_error.take() {
         Some(error) => Err(error),
         None => writer.finish(),
     };
-    Ok((tracing::mirrored(observation.status), finished.err()))
+    if !args.quiet || traced.is_strict() {
+        eprint!("{}", traced.not_seen());
+    }
+    Ok((traced, finished.err()))
 }
 
 fn is_cut_short(path: &Path, error: &io::Error) -> Failure {

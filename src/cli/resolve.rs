@@ -3,6 +3,7 @@
 use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure};
 use crate::report::printable;
+use crate::resolve::rank::Counted;
 use crate::resolve::{Kind, Query, Resolution, Scored, Verdict};
 use crate::trace::Bytes;
 use bstr::io::BufReadExt;
@@ -14,8 +15,9 @@ use std::os::unix::ffi::OsStrExt;
 /// Say which nixpkgs attributes provide a library, command, header, module or file
 ///
 /// The kind of each query is told from its shape: `libssl.so.3`, `-lssl`, `zlib.pc`,
-/// `openssl/ssl.h`, `BoostConfig.cmake`, `JSON::XS`, `Gtk-3.0.typelib`, `/usr/bin/git`,
-/// `share/zoneinfo`; anything else is a command.
+/// `openssl/ssl.h`, `BoostConfig.cmake`, `JSON::XS`, `Gtk-3.0.typelib`, `commons-io.jar`, `pkg.m4`,
+/// `org.gnome.shell.gschema.xml`, `/usr/bin/git`, `share/zoneinfo`; anything else is a command. A
+/// module of Python, Ruby, Node, Lua, R or OCaml needs `--kind`.
 ///
 /// Exits with 0 when every query has an answer, with 1 when one stayed open.
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,10 @@ pub(super) struct Args {
     /// Take all queries to be of this kind
     #[arg(long)]
     kind: Option<Kind>,
+
+    /// Show every candidate with what speaks for and against it, and how much
+    #[arg(long, conflicts_with = "json")]
+    explain: bool,
 
     /// Write one JSON object a line, in the order of the queries
     #[arg(long)]
@@ -58,7 +64,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         if args.json {
             write_json(&mut out, text, &resolution)
         } else {
-            write_words(&mut out, text, &resolution)
+            write_words(&mut out, text, &resolution, args.explain)
         }
     };
     let written = args
@@ -97,11 +103,28 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
 struct Answer<'a> {
     query: Bytes,
     kind: Kind,
-    best: Option<&'a Scored>,
-    candidates: &'a [Scored],
+    best: Option<Explained<'a>>,
+    candidates: Vec<Explained<'a>>,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'a str>,
+}
+
+/// A candidate with what its score comes from.
+#[derive(Serialize)]
+struct Explained<'a> {
+    #[serde(flatten)]
+    scored: &'a Scored,
+    features: &'a [Counted],
+}
+
+impl<'a> From<&'a Scored> for Explained<'a> {
+    fn from(scored: &'a Scored) -> Self {
+        Self {
+            scored,
+            features: &scored.features,
+        }
+    }
 }
 
 fn write_json(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io::Result<()> {
@@ -114,8 +137,8 @@ fn write_json(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io:
     let answer = Answer {
         query: text.into(),
         kind: resolution.query.kind,
-        best: resolution.best.as_ref(),
-        candidates: &resolution.candidates,
+        best: resolution.best.as_ref().map(Explained::from),
+        candidates: resolution.candidates.iter().map(Explained::from).collect(),
         verdict,
         why,
     };
@@ -126,7 +149,12 @@ fn write_json(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io:
 /// How many candidates beside the best one a person is shown.
 const OTHERS: usize = 3;
 
-fn write_words(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io::Result<()> {
+fn write_words(
+    out: &mut impl Write,
+    text: &[u8],
+    resolution: &Resolution,
+    explain: bool,
+) -> io::Result<()> {
     let query = printable(text);
     let kind = resolution.query.kind;
     let mut others = &resolution.candidates[..];
@@ -149,9 +177,13 @@ fn write_words(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io
         for reason in &best.because {
             writeln!(out, "    {}", printable(reason.as_bytes()))?;
         }
+        if explain {
+            write_features(out, best)?;
+        }
         others = &others[1..];
     }
-    for other in others.iter().take(OTHERS) {
+    let shown = if explain { others.len() } else { OTHERS };
+    for other in others.iter().take(shown) {
         let reason = other
             .because
             .first()
@@ -163,8 +195,22 @@ fn write_words(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io
             other.score,
             reason.unwrap_or_default()
         )?;
+        if explain {
+            write_features(out, other)?;
+        }
     }
     Ok(())
+}
+
+/// `listed +4.0, popular +2.9, link -0.4`, and their sum.
+fn write_features(out: &mut impl Write, scored: &Scored) -> io::Result<()> {
+    let features: Vec<String> = scored
+        .features
+        .iter()
+        .map(|Counted { feature, weight }| format!("{feature} {weight:+.1}"))
+        .collect();
+    let strength: f64 = scored.features.iter().map(|it| it.weight).sum();
+    writeln!(out, "    {} = {strength:.1}", features.join(", "))
 }
 
 /// `zlib`, `zlib.dev`.

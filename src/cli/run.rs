@@ -77,7 +77,8 @@ impl Sink for Kept {
     }
 }
 
-/// Runs the verb; the exit status is the command's, unless `--check` found a difference.
+/// Runs the verb; the exit status is the command's, unless `--check` found a difference or
+/// `--strict` something that could not be seen.
 ///
 /// # Errors
 /// When something cannot be used or written, or the command cannot be run.
@@ -98,7 +99,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         error: None,
         builder: None,
     };
-    let observation = tracing::observe(&args.command, &args.tracing, &mut kept)?;
+    let traced = tracing::observe(&args.command, &args.tracing, &mut kept)?;
     if let (Err(error), Some(path)) = (kept.finish_file(), &args.trace) {
         let failure = Failure::new(format!("the trace {} is cut short", path.display()));
         eprintln!("{}", failure.because(&error));
@@ -111,7 +112,11 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         name: "",
         run: &run,
     }])?;
-    let status = tracing::mirrored(observation.status);
+    // The report has it, where there is one.
+    if args.expression.quiet && traced.is_strict() {
+        eprint!("{}", traced.not_seen());
+    }
+    let status = traced.exit_status();
     if status == 0 && written == Written::WouldChange {
         return Ok(Exit::Negative as u8);
     }

@@ -4,8 +4,8 @@
 //! so the same trace gives the same bytes, and holds everything that a format may need: nothing
 //! below `emit` is asked again.
 
-pub use crate::graph::{Role, RunKind};
-pub use crate::resolve::{Missing, Package, Unresolved};
+pub use crate::graph::{Asker, Phase, Role, RunKind, Subject, Surroundings};
+pub use crate::resolve::{Missing, Package, PackageUse, Unresolved};
 use crate::trace::{Bytes, Endpoint, GapKind};
 use serde::Serialize;
 
@@ -18,6 +18,14 @@ pub struct Environment {
     pub command: Vec<Bytes>,
     /// What kind of run it was.
     pub kind: RunKind,
+    /// What it was a run of.
+    pub subject: Subject,
+    /// What it wants of its surroundings besides packages.
+    pub surroundings: Surroundings,
+    /// The directory that the command was run in.
+    pub directory: Bytes,
+    /// The architecture of the machine, as `uname -m` names it; empty when not known.
+    pub architecture: String,
     /// How the command ended, as a shell would report it; none when the trace does not say.
     pub exit: Option<u8>,
     /// The runs that this is made from, if they are several; `command` is that of the first.
@@ -42,6 +50,10 @@ impl Environment {
             version: 1,
             command,
             kind,
+            subject: Subject::default(),
+            surroundings: Surroundings::default(),
+            directory: Bytes::default(),
+            architecture: String::new(),
             exit: None,
             runs: Vec::new(),
             packages: Vec::new(),

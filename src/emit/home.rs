@@ -43,6 +43,15 @@ impl Home {
         }
     }
 
+    /// The bytes as they are, or as they are shown if they name the home directory.
+    pub(crate) fn shown_if_home(&self, bytes: &[u8]) -> String {
+        let hidden = self.hidden(bytes);
+        match hidden == bytes {
+            true => bytes.to_str_lossy().into_owned(),
+            false => visible(&hidden),
+        }
+    }
+
     /// The bytes for a comment: home as `~`, every other byte visible.
     pub(crate) fn shown(&self, bytes: &[u8]) -> String {
         visible(&self.hidden(bytes))

@@ -3,13 +3,12 @@
 //! What is implied by `stdenv` or by another package has been told before; here it is only left
 //! out.
 
-use super::home::Home;
+use super::evidence::Evidence;
 use super::language::Language;
-use super::nix::{Comment, Expression, Item, NixText};
+use super::nix::Item;
+use super::variables::place as place_of;
 use super::wrapper::with_libraries;
-use super::{Comments, Environment, Package, Role, RunKind};
-use crate::resolve::{AttrPath, Output};
-use bstr::ByteSlice;
+use super::{Environment, Package, Role, RunKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The lists of a shell, each sorted by attribute.
@@ -34,16 +33,11 @@ enum Place {
 
 impl Inputs {
     /// Sorts the packages that are to be listed into lists.
-    pub(crate) fn of(environment: &Environment, comments: Comments, home: &Home) -> Self {
-        let evidence = Evidence {
-            environment,
-            comments,
-            home,
-        };
+    pub(crate) fn of(environment: &Environment, evidence: &Evidence<'_>) -> Self {
         let mut uses = Uses::of(environment);
         uses.join_commands_to_linked();
-        let mut packages = interpreters(&mut uses, &evidence);
-        let mut loaded = items(&uses.loaded, Place::Loaded, &evidence);
+        let mut packages = interpreters(&mut uses, evidence);
+        let mut loaded = items(&uses.loaded, Place::Loaded, evidence);
         let wrap =
             environment.kind == RunKind::Script && !packages.is_empty() && !loaded.is_empty();
         let wrapper = wrap.then(|| {
@@ -54,12 +48,12 @@ impl Inputs {
             )
         });
         for (attr, uses) in &uses.packages {
-            packages.insert((*attr).to_owned(), evidence.items(Place::Packages, uses));
+            packages.insert((*attr).to_owned(), evidence.items(uses));
         }
         let packages = packages.into_values().flatten();
         Self {
             packages: wrapper.into_iter().chain(packages).collect(),
-            build_inputs: items(&uses.build_inputs, Place::BuildInputs, &evidence),
+            build_inputs: items(&uses.build_inputs, Place::BuildInputs, evidence),
             loaded,
         }
     }
@@ -78,7 +72,7 @@ pub(crate) fn compiler_ran(environment: &Environment) -> bool {
         })
 }
 
-type ByAttribute<'a> = BTreeMap<&'a str, Vec<&'a Package>>;
+pub(super) type ByAttribute<'a> = BTreeMap<&'a str, Vec<&'a Package>>;
 
 /// What each list is made from.
 #[derive(Default)]
@@ -95,7 +89,8 @@ impl<'a> Uses<'a> {
     fn of(environment: &'a Environment) -> Self {
         let listed = || {
             let packages = environment.packages.iter();
-            packages.filter(|package| package.implied.is_none())
+            // What a variable leads to is told there.
+            packages.filter(|package| package.implied.is_none() && place_of(package).is_none())
         };
         let programs: BTreeSet<&str> = listed()
             .filter(|package| matches!(package.role, Role::Interpreter | Role::Command))
@@ -154,7 +149,10 @@ fn place(kind: RunKind, role: Role) -> Place {
 
 fn items(uses: &ByAttribute<'_>, place: Place, evidence: &Evidence<'_>) -> Vec<Item> {
     uses.values()
-        .flat_map(|uses| evidence.items(place, uses))
+        .flat_map(|uses| match place {
+            Place::Loaded => evidence.libraries(uses),
+            _ => evidence.items(uses),
+        })
         .collect()
 }
 
@@ -167,102 +165,12 @@ fn interpreters(uses: &mut Uses<'_>, evidence: &Evidence<'_>) -> BTreeMap<String
             .filter_map(|list| list.remove(interpreter.as_str()))
             .flatten()
             .collect::<Vec<_>>();
-        let modules = modules
-            .into_iter()
-            .map(|(module, uses)| (module, evidence.comment(&uses)))
-            .collect();
-        let item = Item {
-            value: language.environment(&modules),
-            comment: evidence.comment(&reasons),
-        };
+        let item = evidence.interpreter(&language, &modules, &reasons);
         interpreters.insert(interpreter, vec![item]);
     }
     for (attr, mut plain) in std::mem::take(&mut uses.interpreters) {
         plain.extend(uses.packages.remove(attr).into_iter().flatten());
-        interpreters.insert(attr.to_owned(), evidence.items(Place::Packages, &plain));
+        interpreters.insert(attr.to_owned(), evidence.items(&plain));
     }
     interpreters
-}
-
-/// Says why something is listed.
-struct Evidence<'a> {
-    environment: &'a Environment,
-    comments: Comments,
-    home: &'a Home,
-}
-
-impl Evidence<'_> {
-    /// The items for the uses of one attribute: the attribute as it is, and where an output would not come with that, the
-    /// output.
-    ///
-    /// `mkDerivation` takes the `dev` output of what it is given, or else `out`, and the hook of
-    /// `multiple-outputs.sh` has made that propagate the outputs with the programs and libraries.
-    /// So the plain attribute brings `bin`, `lib`, `dev` and `out`. What remains are outputs of
-    /// other names, and the compiler, which must not come along with its library;
-    /// `makeLibraryPath` picks that one's `lib` itself, as it does for every package.
-    fn items(&self, place: Place, uses: &[&Package]) -> Vec<Item> {
-        let mut by_output: BTreeMap<(&AttrPath, Option<&Output>), Vec<&Package>> = BTreeMap::new();
-        for &package in uses {
-            let explicit = match package.output.0.as_str() {
-                "lib" => place != Place::Loaded && package.attr.as_str() == "stdenv.cc.cc",
-                "out" | "bin" | "dev" => false,
-                _ => true,
-            };
-            by_output
-                .entry((&package.attr, explicit.then_some(&package.output)))
-                .or_default()
-                .push(package);
-        }
-        by_output
-            .into_iter()
-            .map(|((attr, output), uses)| Item {
-                value: match output {
-                    None => NixText::select("pkgs", attr).into(),
-                    Some(output) => output_of(attr, output),
-                },
-                comment: self.comment(&uses),
-            })
-            .collect()
-    }
-
-    /// The most telling reason of each use, unless the header says it already.
-    fn comment(&self, uses: &[&Package]) -> Option<Comment> {
-        if self.comments == Comments::None {
-            return None;
-        }
-        let mut reasons: Vec<&str> = Vec::new();
-        for package in uses {
-            if let Some(reason) = package.because.first()
-                && !self.is_the_command(package)
-                && !reasons.contains(&reason.as_str())
-            {
-                reasons.push(reason);
-            }
-        }
-        Comment::new(&self.home.shown(reasons.join("; ").as_bytes()))
-    }
-
-    /// `pkgs.jq` in the shell of `jq .` needs no reason.
-    fn is_the_command(&self, package: &Package) -> bool {
-        let name = self
-            .environment
-            .command
-            .first()
-            .and_then(|command| command.rsplit_str("/").next());
-        matches!(package.role, Role::Command | Role::Interpreter)
-            && name == Some(package.attr.as_str().as_bytes())
-    }
-}
-
-/// One output of an attribute, in parentheses.
-fn output_of(attr: &AttrPath, output: &Output) -> Expression {
-    let package = NixText::select("pkgs", attr).into();
-    let call = match output.0.as_str() {
-        "lib" => Expression::Apply(NixText::constant("pkgs.lib.getLib"), vec![package]),
-        name => Expression::Apply(
-            NixText::constant("pkgs.lib.getOutput"),
-            vec![NixText::string(name.as_bytes()).into(), package],
-        ),
-    };
-    Expression::Parenthesised(Box::new(call))
 }

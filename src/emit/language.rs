@@ -4,6 +4,7 @@
 //! modules are needed is decided before.
 
 use super::nix::{Comment, Entry, Expression, Item, NixText};
+use super::scope::Scope;
 use std::collections::BTreeMap;
 
 /// How a language's environment is made.
@@ -112,13 +113,16 @@ impl Language {
     }
 
     /// The interpreter with the modules, each with its comment.
-    pub(crate) fn environment(&self, modules: &BTreeMap<&str, Option<Comment>>) -> Expression {
-        let members = |set: &'static str, prefix: Option<&str>| {
+    pub(crate) fn environment(
+        &self,
+        modules: &BTreeMap<&str, Option<Comment>>,
+        scope: &Scope,
+    ) -> Expression {
+        let members = |select: &dyn Fn(&str) -> NixText| {
             let items = modules
                 .iter()
                 .map(|(module, comment)| Item {
-                    value: NixText::select_parts(set, prefix.into_iter().chain(module.split('.')))
-                        .into(),
+                    value: select(module).into(),
                     comment: comment.clone(),
                 })
                 .collect();
@@ -127,28 +131,34 @@ impl Language {
         let with = |function: NixText, parameter: &'static str| {
             let choice = Expression::Lambda(
                 NixText::constant(parameter),
-                Box::new(members(parameter, None)),
+                Box::new(members(&|module| {
+                    NixText::select_parts(parameter, module.split('.'))
+                })),
             );
-            Expression::Apply(function, vec![Expression::Parenthesised(Box::new(choice))])
+            Expression::call(function, choice.parenthesised())
         };
         let made = match self.recipe {
             Recipe::WithPackages { parameter } => with(
-                NixText::select_parts("pkgs", [self.interpreter.as_str(), "withPackages"]),
+                scope.parts([self.interpreter.as_str(), "withPackages"]),
                 parameter,
             ),
-            Recipe::GhcWithPackages => with(
-                NixText::select_parts("pkgs", [self.set.as_str(), "ghcWithPackages"]),
-                "ps",
-            ),
+            Recipe::GhcWithPackages => {
+                with(scope.parts([self.set.as_str(), "ghcWithPackages"]), "ps")
+            }
             Recipe::RWrapper => Expression::Apply(
-                NixText::constant("pkgs.rWrapper.override"),
+                scope.known("rWrapper.override"),
                 vec![Expression::Set {
-                    entries: vec![Entry::binding("packages", members("pkgs", Some(&self.set)))],
+                    entries: vec![Entry::binding(
+                        "packages",
+                        members(&|module| {
+                            scope.parts([self.set.as_str()].into_iter().chain(module.split('.')))
+                        }),
+                    )],
                     spaced: false,
                 }],
             ),
         };
-        Expression::Parenthesised(Box::new(made))
+        made.parenthesised()
     }
 }
 

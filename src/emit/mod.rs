@@ -5,23 +5,31 @@
 //! fixed text of a format is a template.
 
 mod command_line;
+mod derivation;
 pub mod environment;
+mod evidence;
 mod formats;
 mod home;
 mod inputs;
 mod language;
 mod nix;
 mod nixpkgs;
+mod page;
 mod remarks;
+mod scope;
+mod services;
 mod template;
+mod variables;
 mod wrapper;
 
 use crate::trace::Bytes;
+use std::collections::BTreeSet;
 
 pub use environment::{
-    Environment, GapNote, Missing, NetworkUse, Package, Role, RunKind, RunNote, Unresolved,
+    Asker, Environment, GapNote, Missing, NetworkUse, Package, PackageUse, Phase, Role, RunKind,
+    RunNote, Unresolved,
 };
-pub use formats::Format;
+pub use formats::{File, Format};
 pub use nixpkgs::Nixpkgs;
 
 /// How to write.
@@ -33,6 +41,12 @@ pub struct Options {
     pub nixpkgs: Nixpkgs,
     /// The home directory of whoever ran the command; written as `~`.
     pub home: Option<Bytes>,
+    /// The directory that the files are written to, absolute; that of the run if none is given.
+    pub directory: Option<Bytes>,
+    /// The formats that are written beside each other, so that one file can call another.
+    pub beside: BTreeSet<Format>,
+    /// Whether the expression refuses packages that are older than those that were seen.
+    pub assert_versions: bool,
 }
 
 /// Whether an expression carries its reasons.
@@ -60,14 +74,21 @@ pub enum Error {
     Template(#[from] minijinja::Error),
 }
 
-/// Writes the environment in a format: the whole text of the file, with a newline at its end.
+/// The image of Nixery that has the packages of the run, but not what was run.
+pub fn nixery(environment: &Environment) -> Option<String> {
+    let listed = environment.packages.iter();
+    let names: BTreeSet<&str> = listed
+        .filter(|package| package.implied.is_none())
+        .map(|package| package.attr.as_str())
+        .collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| format!("nixery.dev/shell/{}", names.join("/")))
+}
+
+/// Writes one of the files for an environment: its whole text, with a newline at its end.
 ///
 /// # Errors
 /// See [`Error`]; names and paths from the trace never cause one.
-pub fn render(
-    environment: &Environment,
-    format: Format,
-    options: &Options,
-) -> Result<String, Error> {
-    format.write(environment, options)
+pub fn render(environment: &Environment, file: File, options: &Options) -> Result<String, Error> {
+    file.write(environment, options)
 }

@@ -48,10 +48,42 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates
 });
 
-const SOURCES: [(&str, &str); 2] = [
+const SOURCES: [(&str, &str); 10] = [
     (
         "arguments.nix.jinja",
         include_str!("../../templates/arguments.nix.jinja"),
+    ),
+    (
+        "arion-compose.nix.jinja",
+        include_str!("../../templates/arion-compose.nix.jinja"),
+    ),
+    (
+        "arion-pkgs.nix.jinja",
+        include_str!("../../templates/arion-pkgs.nix.jinja"),
+    ),
+    (
+        "default.nix.jinja",
+        include_str!("../../templates/default.nix.jinja"),
+    ),
+    (
+        "flake.nix.jinja",
+        include_str!("../../templates/flake.nix.jinja"),
+    ),
+    (
+        "image.nix.jinja",
+        include_str!("../../templates/image.nix.jinja"),
+    ),
+    (
+        "module.nix.jinja",
+        include_str!("../../templates/module.nix.jinja"),
+    ),
+    (
+        "overlay.nix.jinja",
+        include_str!("../../templates/overlay.nix.jinja"),
+    ),
+    (
+        "package.nix.jinja",
+        include_str!("../../templates/package.nix.jinja"),
     ),
     (
         "shell.nix.jinja",

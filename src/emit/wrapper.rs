@@ -1,6 +1,6 @@
 //! A wrapper round interpreters that lets their loader find libraries.
 
-use super::nix::{Entry, Expression, Item, NixText};
+use super::nix::{Entry, Expression, Item, Line, NixText};
 
 /// The interpreters as one package whose programs find the libraries.
 ///
@@ -13,7 +13,7 @@ pub(crate) fn with_libraries(interpreters: Vec<Item>, libraries: Vec<Item>) -> I
         comment: None,
     }];
     // Each of them, because `bin/python3` is a link to `bin/python3.12`.
-    let wrap = &[
+    let wrap = [
         "for program in $out/bin/*; do",
         "  wrapProgram $program --prefix LD_LIBRARY_PATH : $libraryPath",
         "done",
@@ -26,8 +26,14 @@ pub(crate) fn with_libraries(interpreters: Vec<Item>, libraries: Vec<Item>) -> I
             ),
             Entry::binding("paths", Expression::List(interpreters)),
             Entry::binding("nativeBuildInputs", Expression::List(tools)),
-            Entry::binding("libraryPath", Expression::library_path(libraries)),
-            Entry::binding("postBuild", Expression::Lines(wrap)),
+            Entry::binding(
+                "libraryPath",
+                Expression::call(
+                    NixText::constant("pkgs.lib.makeLibraryPath"),
+                    Expression::List(libraries),
+                ),
+            ),
+            Entry::binding("postBuild", Expression::Lines(wrap.map(Line::shell).into())),
         ],
         spaced: false,
     };

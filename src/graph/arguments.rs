@@ -369,7 +369,7 @@ pub fn loader_argument(argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
     None
 }
 
-fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
+pub(super) fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
     match cwd {
         Some(cwd) if !path.starts_with(b"/") => {
             tidy(&[cwd.as_bytes(), b"/", path.as_bytes()].concat().into())

@@ -221,6 +221,11 @@ pub fn is_below(path: &BStr, tree: &str) -> bool {
     is_below_bytes(path, tree.as_bytes())
 }
 
+/// The same for a tree whose name is no text.
+pub fn is_below_path(path: &BStr, tree: &BStr) -> bool {
+    is_below_bytes(path, tree.as_bytes())
+}
+
 fn is_below_bytes(path: &BStr, tree: &[u8]) -> bool {
     path == tree || below_bytes(path, tree).is_some()
 }

@@ -103,6 +103,7 @@ mod tests {
             operation,
             path: "/x".into(),
             real: None,
+            root: None,
             target: None,
             outcome,
             count: 1,

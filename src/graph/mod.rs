@@ -17,26 +17,40 @@ pub mod include;
 pub mod inventory;
 pub mod joined;
 pub mod loading;
+pub mod manifest;
 pub mod misses;
 pub mod modules;
+pub mod phase;
 pub mod program;
 pub mod resources;
+pub mod subject;
+pub mod surroundings;
 pub mod weigh;
 
 pub use chronicle::{Chronicle, Chronicler};
 pub use command::Language;
 pub use evidence::Evidence;
 pub use host::Host;
+pub use phase::Phase;
 pub use program::{Builder, Run};
+pub use subject::Subject;
+pub use surroundings::Surroundings;
 
 use crate::trace::{Bytes, ContactAction, Endpoint};
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 use classify::{Origin, file_name};
 use command::Part;
 use loading::Asked;
+use phase::Phases;
 use program::{Program, ProgramId, is_command_place};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The loader's list of what it puts into every program (ld.so(8), FILES).
+const PRELOAD_FILE: &str = "/etc/ld.so.preload";
+
+/// How much of it is read, in bytes.
+const LONGEST_PRELOAD_FILE: usize = 64 * 1024;
 
 /// What a run needs, and what else is worth saying of it.
 #[derive(Clone, Debug)]
@@ -49,6 +63,10 @@ pub struct Usage {
     pub missing: Vec<MissingThing>,
     /// Whom it talked to: action, address, program, whether it came about. Sorted.
     pub network: BTreeSet<(ContactAction, Endpoint, Option<Bytes>, bool)>,
+    /// What it was a run of.
+    pub subject: Subject,
+    /// What it wants of its surroundings besides packages.
+    pub surroundings: Surroundings,
 }
 
 /// What kind of run a trace shows; it chooses the format.
@@ -97,9 +115,27 @@ pub struct Need {
     pub path: Bytes,
     /// Who needs it and how that showed, for a person: `needed by ./app`.
     pub why: String,
+    /// Who asks for it.
+    pub asker: Asker,
+    /// The phases of a build in which it was asked for; `None` stands for a time that was none.
+    pub phases: Phases,
     /// The need (its number in [`Usage::needs`]) whose package brings this one; its own number when
     /// something does that has no name.
     pub brought_by: Option<usize>,
+}
+
+/// Who asks for a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asker {
+    /// Whoever started the run: the thing is the command itself, or a launcher of it.
+    Caller,
+    /// The program or script that the run was of; a build, for what it took.
+    Main,
+    /// A library that came with it.
+    OwnLibrary,
+    /// Another program.
+    Other,
 }
 
 /// A thing that packages have, by the name it goes by.
@@ -162,6 +198,8 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
         kind,
         missing: misses::missing(run, |id| analysis.program_shown(id)),
         network: network(run),
+        subject: subject::subject(run, kind, host),
+        surroundings: surroundings::surroundings(run, kind),
         needs: analysis.needs,
     }
 }
@@ -226,6 +264,26 @@ impl Analysis<'_> {
         self.run.program_shown(id)
     }
 
+    /// What a program is among those who ask.
+    fn asker(&self, id: ProgramId) -> Asker {
+        let is_main = self
+            .run
+            .command()
+            .is_some_and(|main| std::ptr::eq(main, self.program(id)));
+        if is_main { Asker::Main } else { Asker::Other }
+    }
+
+    /// What an object of a program's own is among those who ask: the program itself, or a library
+    /// that came with it.
+    fn object_asker(&self, id: ProgramId, object: &Bytes) -> Asker {
+        let program = self.program(id);
+        let is_program = object == program.file() || Some(object) == program.script.as_ref();
+        match self.asker(id) {
+            Asker::Main if !is_program => Asker::OwnLibrary,
+            asker => asker,
+        }
+    }
+
     /// Whether the program's work is the user's own: it is the user's program, or an interpreter
     /// that runs the user's script.
     fn is_the_users(&self, program: &Program) -> bool {
@@ -279,12 +337,19 @@ impl Analysis<'_> {
             None => "the command".to_owned(),
             Some(by) => format!("run by {}", self.program_shown(by)),
         };
+        let asker = match program.by {
+            None => Asker::Caller,
+            Some(by) => self.asker(by),
+        };
+        let phases = program.phases;
         let need = self.needs.len();
         self.needs.push(Need {
             thing: Thing::Command(name),
             role,
             path,
             why,
+            asker,
+            phases,
             brought_by,
         });
         self.of_program.insert(id, need);
@@ -301,6 +366,8 @@ impl Analysis<'_> {
                 role: Role::Library,
                 path: link.path.clone(),
                 why,
+                asker: Asker::Main,
+                phases: Phases::default(),
                 brought_by: None,
             });
         }
@@ -310,6 +377,8 @@ impl Analysis<'_> {
                 role: Role::PkgConfig,
                 path: path.clone(),
                 why: format!("pkg-config module {module}"),
+                asker: Asker::Main,
+                phases: Phases::default(),
                 brought_by: None,
             });
         }
@@ -319,6 +388,8 @@ impl Analysis<'_> {
                 role: Role::Header,
                 path: path.clone(),
                 why: format!("#include <{header}>"),
+                asker: Asker::Main,
+                phases: Phases::default(),
                 brought_by: None,
             });
         }
@@ -337,6 +408,7 @@ impl Analysis<'_> {
                 .find(|(_, program)| program.probing && command::is_pkg_config(program.name()));
             if let Some((number, program)) = probing {
                 let (executable, id) = (program.executable.clone(), ProgramId(number));
+                let phases = program.phases;
                 let by = self.program(id).by.map_or_else(
                     || "the command".to_owned(),
                     |by| format!("run by {}", self.program_shown(by)),
@@ -346,6 +418,8 @@ impl Analysis<'_> {
                     role: Role::Command,
                     path: executable,
                     why: by,
+                    asker: Asker::Main,
+                    phases,
                     brought_by: None,
                 });
             }
@@ -374,6 +448,8 @@ impl Analysis<'_> {
                     self.program_shown(id)
                 ),
                 path: used.path,
+                asker: self.asker(id),
+                phases: self.program(id).phases,
                 brought_by: None,
             });
         }
@@ -399,10 +475,31 @@ impl Analysis<'_> {
                 },
                 role: Role::Module,
                 path: module.path,
+                asker: self.asker(id),
+                phases: self.program(id).phases,
                 brought_by,
             });
         }
         numbers
+    }
+
+    /// The libraries that this machine's loader puts into every program, if it read that it should: as they are named there, and where those names lead.
+    fn preloaded_by_system(&self, program: &Program) -> BTreeSet<Bytes> {
+        let is_read = program
+            .uses
+            .get(&Bytes::from(PRELOAD_FILE))
+            .is_some_and(|usage| usage.seen.has(Evidence::Read));
+        let text = is_read
+            .then(|| self.host.text(PRELOAD_FILE.into(), LONGEST_PRELOAD_FILE))
+            .flatten()
+            .unwrap_or_default();
+        let lines = text.lines().map(|line| line.split_str("#").next());
+        lines
+            .flatten()
+            .flat_map(|line| line.fields_with(|it| it.is_whitespace() || it == ':'))
+            .flat_map(|named| [Some(Bytes::from(named)), self.host.real(named.into())])
+            .flatten()
+            .collect()
     }
 
     /// Adds the libraries that the program loaded.
@@ -426,10 +523,24 @@ impl Analysis<'_> {
             let module = module.and_then(|name| modules.get(&name));
             module.or_else(|| numbers.get(object)).copied().or(command)
         };
+        let of_the_system = self.preloaded_by_system(program);
         let needs: Vec<Option<Need>> = loaded
             .iter()
-            .map(|loaded| {
+            .zip(first..)
+            .map(|(loaded, number)| {
                 let soname = &loaded.soname;
+                if of_the_system.contains(&loaded.path) || of_the_system.contains(soname) {
+                    // The machine's wish, not the program's: it is none of what that needs.
+                    return Some(Need {
+                        thing: Thing::Library(soname.clone()),
+                        role: Role::Library,
+                        path: loaded.path.clone(),
+                        why: format!("{soname}, loaded into every program by {PRELOAD_FILE}"),
+                        brought_by: Some(number),
+                        asker: Asker::Other,
+                        phases: program.phases,
+                    });
+                }
                 let is_preloaded = program.preloads(&loaded.path, soname)
                     && classify::parent(loaded.path.as_ref())
                         .is_some_and(classify::is_public_library_directory);
@@ -469,11 +580,20 @@ impl Analysis<'_> {
                         Some(command?),
                     ),
                 };
+                let asker = match &loaded.asked {
+                    Asked::NeededByOwn(by) | Asked::OpenedByOwn(Some(by)) => {
+                        self.object_asker(id, by)
+                    }
+                    Asked::OpenedByOwn(None) => self.asker(id),
+                    Asked::System(_) => Asker::Other,
+                };
                 Some(Need {
                     thing: Thing::Library(soname.clone()),
                     role,
                     path: loaded.path.clone(),
                     why,
+                    asker,
+                    phases: self.program(id).phases,
                     brought_by,
                 })
             })
@@ -487,6 +607,8 @@ impl Analysis<'_> {
                 role: Role::Library,
                 path: loaded.path.clone(),
                 why: format!("{}, loaded as a plug-in", loaded.soname),
+                asker: Asker::Other,
+                phases: Phases::default(),
                 brought_by: Some(number),
             }));
         }

@@ -10,9 +10,9 @@ use super::classify::{Managed, Origin, Territory, file_name, is_below, tidy};
 use super::command::{self, Part};
 use super::evidence::{Evidence, Seen};
 use super::misses::{self, LookUps, Miss};
+use super::phase::{self, Phase, Phases, STEPS, Step};
 use crate::trace::{
-    Access, Bytes, Contact, Executed, ExitStatus, Gap, GapKind, Header, Operation, ProcessId,
-    Record,
+    Access, Bytes, Contact, Executed, ExitStatus, GapKind, Header, Operation, ProcessId, Record,
 };
 use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -42,6 +42,8 @@ pub struct Program {
     pub governor: Option<ProgramId>,
     /// Whether it only tried what the system can do (below a `configure`, or on its test files).
     pub probing: bool,
+    /// The phases of a build in which it ran.
+    pub phases: Phases,
     /// The arguments of the first run.
     pub argv: Vec<Bytes>,
     /// The libraries that `LD_PRELOAD` gave it, as named there.
@@ -171,6 +173,8 @@ pub struct Run {
     pub programs: Vec<Program>,
     /// Programs and libraries that the run linked, where they lay in the end, sorted.
     pub outputs: BTreeSet<Bytes>,
+    /// What began the phases of a build, in order.
+    pub steps: Vec<Step>,
     /// Addresses used, with the program.
     pub contacts: Vec<(Contact, Option<ProgramId>)>,
     /// What could not be seen: how often each was said, and one saying of it.
@@ -190,6 +194,8 @@ struct Running {
     behalf: Option<ProgramId>,
     /// The name for which a shim looks, while it does.
     shim: Option<Bytes>,
+    /// The phase of a build that it is part of.
+    phase: Option<Phase>,
 }
 
 /// The programs a run can have before further ones are folded into `by`. A hostile program can
@@ -224,6 +230,7 @@ impl Builder {
                 header,
                 programs: Vec::new(),
                 outputs: BTreeSet::new(),
+                steps: Vec::new(),
                 contacts: Vec::new(),
                 gaps: BTreeMap::new(),
                 misses: BTreeSet::new(),
@@ -252,8 +259,12 @@ impl Builder {
                 self.look_ups.started(started.process, started.parent);
                 self.running.insert(started.process, inherited);
             }
-            Record::Executed(executed) => self.executed(executed),
-            Record::Accessed(access) | Record::Repeated(access) => self.accessed(access),
+            Record::Executed(executed) => self.executed(&executed.from_here()),
+            Record::Accessed(access) | Record::Repeated(access) => {
+                if let Some(access) = access.from_here() {
+                    self.accessed(&access);
+                }
+            }
             Record::Contacted(contact) => {
                 let by = self.running.get(&contact.process).and_then(|it| it.program);
                 self.run.contacts.push((contact.clone(), by));
@@ -267,8 +278,12 @@ impl Builder {
                     self.run.status = Some(exited.status);
                 }
             }
-            Record::Gap(Gap { kind, detail, .. }) => {
-                *self.run.gaps.entry((*kind, detail.clone())).or_default() += 1;
+            Record::Gap(gap) => {
+                *self
+                    .run
+                    .gaps
+                    .entry((gap.kind, gap.detail.clone()))
+                    .or_default() += gap.count;
             }
             Record::Footer(footer) => self.run.status = Some(footer.status),
         }
@@ -297,9 +312,11 @@ impl Builder {
     }
 
     fn executed(&mut self, executed: &Executed) {
-        let Some(asked) = executed.path.as_ref().map(tidy) else {
+        let Some(path) = &executed.path else {
             return;
         };
+        // A command is started by the word that was typed, which can be `./app`.
+        let asked = tidy(&arguments::absolute(path, executed.cwd.as_ref()));
         self.look_ups.executed(executed.process);
         let before = self
             .running
@@ -320,6 +337,7 @@ impl Builder {
                     program: None,
                     behalf: by,
                     shim: Some(shim),
+                    phase: before.phase,
                 },
             );
             return;
@@ -347,6 +365,7 @@ impl Builder {
                 Running {
                     program: None,
                     behalf: by,
+                    phase: before.phase,
                     ..Running::default()
                 },
             );
@@ -388,6 +407,7 @@ impl Builder {
                     by,
                     governor,
                     probing,
+                    phases: Phases::default(),
                     argv: argv.to_vec(),
                     preloaded: BTreeSet::new(),
                     asked: BTreeSet::new(),
@@ -397,7 +417,17 @@ impl Builder {
                 id
             }
         };
+        let phase = before.phase.or_else(|| {
+            let program = &self.run.programs[id.0];
+            self.begin_phase(
+                program.name().into(),
+                program.script.clone(),
+                argv,
+                executed,
+            )
+        });
         let program = &mut self.run.programs[id.0];
+        program.phases.add(phase);
         arguments::collect_asked(
             file_name(program.executable.as_ref()),
             argv,
@@ -414,6 +444,7 @@ impl Builder {
                 program: Some(id),
                 behalf: None,
                 shim: None,
+                phase,
             },
         );
         if let Some(loader) = &executed.loader {
@@ -424,6 +455,27 @@ impl Builder {
                 .seen
                 .add(Evidence::Mapped);
         }
+    }
+
+    /// The phase that a command begins, noted as a step of the build.
+    fn begin_phase(
+        &mut self,
+        name: Bytes,
+        script: Option<Bytes>,
+        argv: &[Bytes],
+        executed: &Executed,
+    ) -> Option<Phase> {
+        let script = script.as_ref().map(|script| file_name(script.as_ref()));
+        let (phase, tool) = phase::begun(name.as_ref(), script, argv)?;
+        if self.run.steps.len() < STEPS {
+            self.run.steps.push(Step {
+                phase,
+                tool,
+                argv: argv.to_vec(),
+                cwd: executed.cwd.clone().unwrap_or_default(),
+            });
+        }
+        Some(phase)
     }
 
     /// The program that answers for what `by` executes: a launcher's own starter, if it has one.

@@ -14,6 +14,7 @@ mod chronicles;
 mod failures;
 mod reading;
 mod resources;
+mod subjects;
 
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";
 
@@ -115,6 +116,7 @@ impl Scene {
             at: Micros(0),
             path: Some(words[0].clone()),
             real: None,
+            root: None,
             argv: Some(words),
             cwd: Some("/home/ada/project".into()),
             interpreters: interpreters.iter().map(|&it| it.into()).collect(),
@@ -137,6 +139,7 @@ impl Scene {
             operation,
             path: path.into(),
             real: None,
+            root: None,
             target: None,
             outcome,
             count: 1,
@@ -678,6 +681,7 @@ fn exec_with(scene: &mut Scene, process: u32, argv: &str, change: impl FnOnce(&m
         at: Micros(0),
         path: Some(words[0].clone()),
         real: None,
+        root: None,
         argv: Some(words),
         cwd: Some("/home/ada/project".into()),
         interpreters: Vec::new(),
@@ -762,6 +766,7 @@ fn a_link_to_a_file_does_not_make_the_file_an_output() {
             operation,
             path: path.into(),
             real: None,
+            root: None,
             target: Some(target.into()),
             outcome: Outcome::Success,
             count: 1,
@@ -825,12 +830,36 @@ fn a_preloaded_library_is_no_opened_one() {
         operation: Operation::Read,
         path: malloc.as_str().into(),
         real: Some(behind.as_str().into()),
+        root: None,
         target: None,
         outcome: Outcome::Success,
         count: 1,
     }));
     scene.map(0, &behind);
     assert_eq!(scene.needs(), ["Command jq", "Library libjemalloc.so.2"]);
+}
+
+#[test]
+fn what_the_machine_puts_into_every_program_is_no_need_of_one() {
+    let mut scene = Scene::new();
+    let snoop = format!("{LIB}/libsnoopy.so");
+    let other = format!("{LIB}/libother.so.1");
+    scene
+        .elf("/usr/bin/jq", None, &[])
+        .elf(&snoop, Some("libsnoopy.so"), &[])
+        .elf(&other, Some("libother.so.1"), &[])
+        .text("/etc/ld.so.preload", &format!("# audit\n{snoop} # all\n"));
+    scene.exec(0, "/usr/bin/jq .");
+    scene.read(0, "/etc/ld.so.preload");
+    scene.map(0, &snoop).map(0, &other);
+    let usage = scene.usage();
+    let why = |soname: &str| {
+        let is_it = |need: &&Need| need.thing == Thing::Library(soname.into());
+        usage.needs.iter().find(is_it).unwrap()
+    };
+    assert!(why("libsnoopy.so").why.ends_with("by /etc/ld.so.preload"));
+    assert!(why("libsnoopy.so").brought_by.is_some());
+    assert!(!why("libother.so.1").why.contains("preload"));
 }
 
 #[test]

@@ -17,5 +17,5 @@ pub mod why;
 mod words;
 
 pub use printable::printable;
-pub use summary::summary;
+pub use summary::{not_seen, summary};
 pub use tree::tree;

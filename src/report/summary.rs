@@ -3,6 +3,7 @@
 use super::printable;
 use crate::emit::Environment;
 use crate::resolve::Package;
+use crate::trace::GapKind;
 use std::fmt::Write;
 
 /// Lines that tell a person what the run needs, why, and what stayed open; `width` columns wide at
@@ -46,27 +47,41 @@ pub fn summary(environment: &Environment, width: usize) -> String {
         }),
         width,
     );
-    list(
+    let gaps = environment.gaps.iter();
+    gaps_table(
         &mut text,
-        "not seen",
-        environment.gaps.iter().map(|gap| {
-            let times = match gap.count {
-                1 => String::new(),
-                count => format!(" ({count} times)"),
-            };
-            let kind = serde_json::to_value(gap.kind).ok();
-            let kind = kind
-                .as_ref()
-                .and_then(|kind| kind.as_str())
-                .unwrap_or("gap");
-            (
-                kind.to_owned(),
-                format!("{}{times}", printable(gap.detail.as_bytes())),
-            )
-        }),
+        gaps.map(|gap| (gap.kind, gap.detail.as_str(), gap.count)),
         width,
     );
     text
+}
+
+/// Lines that tell a person what could not be seen, each thing with how often; nothing when that is
+/// nothing.
+pub fn not_seen<'a>(gaps: impl Iterator<Item = (GapKind, &'a str, u64)>) -> String {
+    let mut text = String::new();
+    gaps_table(&mut text, gaps, usize::MAX);
+    text
+}
+
+fn gaps_table<'a>(
+    text: &mut String,
+    gaps: impl Iterator<Item = (GapKind, &'a str, u64)>,
+    width: usize,
+) {
+    let rows = gaps.map(|(kind, detail, count)| {
+        let times = match count {
+            1 => String::new(),
+            count => format!(" ({count} times)"),
+        };
+        let kind = serde_json::to_value(kind).ok();
+        let kind = kind.as_ref().and_then(|kind| kind.as_str());
+        (
+            kind.unwrap_or("gap").to_owned(),
+            format!("{}{times}", printable(detail.as_bytes())),
+        )
+    });
+    list(text, "not seen", rows, width);
 }
 
 fn packages(text: &mut String, environment: &Environment, width: usize) {
@@ -149,6 +164,8 @@ mod tests {
             attr: AttrPath::new(attr).unwrap(),
             output: Output::default(),
             role: Role::Command,
+            uses: Vec::new(),
+            version: None,
             implied: implied.map(str::to_owned),
             score: 1.0,
             because: vec![why.to_owned()],

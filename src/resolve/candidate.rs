@@ -1,6 +1,7 @@
 //! What sources answer: attributes that may provide the thing, with the facts that speak for and
 //! against each. Judging them is `rank`'s work.
 
+use super::rank::Counted;
 use crate::trace::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -214,4 +215,8 @@ pub struct Scored {
     pub score: f64,
     /// Why, in the words a person reads, most telling first.
     pub because: Vec<String>,
+    /// What the score comes from, the weightiest first. Results for programs do not have it: weights
+    /// are the resolver's own business, and change.
+    #[serde(skip)]
+    pub features: Vec<Counted>,
 }

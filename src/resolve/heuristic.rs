@@ -74,7 +74,26 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
             }
             _ => Vec::new(),
         },
-        Kind::Typelib | Kind::Path => Vec::new(),
+        Kind::Gem => vec![format!("rubyPackages.{name}")],
+        Kind::Lua => ["", "lua", "lua-"]
+            .map(|prefix| format!("luaPackages.{prefix}{name}"))
+            .to_vec(),
+        Kind::OCaml => vec![
+            format!("ocamlPackages.{name}"),
+            format!("ocamlPackages.{}", name.replace('-', "_")),
+        ],
+        Kind::Jar => vec![name.to_owned()],
+        // A package of the registry is a program only where nixpkgs has one of that name.
+        Kind::Node => vec![name.rsplit('/').next().unwrap_or_default().to_owned()],
+        Kind::R => vec![format!("rPackages.{}", name.replace('.', "_"))],
+        Kind::Typelib
+        | Kind::GSettings
+        | Kind::Aclocal
+        | Kind::Dpkg
+        | Kind::Rpm
+        | Kind::Pacman
+        | Kind::Apk
+        | Kind::Path => Vec::new(),
     }
 }
 

@@ -79,8 +79,9 @@ fn by_path(path: &[u8]) -> Option<&'static str> {
         path.strip_prefix(directory)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     };
-    // A profile below /run is a way to packages, not the machine's state.
-    if below(b"/run/current-system/sw") || below(b"/run/wrappers") {
+    // A profile below /run is a way to packages, not the machine's state; nor are the gems that
+    // RubyGems keeps below /var/lib.
+    if below(b"/run/current-system/sw") || below(b"/run/wrappers") || below(b"/var/lib/gems") {
         return None;
     }
     if let Some((_, why)) = DIRECTORIES.iter().find(|(directory, _)| below(directory)) {
@@ -177,6 +178,7 @@ mod tests {
             "/usr/lib/x86_64-linux-gnu/libGL.so.1",
             "/usr/lib/x86_64-linux-gnu/gconv/CP1252.so",
             "/run/current-system/sw/bin/git",
+            "/var/lib/gems/3.1.0/gems/sinatra-3.0.5/lib/sinatra.rb",
             "/etc/fonts/fonts.conf",
             "/etc/ssl/certs/ca-certificates.crt",
             "/devel/x",

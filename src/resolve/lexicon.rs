@@ -14,6 +14,8 @@ pub trait Lexicon: Source {
     fn attribute(&self, attr: &AttrPath) -> Option<AttributeFacts>;
     /// The attributes whose derivation has a name (`pname`).
     fn named(&self, pname: &str) -> Vec<AttrPath>;
+    /// The attributes of the project that has a home page.
+    fn with_homepage(&self, url: &str) -> Vec<AttrPath>;
     /// What is wrong with the source itself, as far as questions have met it; it had no answers
     /// then.
     fn damage(&self) -> Option<FormatError> {
@@ -49,6 +51,10 @@ impl Lexicon for Index {
         self.by_pname(pname)
     }
 
+    fn with_homepage(&self, url: &str) -> Vec<AttrPath> {
+        self.by_homepage(url)
+    }
+
     fn damage(&self) -> Option<FormatError> {
         Index::damage(self)
     }
@@ -72,5 +78,9 @@ impl Lexicon for &'static Index {
 
     fn named(&self, pname: &str) -> Vec<AttrPath> {
         (**self).named(pname)
+    }
+
+    fn with_homepage(&self, url: &str) -> Vec<AttrPath> {
+        (**self).by_homepage(url)
     }
 }

@@ -7,7 +7,9 @@
 use super::candidate::{AttrPath, Output, Scored};
 use super::query::{Kind, Query};
 use super::{Resolution, Verdict};
-use crate::graph::{Language, MissingThing, Need, Role, RunKind, Thing, Usage, classify};
+use crate::graph::{
+    Asker, Language, MissingThing, Need, Phase, Role, RunKind, Thing, Usage, classify,
+};
 use crate::trace::Bytes;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +21,13 @@ pub struct Package {
     pub attr: AttrPath,
     /// The output that holds what was used.
     pub output: Output,
-    /// What it is needed as.
+    /// What it is needed as, above all.
     pub role: Role,
+    /// All that it is needed as for itself, sorted; empty when only others bring it.
+    pub uses: Vec<PackageUse>,
+    /// The version that was seen on this machine, as its project counts; none when nobody asked, or
+    /// the machine does not tell.
+    pub version: Option<String>,
     /// Why it need not be listed: `stdenv`, or the attribute that brings it; none when it is to be
     /// listed.
     pub implied: Option<String>,
@@ -28,6 +35,24 @@ pub struct Package {
     pub score: f64,
     /// Why, for a person, most telling first.
     pub because: Vec<String>,
+}
+
+/// One thing that a package is needed as.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PackageUse {
+    /// As what.
+    pub role: Role,
+    /// The output that holds what was used.
+    pub output: Output,
+    /// By whom.
+    pub by: Asker,
+    /// The phases of a build in which it was used; empty when that is not known, or in none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
+    /// How the first such use showed, for a person.
+    pub why: String,
+    /// The file that shows it.
+    pub path: Bytes,
 }
 
 /// Something used whose package is not certain.
@@ -143,7 +168,8 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
                     Brought::With(first) => by_stdenv(usage, &usage.needs[*first], best),
                     Brought::By(by) => by_stdenv(usage, need, best).or(Some(by_package(by))),
                 };
-                add(&mut packages, need, best, implied);
+                let asked = matches!(brought, Brought::With(first) if first == number);
+                add(&mut packages, need, best, implied, asked);
             }
             None if need.brought_by.is_some() || answers[number].verdict != Verdict::Open => {}
             None => leave_open(&mut open, need, &answers[number]),
@@ -202,6 +228,16 @@ fn queries(thing: &Thing, path: Option<&Bytes>) -> Vec<Query> {
             name,
             ..
         } => vec![query(Kind::Perl, name)],
+        Thing::Module {
+            language: Language::Ruby,
+            name,
+            ..
+        } => vec![query(Kind::Gem, name)],
+        Thing::Module {
+            language: Language::Node,
+            name,
+            ..
+        } => vec![query(Kind::Node, name)],
         Thing::Module { name, .. } => vec![query(Kind::Path, path.unwrap_or(name))],
     }
 }
@@ -289,6 +325,7 @@ fn add(
     need: &Need,
     best: &Scored,
     implied: Option<String>,
+    asked: bool,
 ) {
     let package = packages
         .entry(best.attr.clone())
@@ -296,10 +333,27 @@ fn add(
             attr: best.attr.clone(),
             output: best.output.clone(),
             role: need.role,
+            uses: Vec::new(),
+            version: None,
             implied: implied.clone(),
             score: best.score,
             because: Vec::new(),
         });
+    if asked {
+        let phases = need.phases.iter().collect::<Option<Vec<Phase>>>();
+        let used = PackageUse {
+            role: need.role,
+            output: best.output.clone(),
+            by: need.asker,
+            phases: phases.unwrap_or_default(),
+            why: need.why.clone(),
+            path: need.path.clone(),
+        };
+        let key = |it: &PackageUse| (it.role, it.output.clone(), it.by, it.phases.clone());
+        if let Err(place) = package.uses.binary_search_by_key(&key(&used), key) {
+            package.uses.insert(place, used);
+        }
+    }
     let is_stronger = implied.is_none() && package.implied.is_some() && need.role != Role::Data;
     let is_equal = implied.is_none() == package.implied.is_none();
     if is_stronger || (is_equal && need.role < package.role) {
@@ -421,6 +475,7 @@ mod tests {
             output: Output::default(),
             score: 0.9,
             because: vec!["it is known".to_owned()],
+            features: Vec::new(),
         });
         let verdict = match (&best, query.name.as_bytes()) {
             (Some(_), _) => Verdict::Package,
@@ -455,6 +510,8 @@ mod tests {
                 role,
                 path: format!("/usr/{name}").into(),
                 why: format!("{name} is used"),
+                asker: Asker::Main,
+                phases: Default::default(),
                 brought_by,
             });
             self
@@ -466,6 +523,8 @@ mod tests {
                 needs: self.needs,
                 missing: Vec::new(),
                 network: BTreeSet::new(),
+                subject: Default::default(),
+                surroundings: Default::default(),
             };
             choose(&usage, resolve)
         }

@@ -5,17 +5,21 @@
 //! it writes Nix.
 
 pub mod candidate;
+pub mod directories;
 pub mod distro;
 mod heuristic;
 mod host_only;
 pub mod index;
+mod installed;
 mod lexicon;
 pub mod minimal;
+mod modules;
 pub mod pins;
 pub mod query;
 pub mod rank;
 mod resolver;
 mod spelling;
+mod sqlite;
 pub mod store;
 pub mod versions;
 
@@ -23,9 +27,10 @@ pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
 pub use lexicon::Lexicon;
-pub use minimal::{Choice, Missing, Package, Unresolved};
+pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
+pub use sqlite::SqliteError;
 
 /// Something that knows which attributes provide what.
 pub trait Source {

@@ -3,11 +3,13 @@
 //! Sources are asked in the order pins, store, the user's index, the embedded index, the host's
 //! packages, rules of thumb; a later one only where the earlier ones leave doubt.
 
+use super::distro::package;
 use super::distro::translate::{HostSource, output_of};
 use super::host_only::{DRIVER, host_only};
 use super::index::{AttributeFacts, FormatError};
+use super::modules::{Owner, owner_of};
 use super::pins::Pins;
-use super::rank::{THRESHOLD, rank};
+use super::rank::{Counted, Feature, THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
 use super::store::StorePath;
 use super::versions::VersionRules;
@@ -26,7 +28,7 @@ const SURE: f64 = 0.9;
 /// Answers queries from all sources that it was given.
 #[derive(Default)]
 pub struct Resolver {
-    pins: Pins,
+    pins: Vec<Pins>,
     preferred: Vec<AttrPath>,
     indexes: Indexes,
     host: Option<HostSource>,
@@ -39,11 +41,26 @@ impl Resolver {
         Self::default()
     }
 
-    /// Adds a person's decisions.
+    /// Adds a person's decisions; those added first go first.
     pub fn with_pins(mut self, pins: Pins) -> Self {
-        self.preferred = pins.preferred();
-        self.pins = pins;
+        self.preferred.extend(pins.preferred());
+        self.pins.push(pins);
         self
+    }
+
+    /// The queries that had an answer so far which no pin gave, with it; sorted.
+    pub fn answers(&self) -> Vec<(Query, Scored)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers: Vec<(Query, Scored)> = known
+            .values()
+            .filter_map(|resolution| Some((resolution.query.clone(), resolution.best.clone()?)))
+            .filter(|(_, best)| {
+                let pinned = |it: &Counted| it.feature == Feature::Pinned;
+                !best.features.iter().any(pinned)
+            })
+            .collect();
+        answers.sort_by(|(a, _), (b, _)| a.cmp(b));
+        answers
     }
 
     /// Adds an index; those added first are asked first.
@@ -56,6 +73,11 @@ impl Resolver {
     pub fn with_host(mut self, host: HostSource) -> Self {
         self.host = Some(host);
         self
+    }
+
+    /// The host's package database, if there is one.
+    pub(super) fn host(&self) -> Option<&HostSource> {
+        self.host.as_ref()
     }
 
     /// What is wrong with an index, as far as questions have met it: answers after that are without
@@ -79,6 +101,7 @@ impl Resolver {
     fn answer(&self, query: &Query) -> Resolution {
         let sharp = match query.kind {
             Kind::Path => Query::for_path(query.name.as_bytes()),
+            Kind::Data => sharper_than_data(query),
             _ => query.clone(),
         };
         let resolution = |verdict, best, candidates| Resolution {
@@ -87,14 +110,14 @@ impl Resolver {
             best,
             candidates,
         };
-        for asked in [query, &sharp] {
-            if let Some(pattern) = self.pins.ignored(asked) {
+        for pins in &self.pins {
+            if let Some(pattern) = pins.ignored(query).or_else(|| pins.ignored(&sharp)) {
                 return resolution(Verdict::Ignored(pattern.to_owned()), None, Vec::new());
             }
-        }
-        if let Some(pin) = self.pins.pinned(query).or_else(|| self.pins.pinned(&sharp)) {
-            let scored = rank(&sharp, &[self.with_output(pin, sharp.kind)], &[]);
-            return resolution(Verdict::Package, scored.first().cloned(), scored);
+            if let Some(pin) = pins.pinned(query).or_else(|| pins.pinned(&sharp)) {
+                let scored = rank(&sharp, &[self.with_output(pin, sharp.kind)], &[]);
+                return resolution(Verdict::Package, scored.first().cloned(), scored);
+            }
         }
         if let Some(why) = host_only(&sharp) {
             return resolution(Verdict::Host(why), None, Vec::new());
@@ -131,6 +154,14 @@ impl Resolver {
     /// host's.
     fn ranked(&self, query: &Query) -> (Vec<Scored>, bool) {
         let (query, mut candidates) = self.listed(query);
+        // Something that a package of another distribution has is a question of its own; that is
+        // never a package of that kind again.
+        candidates.extend(package::candidates(
+            &query,
+            self.host.as_ref(),
+            &self.indexes,
+            &|question| self.resolve(question).best,
+        ));
         candidates.extend(VersionRules.candidates(&query));
         candidates.extend(self.stored(&query, &candidates));
         let mut scored = rank(&query, &candidates, &self.preferred);
@@ -272,6 +303,20 @@ impl Resolver {
     }
 }
 
+/// A file below `share/` or `lib/` may be part of a thing with a name of its own: a Lua module, an
+/// archive, a schema.
+fn sharper_than_data(query: &Query) -> Query {
+    let parts: Vec<&[u8]> = query.name.split_str("/").collect();
+    match owner_of(&parts) {
+        Some(Owner::Module { kind, name, .. }) => Query {
+            kind,
+            name: Bytes::from(&*name),
+            path: query.path.clone(),
+        },
+        _ => query.clone(),
+    }
+}
+
 /// The attributes that a derivation's name suggests by nixpkgs' own custom: `python3.11-numpy` is
 /// `python3Packages.numpy`, `perl5.38.2-JSON-XS` is `perlPackages.JSONXS`, `ripgrep` is `ripgrep`.
 fn attributes_of_name(pname: &str) -> Vec<AttrPath> {
@@ -337,6 +382,13 @@ impl Lexicon for Indexes {
 
     fn named(&self, pname: &str) -> Vec<AttrPath> {
         self.0.iter().flat_map(|index| index.named(pname)).collect()
+    }
+
+    fn with_homepage(&self, url: &str) -> Vec<AttrPath> {
+        self.0
+            .iter()
+            .flat_map(|index| index.with_homepage(url))
+            .collect()
     }
 
     fn damage(&self) -> Option<FormatError> {

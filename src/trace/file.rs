@@ -404,6 +404,7 @@ mod tests {
                 operation: Operation::Read,
                 path: b"/tmp/\xff".as_slice().into(),
                 real: None,
+                root: None,
                 target: None,
                 outcome: Outcome::Failure(Errno::ENOENT),
                 count: 1,

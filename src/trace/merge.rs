@@ -133,6 +133,7 @@ impl Survey {
             at: self.end,
             kind: GapKind::Truncated,
             detail: CUT_SHORT.to_owned(),
+            count: 1,
         })
     }
 

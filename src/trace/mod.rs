@@ -11,6 +11,7 @@ pub mod bytes;
 pub mod file;
 pub mod import;
 pub mod merge;
+mod root;
 pub mod scenario;
 pub mod secrets;
 pub(crate) mod steering;
@@ -95,7 +96,7 @@ pub struct Header {
     /// can use them without naming them. What is no file (a pipe, a socket) is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inherited: Vec<Inherited>,
-    /// The engine that watched: `ptrace-seccomp`, `ptrace-syscall`, or the name of an importer.
+    /// The engine that watched: `notify`, `ptrace`, `syscall`, or the name of an importer.
     pub engine: String,
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
     /// only look at or open existing files was determined just before the kernel ran them.
@@ -149,7 +150,7 @@ impl Header {
                 fd: 0,
                 path: "/home/ada/input".into(),
             }],
-            engine: "ptrace-seccomp".to_owned(),
+            engine: "notify".to_owned(),
             ..Self::empty()
         }
     }
@@ -182,12 +183,17 @@ pub struct Executed {
     /// The same with symbolic links resolved, where that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
+    /// The process's view of the file system; see [`Access::root`]. The interpreters and the loader
+    /// are named as nixtrace sees them then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Bytes>,
     /// The arguments, the program's own name first, with [`secrets`] hidden.
     pub argv: Option<Vec<Bytes>>,
     /// The directory it ran in.
     pub cwd: Option<Bytes>,
     /// The `#!` interpreters that the kernel started for it, outermost script's first, as their
-    /// `#!` lines name them (at most five deep).
+    /// `#!` lines name them (at most five deep); or the one that is registered for its kind of file
+    /// (binfmt_misc), as it was seen to run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interpreters: Vec<Bytes>,
     /// The dynamic loader (`PT_INTERP`) of the program that runs in the end.
@@ -215,7 +221,14 @@ pub struct Access {
     /// The same with symbolic links, `.` and `..` resolved, where that differs and the file exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub real: Option<Bytes>,
-    /// The other path of a rename or link (the new name), or the text of a symbolic link.
+    /// The process's view of the file system, where that is not nixtrace's and `path` does not lead to
+    /// the same file for nixtrace: its root directory, behind its mount namespace
+    /// (`mnt:[4026532201]`) if it has another one. `path` is as the process names it then, and `real`
+    /// as nixtrace sees the same file; without `real` nixtrace cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Bytes>,
+    /// The other path of a rename or link (the new name), the text of a symbolic link, or what is
+    /// mounted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Bytes>,
     /// How it ended.
@@ -283,6 +296,22 @@ pub enum Operation {
     SetAttributes,
     /// getxattr, listxattr, statfs and other questions about a name.
     GetAttributes,
+}
+
+impl Operation {
+    /// Whether it acts on what a symbolic link at the end of its path leads to, not on the link.
+    pub fn follows(self) -> bool {
+        !matches!(
+            self,
+            Self::ReadLink
+                | Self::MakeNode
+                | Self::MakeDirectory
+                | Self::Remove
+                | Self::Rename
+                | Self::Link
+                | Self::Symlink
+        )
+    }
 }
 
 /// How a call ended.
@@ -461,6 +490,9 @@ pub struct Gap {
     pub kind: GapKind,
     /// One sentence for a person.
     pub detail: String,
+    /// How many times; 1 when it is first seen, and what came after that in a second line.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u64,
 }
 
 /// The kinds of [`Gap`].
@@ -477,6 +509,8 @@ pub enum GapKind {
     UnknownSyscall,
     /// Memory of the tracee could not be read where a call pointed.
     Unreadable,
+    /// A call was expected to succeed and did not; with what error was not seen.
+    Outcome,
     /// The program installed a seccomp filter or supervisor of its own that may hide calls.
     OwnSeccomp,
     /// The program tried to trace another process.

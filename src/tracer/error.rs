@@ -39,14 +39,12 @@ pub enum Error {
         source: Errno,
     },
     /// ptrace is not permitted.
-    #[error("cannot trace the command: ptrace is not permitted")]
+    #[error("cannot trace the command: {denial}")]
     Denied {
         /// The kernel's answer.
         source: Errno,
-        /// The value of `kernel.yama.ptrace_scope`, where there is one.
-        yama: Option<u8>,
-        /// The process that traces nixtrace itself, if one does.
-        traced_by: Option<i32>,
+        /// What forbids it.
+        denial: Denial,
     },
     /// The seccomp filter was asked for and refused.
     #[error("cannot install the seccomp filter")]
@@ -76,51 +74,112 @@ pub enum Error {
     },
 }
 
+/// What forbids ptrace.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Denial {
+    /// Another nixtrace traces us, and so what we start.
+    #[error("nixtrace runs inside another nixtrace (process {pid}), which has its processes")]
+    Nested {
+        /// The other's process id.
+        pid: i32,
+    },
+    /// Another program traces us, and so what we start.
+    #[error("nixtrace is itself traced by {} (process {pid})", .name.as_deref().unwrap_or("a program"))]
+    Traced {
+        /// Its process id.
+        pid: i32,
+        /// Its name, if that can be read.
+        name: Option<String>,
+    },
+    /// The kernel, or the sandbox that plays it, has no ptrace.
+    #[error("there is no ptrace here")]
+    Absent,
+    /// `kernel.yama.ptrace_scope` forbids it.
+    #[error("kernel.yama.ptrace_scope is {scope}")]
+    Yama {
+        /// Its value.
+        scope: u8,
+    },
+    /// The SELinux boolean `deny_ptrace` is on.
+    #[error("SELinux's deny_ptrace is on")]
+    Selinux,
+    /// It is not known; a seccomp filter is on nixtrace itself.
+    #[error("ptrace is not permitted, probably by the seccomp filter that nixtrace runs under")]
+    Filter,
+    /// It is not known.
+    #[error("ptrace is not permitted")]
+    Unknown,
+}
+
+/// What may forbid ptrace, as found on this machine.
+#[derive(Debug, Default)]
+struct Circumstances {
+    /// Who traces us, and the name of that program.
+    tracer: Option<(i32, Option<String>)>,
+    yama: Option<u8>,
+    selinux_denies: bool,
+    is_filtered: bool,
+}
+
+impl Circumstances {
+    fn find() -> Self {
+        let status = Process::myself().and_then(|process| process.status()).ok();
+        let tracer = status
+            .as_ref()
+            .map(|status| status.tracerpid)
+            .filter(|&pid| pid != 0)
+            .map(|pid| (pid, program_of(pid)));
+        Self {
+            tracer,
+            yama: fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
+                .ok()
+                .and_then(|text| text.trim().parse().ok()),
+            selinux_denies: fs::read_to_string("/sys/fs/selinux/booleans/deny_ptrace")
+                .is_ok_and(|text| text.starts_with('1')),
+            is_filtered: status.is_some_and(|status| status.seccomp == Some(SECCOMP_MODE_FILTER)),
+        }
+    }
+
+    /// The likeliest reason for an error.
+    fn denial(self, source: Errno) -> Denial {
+        match (self.tracer, self.yama) {
+            (Some((pid, Some(name))), _) if name == env!("CARGO_PKG_NAME") => {
+                Denial::Nested { pid }
+            }
+            (Some((pid, name)), _) => Denial::Traced { pid, name },
+            _ if source == Errno::ENOSYS => Denial::Absent,
+            // Lower ones let a process trace what it started.
+            (None, Some(scope @ 2..)) => Denial::Yama { scope },
+            _ if self.selinux_denies => Denial::Selinux,
+            _ if self.is_filtered => Denial::Filter,
+            _ => Denial::Unknown,
+        }
+    }
+}
+
+/// `Seccomp:` in proc_pid_status(5) when a filter is on the process.
+const SECCOMP_MODE_FILTER: u32 = 2;
+
+/// The name of the program that a thread belongs to: a thread may have one of its own.
+fn program_of(tid: i32) -> Option<String> {
+    let process = Process::new(tid).and_then(|thread| thread.status()).ok()?;
+    let name = fs::read(format!("/proc/{}/comm", process.tgid)).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+}
+
 impl Error {
     /// The kernel refused to let us trace our own child: looks for the reason.
     pub(super) fn denied(source: Errno) -> Self {
-        let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
-        let traced_by = Process::myself()
-            .and_then(|process| process.status())
-            .ok()
-            .map(|status| status.tracerpid)
-            .filter(|&pid| pid != 0);
         Self::Denied {
             source,
-            yama,
-            traced_by,
+            denial: Circumstances::find().denial(source),
         }
     }
 
     /// What to do now, in one line, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Denied {
-                traced_by: Some(pid),
-                ..
-            } => Some(format!(
-                "nixtrace is itself being traced by process {pid}, and a process has one tracer \
-                 only; run it outside"
-            )),
-            Self::Denied {
-                yama: Some(3), ..
-            } => Some(
-                "kernel.yama.ptrace_scope is 3, which forbids tracing until the next boot"
-                    .to_owned(),
-            ),
-            Self::Denied {
-                yama: Some(2), ..
-            } => Some(
-                "kernel.yama.ptrace_scope is 2: run as root, or `sysctl kernel.yama.ptrace_scope=1`"
-                    .to_owned(),
-            ),
-            Self::Denied { .. } => Some(
-                "a container's seccomp profile may forbid ptrace: try `--cap-add=SYS_PTRACE` or \
-                 `--security-opt seccomp=unconfined`"
-                    .to_owned(),
-            ),
+            Self::Denied { denial, .. } => Some(denial.way_out().to_owned()),
             Self::NotExecutable {
                 path,
                 source: Errno::ENOEXEC,
@@ -132,6 +191,99 @@ impl Error {
                 Some("let nixtrace choose the engine, or choose `syscall`".to_owned())
             }
             _ => None,
+        }
+    }
+}
+
+impl Denial {
+    /// What to do about it.
+    fn way_out(&self) -> &'static str {
+        match self {
+            Self::Nested { .. } => {
+                "a process has one tracer only: run the inner nixtrace by itself, or trace with \
+                 the outer one what the inner one was to trace"
+            }
+            Self::Traced { .. } => "a process has one tracer only: run nixtrace outside of it",
+            Self::Absent => {
+                "sandboxes like gVisor leave it out: run nixtrace outside; `nixtrace elf` needs no \
+                 tracing"
+            }
+            Self::Yama { scope: 2 } => {
+                "run nixtrace as root, or do `sysctl kernel.yama.ptrace_scope=1`"
+            }
+            Self::Yama { .. } => {
+                "that cannot be undone before the next boot: set kernel.yama.ptrace_scope to 1 in \
+                 /etc/sysctl.d; `nixtrace elf` needs no tracing"
+            }
+            Self::Selinux => "do `setsebool deny_ptrace off`",
+            Self::Filter | Self::Unknown => {
+                "a container's seccomp profile may forbid it: try `--cap-add=SYS_PTRACE` or \
+                 `--security-opt seccomp=unconfined`; `nixtrace elf` needs no tracing"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denial(circumstances: Circumstances, source: Errno) -> Denial {
+        circumstances.denial(source)
+    }
+
+    #[test]
+    fn a_tracer_of_ours_is_the_reason_whatever_else_holds() {
+        let tracer = |name: &str| Circumstances {
+            tracer: Some((7, Some(name.to_owned()))),
+            yama: Some(3),
+            ..Circumstances::default()
+        };
+        assert_eq!(
+            denial(tracer("nixtrace"), Errno::EPERM),
+            Denial::Nested { pid: 7 }
+        );
+        let name = Some("strace".to_owned());
+        assert_eq!(
+            denial(tracer("strace"), Errno::EPERM),
+            Denial::Traced { pid: 7, name }
+        );
+    }
+
+    #[test]
+    fn yama_forbids_to_trace_children_from_2_on() {
+        let yama = |scope| Circumstances {
+            yama: Some(scope),
+            is_filtered: true,
+            ..Circumstances::default()
+        };
+        assert_eq!(denial(yama(1), Errno::EPERM), Denial::Filter);
+        for scope in [2, 3] {
+            assert_eq!(denial(yama(scope), Errno::EPERM), Denial::Yama { scope });
+        }
+    }
+
+    #[test]
+    fn a_missing_call_is_told_from_a_forbidden_one() {
+        let nothing = Circumstances::default;
+        assert_eq!(denial(nothing(), Errno::ENOSYS), Denial::Absent);
+        assert_eq!(denial(nothing(), Errno::EPERM), Denial::Unknown);
+    }
+
+    #[test]
+    fn every_denial_has_a_way_out() {
+        let error = |denial| Error::Denied {
+            source: Errno::EPERM,
+            denial,
+        };
+        for denial in [
+            Denial::Nested { pid: 1 },
+            Denial::Absent,
+            Denial::Yama { scope: 3 },
+            Denial::Selinux,
+            Denial::Filter,
+        ] {
+            assert!(error(denial).hint().is_some());
         }
     }
 }

@@ -5,6 +5,8 @@
 //! a batch that is not, ten times a second, so that nothing stays behind while the program is idle
 //! and no stop pays for waking a thread.
 
+use super::image::Chain;
+use super::view::{Seen, View};
 use crate::trace::{Contact, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +46,9 @@ pub(super) enum Fact {
         at: Micros,
         path: Option<Span>,
         real: Real,
+        root: Option<Span>,
+        /// Where the kernel found interpreters and loader, if the recorder cannot.
+        chain: Option<Box<Chain>>,
         argv: Option<Span>,
         cwd: Option<Span>,
         env: Span,
@@ -56,6 +61,7 @@ pub(super) enum Fact {
         path: Span,
         target: Option<Span>,
         real: Real,
+        root: Option<Span>,
         outcome: Outcome,
     },
     /// A socket address was used.
@@ -72,6 +78,7 @@ pub(super) enum Fact {
         at: Micros,
         kind: GapKind,
         detail: String,
+        count: u64,
     },
 }
 
@@ -110,6 +117,12 @@ impl Batch {
     /// Adds a fact.
     pub(super) fn push(&mut self, fact: Fact) {
         self.facts.push(fact);
+    }
+
+    /// Keeps a process's view of the file system, if a path of its means something else to us.
+    pub(super) fn keep_root(&mut self, view: Option<&View>, seen: Option<&Seen>) -> Option<Span> {
+        let view = view.filter(|_| seen.is_none_or(|seen| !seen.is_same))?;
+        Some(self.keep(view.tag()))
     }
 
     /// A string of this batch.
@@ -188,9 +201,8 @@ impl Outbox {
 }
 
 impl Inbox {
-    /// The next batch, full or not; none when the tracing thread is done and all was read. Calls
-    /// `idle` when there was nothing to fetch for a while.
-    pub(super) fn next(&mut self, idle: impl Fn()) -> Option<Batch> {
+    /// The next batch, full or not; none when the tracing thread is done and all was read.
+    pub(super) fn next(&mut self) -> Option<Batch> {
         loop {
             match self.full.recv_timeout(PATIENCE) {
                 Ok(batch) => return Some(batch),
@@ -208,8 +220,6 @@ impl Inbox {
                         if let Some(batch) = self.take_open(&mut open) {
                             return Some(batch);
                         }
-                        drop(open);
-                        idle();
                     }
                 }
             }
@@ -249,7 +259,7 @@ mod tests {
             }
         });
         let mut seen = Vec::new();
-        while let Some(mut batch) = inbox.next(|| ()) {
+        while let Some(mut batch) = inbox.next() {
             for fact in batch.take_facts() {
                 if let Fact::Exited { process, .. } = fact {
                     seen.push(process.0);
@@ -265,8 +275,8 @@ mod tests {
     fn a_batch_that_is_not_full_is_fetched() {
         let (mut outbox, mut inbox) = exchange();
         outbox.write(|batch| batch.push(exit(0)));
-        assert_eq!(inbox.next(|| ()).unwrap().take_facts().len(), 1);
+        assert_eq!(inbox.next().unwrap().take_facts().len(), 1);
         drop(outbox);
-        assert!(inbox.next(|| ()).is_none());
+        assert!(inbox.next().is_none());
     }
 }

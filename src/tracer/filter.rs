@@ -7,9 +7,23 @@
 use super::abi::{Atom, Call, Condition, Table, X32_BIT};
 use libc::sock_filter;
 
-/// The data of `SECCOMP_RET_TRACE` for x32 calls, which are not decoded: the cookie's complement.
-pub(super) fn foreign_cookie(cookie: u16) -> u16 {
-    !cookie
+/// What happens to a call that is worth a look.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    /// It waits for an answer of the filter's listener.
+    Notify,
+    /// It stops for the tracer; this data tells its stops from those of filters of the program's
+    /// own.
+    Stop(u16),
+}
+
+impl Action {
+    fn code(self) -> u32 {
+        match self {
+            Self::Notify => libc::SECCOMP_RET_USER_NOTIF,
+            Self::Stop(cookie) => libc::SECCOMP_RET_TRACE | u32::from(cookie),
+        }
+    }
 }
 
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
@@ -89,10 +103,10 @@ impl Assembler {
     }
 }
 
-/// The filter for the calls of these tables; what it stops carries `cookie`.
-pub(super) fn program(tables: &[Table], cookie: u16) -> Vec<sock_filter> {
+/// The filter for the calls of these tables.
+pub(super) fn program(tables: &[Table], action: Action) -> Vec<sock_filter> {
     let mut assembler = Assembler::default();
-    let (allow, look, foreign) = (assembler.label(), assembler.label(), assembler.label());
+    let (allow, look) = (assembler.label(), assembler.label());
     assembler.load(ARCH);
     let starts: Vec<_> = tables
         .iter()
@@ -109,20 +123,19 @@ pub(super) fn program(tables: &[Table], cookie: u16) -> Vec<sock_filter> {
         if table.abi.name == "x86_64" {
             // -1 is no call: a tracer's or another filter's way to skip one.
             assembler.go_if(IF_EQUAL, u32::MAX, allow);
-            assembler.go_if(IF_GREATER_OR_EQUAL, X32_BIT as u32, foreign);
+            assembler.go_if(IF_GREATER_OR_EQUAL, X32_BIT as u32, look);
+        }
+        for (first, last) in table.unknown() {
+            let next = assembler.label();
+            assembler.go_unless(IF_GREATER_OR_EQUAL, first, next);
+            assembler.go_unless(IF_GREATER_OR_EQUAL, last + 1, look);
+            assembler.place(next);
         }
         let calls: Vec<_> = table.calls().collect();
         search(&mut assembler, &calls, allow, look);
     }
     assembler.place(look);
-    assembler.emit(RETURN, libc::SECCOMP_RET_TRACE | u32::from(cookie), 0, 0);
-    assembler.place(foreign);
-    assembler.emit(
-        RETURN,
-        libc::SECCOMP_RET_TRACE | u32::from(foreign_cookie(cookie)),
-        0,
-        0,
-    );
+    assembler.emit(RETURN, action.code(), 0, 0);
     assembler.place(allow);
     assembler.emit(RETURN, libc::SECCOMP_RET_ALLOW, 0, 0);
     assembler.finish()
@@ -188,7 +201,7 @@ fn test(assembler: &mut Assembler, condition: Condition, allow: Label, look: Lab
 
 #[cfg(test)]
 mod tests {
-    use super::super::abi::tables;
+    use super::super::abi::{Entry, tables};
     use super::*;
     use proptest::prelude::*;
 
@@ -225,12 +238,12 @@ mod tests {
 
     #[test]
     fn the_filter_is_short_enough_for_the_kernel() {
-        assert!(program(&tables(), COOKIE).len() < 4096);
+        assert!(program(&tables(), Action::Stop(COOKIE)).len() < 4096);
     }
 
     #[test]
     fn an_architecture_without_a_table_passes() {
-        let program = program(&tables(), COOKIE);
+        let program = program(&tables(), Action::Stop(COOKIE));
         assert_eq!(
             run(&program, 0xdead_beef, 2, [0; 6]),
             libc::SECCOMP_RET_ALLOW
@@ -239,11 +252,28 @@ mod tests {
 
     #[cfg(target_arch = "x86_64")]
     #[test]
-    fn x32_calls_are_told_apart() {
-        let program = program(&tables(), COOKIE);
+    fn x32_calls_are_worth_a_look() {
+        let program = program(&tables(), Action::Stop(COOKIE));
         assert_eq!(
             run(&program, 0xc000_003e, X32_BIT as u32 + 2, [0; 6]),
-            libc::SECCOMP_RET_TRACE | u32::from(foreign_cookie(COOKIE))
+            libc::SECCOMP_RET_TRACE | u32::from(COOKIE)
+        );
+    }
+
+    #[test]
+    fn a_listener_is_told_of_the_same_calls() {
+        let (stops, notifies) = (
+            program(&tables(), Action::Stop(COOKIE)),
+            program(&tables(), Action::Notify),
+        );
+        let differ: Vec<_> = stops
+            .iter()
+            .zip(&notifies)
+            .filter(|(stops, notifies)| stops != notifies)
+            .collect();
+        assert_eq!(stops.len(), notifies.len());
+        assert!(
+            matches!(differ[..], [(_, notifies)] if notifies.k == libc::SECCOMP_RET_USER_NOTIF)
         );
     }
 
@@ -261,11 +291,13 @@ mod tests {
             ]),
         ) {
             let tables = tables();
-            let program = program(&tables, COOKIE);
+            let program = program(&tables, Action::Stop(COOKIE));
             for table in &tables {
-                let wanted = table
-                    .call(u64::from(number))
-                    .is_some_and(|call| call.is_wanted(&args));
+                let wanted = match table.entry(u64::from(number)) {
+                    Entry::Decoded(call) => call.is_wanted(&args),
+                    Entry::Uninteresting => false,
+                    Entry::Unknown => true,
+                };
                 let expected = if wanted {
                     libc::SECCOMP_RET_TRACE | u32::from(COOKIE)
                 } else {

@@ -3,30 +3,40 @@
 //! Every request may fail because the tracee was killed meanwhile (`ESRCH`). That is no error:
 //! the tracee's end is reported next.
 
-use super::decode::{Next, Observer, Returned};
+use super::attend::Errands;
+use super::decode::{Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
 use super::launch::{Launched, Outcome};
 use super::signals::Target;
 use super::stop::Stop;
-use super::sys::{self, Phase};
-use super::task::Pending;
-use super::{Command, filter, ignored};
+use super::sys::{self, Listener, Phase};
+use super::task::{End, Pending};
+use super::{Command, attend, ignored};
 use crate::trace::{ExitStatus, GapKind, Micros};
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// How many ends of unknown tracees are kept.
+const MOST_GONE: usize = 1024;
 
 /// Follows a command and all that it starts.
 pub(super) struct Follower {
-    observer: Observer,
+    observer: Arc<Mutex<Observer>>,
     target: Target,
     engine: Engine,
+    errands: Arc<Errands>,
     root: pid_t,
     /// Tracees that stopped for the first time before the event of who made them was seen.
     early: HashSet<pid_t>,
-    /// Whether the command runs its program already, and not yet our own code.
-    launched: bool,
+    /// How those ended of whom nothing else was known. They may have been killed before the event of
+    /// who made them was seen.
+    gone: HashMap<pid_t, ExitStatus>,
+    /// Tracees that are followed although that event was not seen. It may still come.
+    adopted: HashSet<pid_t>,
     status: Option<ExitStatus>,
 }
 
@@ -39,98 +49,188 @@ pub(super) struct Finished {
     pub(super) duration: Micros,
 }
 
-impl Follower {
-    pub(super) fn new(observer: Observer, launched: &Launched, target: Target) -> Self {
-        Self {
-            observer,
-            target,
-            engine: launched.engine,
-            root: launched.pid,
-            early: HashSet::new(),
-            launched: false,
-            status: None,
+/// Follows a launched command and what it started to their ends; `started` is called once the program
+/// runs, with the name of the engine.
+pub(super) fn follow(
+    observer: Observer,
+    target: Target,
+    command: &Command,
+    choice: EngineChoice,
+    launched: &Launched,
+    started: impl FnOnce(&'static str),
+) -> Result<Finished, Error> {
+    let mut observer = observer;
+    let (herd, tables) = (observer.herd.clone(), observer.tables());
+    // Asked before we are held on one core ourselves.
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    herd.go_with();
+    let mut outcome = Outcome::default();
+    let engine = await_filters(choice, launched, &mut outcome)?;
+    herd.begin(launched.pid, engine.listener());
+    let _ = engine.resume(launched.pid, false, 0);
+    if matches!(engine, Engine::Notify(_)) {
+        observer.is_notified();
+    }
+    let mut follower = Follower {
+        observer: Arc::new(Mutex::new(observer)),
+        target,
+        errands: Arc::new(Errands::new()),
+        engine,
+        root: launched.pid,
+        early: HashSet::new(),
+        gone: HashMap::new(),
+        adopted: HashSet::new(),
+        status: None,
+    };
+    match follower.engine.clone() {
+        Engine::Notify(listener) => thread::scope(|scope| {
+            for _ in 0..cores {
+                let listener = Arc::clone(&listener);
+                let tables = Arc::clone(&tables);
+                let observer = Arc::clone(&follower.observer);
+                let errands = Arc::clone(&follower.errands);
+                let herd = herd.clone();
+                super::spawn(scope, "attendant", move || {
+                    herd.go_with();
+                    attend::attend(&listener, &tables, &observer, &errands);
+                })?;
+            }
+            let finished = follower.run(command, launched, &mut outcome, Some(&listener), started);
+            if finished.is_err() {
+                follower.abandon();
+            }
+            follower.errands.finish();
+            finished
+        }),
+        _ => follower.run(command, launched, &mut outcome, None, started),
+    }
+}
+
+/// Waits for the stop by which the child says that its filters are in place; which engine runs.
+fn await_filters(
+    choice: EngineChoice,
+    launched: &Launched,
+    outcome: &mut Outcome,
+) -> Result<Engine, Error> {
+    let pid = launched.pid;
+    loop {
+        let waited = match sys::wait() {
+            Ok(waited) => waited,
+            Err(Errno::EINTR) => continue,
+            Err(source) => return Err(Error::Lost { source }),
+        };
+        match Stop::from_status(waited.status) {
+            Stop::Ended(_) => {
+                return Err(Error::Lost {
+                    source: Errno::ESRCH,
+                });
+            }
+            Stop::Signal(libc::SIGSTOP) => break,
+            Stop::Signal(signal) => drop(sys::cont(pid, signal)),
+            Stop::Group => drop(sys::listen(pid)),
+            _ => drop(sys::cont(pid, 0)),
         }
     }
+    launched.read_notes(outcome);
+    let engine = launched.engine(choice, outcome);
+    if engine.is_err() {
+        let _ = sys::kill(pid, libc::SIGKILL);
+        let _ = sys::reap(pid);
+    }
+    engine
+}
 
-    /// Follows the command and what it started to their ends; `started` is called once the program
-    /// runs, with the name of the engine.
-    pub(super) fn run(
-        mut self,
+impl Follower {
+    fn run(
+        &mut self,
         command: &Command,
-        choice: EngineChoice,
-        launch: &Launched,
+        launched: &Launched,
+        outcome: &mut Outcome,
+        listener: Option<&Listener>,
         started: impl FnOnce(&'static str),
     ) -> Result<Finished, Error> {
+        let shared = Arc::clone(&self.observer);
         let mut started = Some(started);
         loop {
+            if let Some(listener) = listener {
+                if self.errands.is_deserted() {
+                    return Err(Error::Lost {
+                        source: Errno::EPIPE,
+                    });
+                }
+                self.errands.run(listener);
+            }
             let waited = match sys::wait() {
                 Ok(waited) => waited,
+                Err(Errno::EINTR) => continue,
                 Err(Errno::ECHILD) => break,
                 Err(source) => return Err(Error::Lost { source }),
             };
             let stop = Stop::from_status(waited.status);
-            if !self.launched {
+            let mut observer = attend::lock(&shared);
+            if let Some(start) = started.take() {
                 match stop {
                     Stop::Executed => {
-                        let outcome = launch.outcome();
-                        self.begin(choice, launch, &outcome)?;
-                        if let Some(started) = started.take() {
-                            started(self.engine.name());
-                        }
-                        self.first_program(command, launch, &outcome);
-                        self.resume(waited.tid, Next::Run, 0);
-                        continue;
+                        launched.read_notes(outcome);
+                        start(self.engine.name());
+                        self.first_program(&mut observer, command, launched, outcome);
+                        self.resume(&mut observer, waited.tid, 0);
                     }
-                    Stop::Ended(_) => return Err(launch.failure(command, &launch.outcome())),
-                    Stop::Seccomp => {
-                        self.resume(waited.tid, Next::Run, 0);
-                        continue;
+                    Stop::Ended(_) => {
+                        launched.read_notes(outcome);
+                        return Err(launched.failure(command, outcome));
                     }
-                    _ => {}
+                    stop => {
+                        // Our own code still runs, in a process that nobody knows of yet.
+                        started = Some(start);
+                        let signal = match stop {
+                            Stop::Signal(signal) => signal,
+                            _ => 0,
+                        };
+                        let _ = self.engine.resume(waited.tid, false, signal);
+                    }
                 }
+                continue;
             }
-            self.handle(waited.tid, stop);
+            observer.herd.moves();
+            self.handle(&mut observer, waited.tid, stop);
+        }
+        let mut observer = attend::lock(&shared);
+        if self.target.ended_background() {
+            observer.background_ended();
         }
         Ok(Finished {
             status: self.status.ok_or(Error::Lost {
                 source: Errno::ECHILD,
             })?,
-            processes: self.observer.tasks.count(),
-            gaps: self.observer.gaps(),
-            duration: self.observer.now(),
+            processes: observer.tasks.count(),
+            gaps: observer.gaps(),
+            duration: observer.now(),
         })
     }
 
-    /// The child has become the program: settles which engine runs.
-    fn begin(
-        &mut self,
-        choice: EngineChoice,
-        launch: &Launched,
-        outcome: &Outcome,
-    ) -> Result<(), Error> {
-        if let Some(source) = outcome.filter_refused {
-            if choice == EngineChoice::Seccomp {
-                let _ = sys::kill(launch.pid, libc::SIGKILL);
-                let _ = sys::reap(launch.pid);
-                return Err(Error::FilterRefused { source });
-            }
-            self.engine = Engine::Syscall;
-        }
-        self.launched = true;
-        Ok(())
+    /// Ends what cannot be followed any more.
+    fn abandon(&self) {
+        let _ = sys::kill(self.root, libc::SIGKILL);
     }
 
     /// Reports the start of the command itself.
-    fn first_program(&mut self, command: &Command, launch: &Launched, outcome: &Outcome) {
-        self.observer.process_starts(launch.pid, None);
-        if let Some(errno) = outcome.filter_refused {
-            self.observer.gap(
+    fn first_program(
+        &mut self,
+        observer: &mut Observer,
+        command: &Command,
+        launch: &Launched,
+        outcome: &Outcome,
+    ) {
+        observer.process_starts(launch.pid, None);
+        if let (Engine::Syscall, Some(errno)) = (&self.engine, outcome.filter_refused) {
+            observer.gap(
                 None,
                 GapKind::Fallback,
                 format!("The seccomp filter was refused ({errno:?}); every system call was stopped instead."),
             );
         }
-        self.observer.withholds_rights |= outcome.no_new_privileges;
+        observer.withholds_rights |= outcome.no_new_privileges;
         let mut argv = Vec::new();
         for arg in std::iter::once(&command.program).chain(&command.args) {
             argv.extend_from_slice(std::os::unix::ffi::OsStrExt::as_bytes(arg.as_os_str()));
@@ -140,145 +240,236 @@ impl Follower {
             .candidates
             .get(outcome.tried)
             .map(|path| path.to_bytes().to_vec());
-        self.observer.executed(
+        observer.executed(
             launch.pid,
             launch.pid,
             Some(Pending::Execute {
                 path,
                 argv: Some(argv),
+                is_sure: true,
             }),
         );
     }
 
-    fn resume(&self, tid: pid_t, next: Next, signal: c_int) {
+    /// Resumes a tracee, to the end of its call if that is awaited.
+    fn resume(&self, observer: &mut Observer, tid: pid_t, signal: c_int) {
+        let to_call = observer
+            .tasks
+            .task(tid)
+            .is_some_and(|task| task.end == End::Exit);
         // ESRCH: the tracee was killed, and its end is reported next.
-        let _ = self.engine.resume(tid, next, signal);
+        let _ = self.engine.resume(tid, to_call, signal);
     }
 
-    /// How a tracee goes on that stopped for something other than a call.
-    fn next(&mut self, tid: pid_t) -> Next {
-        match self.observer.tasks.task(tid) {
-            Some(task) if task.pending.is_some() => Next::End,
-            _ => Next::Run,
+    fn handle(&mut self, observer: &mut Observer, tid: pid_t, stop: Stop) {
+        if matches!(stop, Stop::Trapped | Stop::Group) {
+            collect(observer, tid);
         }
-    }
-
-    fn handle(&mut self, tid: pid_t, stop: Stop) {
         match stop {
             Stop::Ended(status) => {
                 self.early.remove(&tid);
-                self.observer.ends(tid, status);
+                if observer.tasks.task(tid).is_none() {
+                    // Also the threads that an exec did away with.
+                    if self.gone.len() == MOST_GONE {
+                        self.gone.clear();
+                    }
+                    self.gone.insert(tid, status);
+                }
+                self.adopt_orphans(observer, tid);
+                observer.ends(tid, status);
                 if tid == self.root {
                     self.status = Some(status);
+                    self.target.ended();
                 }
             }
             Stop::Seccomp => {
-                self.observer.core.follow(tid);
-                let next = self.look(tid);
-                self.resume(tid, next, 0);
+                self.look(observer, tid);
+                self.resume(observer, tid, 0);
             }
             Stop::Syscall => {
-                let next = self.syscall(tid);
-                self.resume(tid, next, 0);
+                self.syscall(observer, tid);
+                self.resume(observer, tid, 0);
             }
             Stop::Forked => {
                 if let Ok(child) = sys::event_message(tid) {
-                    self.forked(tid, child as pid_t);
+                    self.forked(observer, tid, child as pid_t);
                 }
-                let next = self.next(tid);
-                self.resume(tid, next, 0);
+                self.resume(observer, tid, 0);
             }
             Stop::Executed => {
                 let former = sys::event_message(tid).map_or(tid, |former| former as pid_t);
-                self.observer.executed(tid, former, None);
-                self.resume(tid, Next::Run, 0);
+                observer.executed(tid, former, None);
+                self.resume(observer, tid, 0);
             }
             Stop::Trapped => {
-                if self.observer.tasks.task(tid).is_none() && self.launched {
+                if observer.tasks.task(tid).is_none() {
                     self.early.insert(tid);
+                    self.adopt_orphans(observer, 0);
                     return;
                 }
                 self.target.stopped(false);
-                let next = self.next(tid);
-                self.resume(tid, next, 0);
+                self.resume(observer, tid, 0);
             }
             // ptrace(2): a resumed tracee would run although its group is stopped.
             Stop::Group => {
+                if let Some(task) = observer.tasks.task(tid) {
+                    task.was_stopped = true;
+                }
                 let _ = sys::listen(tid);
                 self.target.stopped(true);
             }
             Stop::Signal(signal) => {
-                let next = self.next(tid);
-                let deliver =
-                    if ignored::is_only_our_doing(tid, signal) && sys::restart_call(tid).is_ok() {
-                        0
-                    } else {
-                        signal
-                    };
-                self.resume(tid, next, deliver);
+                if matches!(self.engine, Engine::Notify(_)) {
+                    restart_unanswered(observer, tid);
+                }
+                let is_only_our_doing = !was_stopped(observer, tid, signal)
+                    && ignored::is_only_our_doing(tid, signal)
+                    && sys::restart_call(tid).is_ok();
+                let deliver = if is_only_our_doing { 0 } else { signal };
+                self.resume(observer, tid, deliver);
             }
-            Stop::Other => {
-                let next = self.next(tid);
-                self.resume(tid, next, 0);
-            }
+            Stop::Other => self.resume(observer, tid, 0),
         }
     }
 
     /// A filter stopped a call.
-    fn look(&mut self, tid: pid_t) -> Next {
+    fn look(&mut self, observer: &mut Observer, tid: pid_t) {
         let Ok(info) = sys::syscall_info(tid) else {
-            return Next::Run;
+            return;
         };
         let Phase::Seccomp(call, data) = info.phase else {
-            return Next::Run;
+            return;
         };
         match self.engine {
-            Engine::Seccomp { cookie } if data == cookie => {
-                self.observer.call_begins(tid, &info, &call)
-            }
-            Engine::Seccomp { cookie } if data == filter::foreign_cookie(cookie) => {
-                self.observer.foreign(tid);
-                Next::Run
+            Engine::Ptrace { cookie } if data == cookie => {
+                if !observer.call_begins(tid, info.arch, &call) {
+                    let _ = sys::refuse_call(tid);
+                }
             }
             // A filter of the program's own wants to ask its tracer, which it does not have: without
             // us the kernel would answer this (seccomp(2), SECCOMP_RET_TRACE).
-            _ => {
-                let _ = sys::refuse_call(tid);
-                Next::Run
-            }
+            _ => drop(sys::refuse_call(tid)),
         }
     }
 
     /// A call begins or ends, in plain syscall-stops.
-    fn syscall(&mut self, tid: pid_t) -> Next {
+    fn syscall(&mut self, observer: &mut Observer, tid: pid_t) {
         let Ok(info) = sys::syscall_info(tid) else {
-            return Next::Run;
+            return;
         };
         match info.phase {
             Phase::Exit { value, failed } => {
-                self.observer.call_ends(tid, Returned { value, failed });
-                Next::Run
+                observer.call_ends(tid, Returned { value, failed });
             }
-            Phase::Entry(call) if self.engine == Engine::Syscall => {
-                self.observer.call_begins(tid, &info, &call)
-            }
-            // With a filter, its stop comes next and brings the call.
-            _ => self.next(tid),
+            Phase::Entry(call) => match self.engine {
+                Engine::Syscall => {
+                    if !observer.call_begins(tid, info.arch, &call) {
+                        let _ = sys::refuse_call(tid);
+                    }
+                }
+                Engine::Notify(_) => observer.at_entry(tid, info.arch, &call),
+                // The filter's stop comes next and brings the call.
+                Engine::Ptrace { .. } => {}
+            },
+            _ => {}
         }
     }
 
-    fn forked(&mut self, parent: pid_t, child: pid_t) {
-        let Some(tgid) = self.observer.tasks.tgid_of(parent) else {
+    fn forked(&mut self, observer: &mut Observer, parent: pid_t, child: pid_t) {
+        // Its number may have been somebody else's before.
+        let lives = || super::proc::is_traced(child);
+        if self.adopted.remove(&child) && (observer.tasks.task(child).is_some() || !lives()) {
+            return;
+        }
+        let Some(tgid) = observer.tasks.tgid_of(parent) else {
             return;
         };
+        let end = self.gone.remove(&child).filter(|_| !lives());
         if super::proc::is_thread_of(child, tgid) {
-            self.observer.tasks.start_thread(child, tgid);
+            observer.tasks.start_thread(child, tgid);
         } else {
-            self.observer.process_starts(child, Some(parent));
+            observer.process_starts(child, Some(parent));
         }
-        self.observer.core.hold.pass(parent, child);
+        observer.herd.joined(child);
         if self.early.remove(&child) {
-            self.resume(child, Next::Run, 0);
+            self.resume(observer, child, 0);
         }
+        if let Some(status) = end {
+            observer.ends(child, status);
+        }
+    }
+
+    /// Begins to follow children whose makers cannot tell of them any more: a maker that is killed
+    /// takes the event with it (ptrace(2), "Death under ptrace"). `dead` is a thread that has just
+    /// ended and is still known, or 0.
+    ///
+    /// A child whose parent is no tracee has lost the one it had. One with the same parent as the
+    /// dead may have been made by it with CLONE_PARENT.
+    fn adopt_orphans(&mut self, observer: &mut Observer, dead: pid_t) {
+        if self.early.is_empty() {
+            return;
+        }
+        let parent_of_dead = observer
+            .tasks
+            .process_of(dead)
+            .and_then(|process| process.maker);
+        for child in self.early.clone() {
+            // Gone: its end is reported next. A thread dies with the maker that it belongs to.
+            let Some((tgid, parent)) = super::proc::family(child) else {
+                continue;
+            };
+            let is_orphan = tgid == child
+                && (observer.tasks.task(parent).is_none() || Some(parent) == parent_of_dead);
+            if is_orphan {
+                self.early.remove(&child);
+                self.adopted.insert(child);
+                observer.process_starts(child, (dead != 0).then_some(dead));
+                observer.herd.joined(child);
+                self.resume(observer, child, 0);
+            }
+        }
+    }
+}
+
+/// Lets a call begin again that a signal interrupted while it waited to be told to us: it would not
+/// have waited untraced, and must not fail with EINTR. Once we were told it waits for our answer only
+/// (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`).
+fn restart_unanswered(observer: &mut Observer, tid: pid_t) {
+    if sys::restarting_call(tid).is_some_and(|call| observer.never_waits(tid, &call)) {
+        let _ = sys::restart_always(tid);
+    }
+}
+
+/// Whether a tracee that is about to get a signal comes from a stop of its group, which is what ended
+/// the call that it was in.
+fn was_stopped(observer: &mut Observer, tid: pid_t, signal: c_int) -> bool {
+    let Some(task) = observer.tasks.task(tid) else {
+        return false;
+    };
+    let was_stopped = task.was_stopped;
+    // What follows the signal that ended the stop comes from a call made after it.
+    task.was_stopped &= signal != libc::SIGCONT;
+    was_stopped
+}
+
+/// Reads what a call returned whose tracee was made to stop on its way back.
+fn collect(observer: &mut Observer, tid: pid_t) {
+    let Some(task) = observer.tasks.task(tid) else {
+        return;
+    };
+    if task.end != End::Trap {
+        return;
+    }
+    task.end = End::Unseen;
+    let Ok(value) = sys::returned(tid) else {
+        return;
+    };
+    let returned = Returned::from_register(value);
+    observer.call_ends(tid, returned);
+    if returned.is_restart()
+        && let Some(task) = observer.tasks.task(tid)
+    {
+        // It would have waited, but for us. It begins again, and this time it may.
+        task.end = End::Exit;
     }
 }

@@ -1,6 +1,6 @@
 //! The first record of a trace: what is known before the command runs.
 
-use super::{Command, Options, inherited};
+use super::{Command, Options, inherited, proc};
 use crate::trace::{Bytes, FORMAT_VERSION, Header, Inherited, secrets};
 use nix::sys::utsname::uname;
 use nix::unistd::{Uid, User};
@@ -85,17 +85,12 @@ fn inherited_files() -> Vec<Inherited> {
 
 /// Whether a descriptor of ours stays open across an exec, by the flags in proc_pid_fdinfo(5).
 fn survives_exec(fd: i32) -> bool {
-    let flags = fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))
-        .ok()
-        .and_then(|text| {
-            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
-            i32::from_str_radix(flags.trim(), 8).ok()
-        });
+    let flags = proc::open_flags(std::process::id().cast_signed(), fd);
     flags.is_some_and(|flags| flags & libc::O_CLOEXEC == 0)
 }
 
 /// `ID`, `ID_LIKE` and `VERSION_ID` of an os-release(5) file.
-fn os_release(text: &str) -> BTreeMap<String, String> {
+pub(super) fn os_release(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter_map(|line| line.split_once('='))
         .filter(|(name, _)| matches!(*name, "ID" | "ID_LIKE" | "VERSION_ID"))

@@ -45,7 +45,7 @@ fn is_ignored(tid: pid_t, signal: c_int) -> bool {
 }
 
 /// Whether a process with this `/proc/PID/status` ignores a signal.
-fn disposition(status: &str, signal: c_int) -> bool {
+pub(super) fn disposition(status: &str, signal: c_int) -> bool {
     let has = |field: &str| {
         status
             .lines()

@@ -4,7 +4,9 @@
 //! Only as much as execve(2) itself looks at; everything else about ELF is the `elf` module's.
 //! The files are of the traced program's choosing: every offset is checked, every length bounded.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -15,6 +17,78 @@ const HEAD: usize = 256;
 const LONGEST_LOADER: u64 = 4096;
 
 const PT_INTERP: u32 = 3;
+const ET_EXEC: u16 = 2;
+const ET_DYN: u16 = 3;
+const SIZE_OF_PHDR64: u16 = 56;
+
+/// This machine's `EM_*`, where it is known.
+const MACHINE: Option<u16> = if cfg!(target_arch = "x86_64") {
+    Some(62)
+} else if cfg!(target_arch = "aarch64") {
+    Some(183)
+} else {
+    None
+};
+
+/// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
+pub(super) const MOST_INTERPRETERS: usize = 5;
+
+/// What the kernel opens beside a file to run it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// The `#!` interpreters, the outermost script's first.
+    pub(super) interpreters: Vec<Vec<u8>>,
+    /// The dynamic loader of the program that runs in the end.
+    pub(super) loader: Option<Vec<u8>>,
+}
+
+impl Chain {
+    /// That of a file; `find` says where a name in it is found, as it is then kept.
+    pub(super) fn of(path: &Path, find: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> Self {
+        let mut chain = Self::default();
+        let mut image = Image::read(path);
+        loop {
+            match image {
+                Image::Script(interpreter) => {
+                    let Some(interpreter) = find(interpreter) else {
+                        return chain;
+                    };
+                    image = Image::read(Path::new(OsStr::from_bytes(&interpreter)));
+                    chain.interpreters.push(interpreter);
+                    if chain.interpreters.len() == MOST_INTERPRETERS {
+                        image = Image::Other;
+                    }
+                }
+                Image::Elf(loader) => {
+                    chain.loader = loader.and_then(find);
+                    return chain;
+                }
+                Image::Other => return chain,
+            }
+        }
+    }
+}
+
+impl Chain {
+    /// That of a file of a kind for which an interpreter is registered (binfmt_misc), which was seen
+    /// to run; none when the file says itself what runs it.
+    pub(super) fn by_registration(path: &[u8], interpreter: Vec<u8>) -> Option<Self> {
+        let path = Path::new(OsStr::from_bytes(path));
+        let says_itself = match Image::read(path) {
+            Image::Script(_) => true,
+            Image::Elf(_) => File::open(path).is_ok_and(|file| is_native(&file)),
+            Image::Other => false,
+        };
+        if says_itself {
+            return None;
+        }
+        let loader = Image::read(Path::new(OsStr::from_bytes(&interpreter))).wanted();
+        Some(Self {
+            interpreters: vec![interpreter],
+            loader,
+        })
+    }
+}
 
 /// A file as execve(2) sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,16 +112,10 @@ impl Image {
         File::open(path).map_or(Self::Other, |file| Self::parse(&file))
     }
 
-    fn parse(file: &impl FileExt) -> Self {
+    /// Reads the beginning of an open file.
+    pub(super) fn parse(file: &impl FileExt) -> Self {
         let mut head = [0; HEAD];
-        let mut length = 0;
-        while length < HEAD {
-            match file.read_at(&mut head[length..], length as u64) {
-                Ok(0) | Err(_) => break,
-                Ok(read) => length += read,
-            }
-        }
-        let head = &head[..length];
+        let head = read_head(file, &mut head);
         if let Some(line) = head.strip_prefix(b"#!") {
             return script(line).map_or(Self::Other, Self::Script);
         }
@@ -65,6 +133,34 @@ impl Image {
             Self::Other => None,
         }
     }
+}
+
+/// Whether an open file is an ELF program of this machine's own kind (`e_ident`, `e_type` and
+/// `e_machine` of elf(5)).
+pub(super) fn is_native(file: &impl FileExt) -> bool {
+    let mut head = [0; HEAD];
+    let head = read_head(file, &mut head);
+    let number = Number {
+        big_endian: cfg!(target_endian = "big"),
+    };
+    let order = if cfg!(target_endian = "big") { 2 } else { 1 };
+    head.starts_with(b"\x7fELF")
+        && head.get(4) == Some(&2)
+        && head.get(5) == Some(&order)
+        && matches!(number.half(head, 16), Some(ET_EXEC | ET_DYN))
+        && number.half(head, 18) == MACHINE
+        && number.half(head, ELF64.phentsize) == Some(SIZE_OF_PHDR64)
+}
+
+fn read_head<'a>(file: &impl FileExt, head: &'a mut [u8; HEAD]) -> &'a [u8] {
+    let mut length = 0;
+    while length < HEAD {
+        match file.read_at(&mut head[length..], length as u64) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => length += read,
+        }
+    }
+    &head[..length]
 }
 
 /// The interpreter that the rest of a `#!` line names (`fs/binfmt_script.c`).
@@ -214,8 +310,41 @@ mod tests {
     }
 
     #[test]
+    fn a_program_of_another_machine_is_not_native() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(is_native(&Memory(&own)));
+        let mut other = own[..HEAD].to_vec();
+        other[18] ^= 1;
+        assert!(!is_native(&Memory(&other)));
+        assert!(!is_native(&Memory(&own[..40])));
+        assert!(!is_native(&Memory(b"#!/bin/sh\n")));
+    }
+
+    #[test]
     fn an_empty_line_names_none() {
         assert_eq!(Image::parse(&Memory(b"#!\n/bin/sh")), Image::Other);
+    }
+
+    #[test]
+    fn only_a_file_that_does_not_say_what_runs_it_has_a_registered_interpreter() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            let path = place.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.into_os_string().into_encoded_bytes()
+        };
+        let own = std::env::current_exe().unwrap().into_os_string();
+        let by = |path: &[u8]| Chain::by_registration(path, own.as_encoded_bytes().to_vec());
+        assert_eq!(by(&file("script", b"#!/bin/sh\n")), None);
+        assert_eq!(by(own.as_encoded_bytes()), None);
+        let chain = by(&file("class", b"\xca\xfe\xba\xbe")).unwrap();
+        assert_eq!(chain.interpreters, [own.as_encoded_bytes()]);
+        assert!(chain.loader.is_some());
+        // An ELF program of another machine (e_machine 0xf3 is RISC-V).
+        let mut foreign = std::fs::read(&own).unwrap();
+        foreign.truncate(4096);
+        foreign[18] = 0xf3;
+        assert!(by(&file("foreign", &foreign)).is_some());
     }
 
     #[test]

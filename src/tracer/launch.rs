@@ -3,7 +3,8 @@
 
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
-use super::sys::{self, Child, ChildNote};
+use super::filter::Action;
+use super::sys::{self, Child, ChildNote, Listener};
 use super::{Command, abi, filter};
 use libc::{c_char, c_int, pid_t};
 use nix::errno::Errno;
@@ -12,9 +13,10 @@ use nix::sys::signal::SigSet;
 use nix::unistd::pipe2;
 use std::ffi::{CStr, CString, OsStr};
 use std::hash::{BuildHasher, RandomState};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What is asked of ptrace for every tracee.
 ///
@@ -36,10 +38,9 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 pub(super) struct Launched {
     /// Its process id.
     pub(super) pid: pid_t,
-    /// The engine that was asked for.
-    pub(super) engine: Engine,
     /// The paths that are tried.
     pub(super) candidates: Vec<CString>,
+    cookie: u16,
     notes: OwnedFd,
 }
 
@@ -50,7 +51,11 @@ pub(super) struct Outcome {
     pub(super) tried: usize,
     /// The error of the exec, when there was one.
     pub(super) not_executed: Option<Errno>,
-    /// The error of the filter, when it was refused.
+    /// The number of the filter's listener in the child, when there is one.
+    listener: Option<RawFd>,
+    /// The error of the filter with a listener, when it was refused.
+    listener_refused: Option<Errno>,
+    /// The error of the filter that stops calls, when it was refused.
     pub(super) filter_refused: Option<Errno>,
     /// Whether the filter had to be paid for with `no_new_privs`.
     pub(super) no_new_privileges: bool,
@@ -108,13 +113,12 @@ pub(super) fn launch(
         .chain(argv.iter().copied().skip(1))
         .collect();
     let cookie = random_cookie();
-    let (engine, filter) = match choice {
-        EngineChoice::Syscall => (Engine::Syscall, None),
-        EngineChoice::Auto | EngineChoice::Seccomp => (
-            Engine::Seccomp { cookie },
-            Some(filter::program(tables, cookie)),
-        ),
-    };
+    let notifying = choice
+        .may_notify()
+        .then(|| filter::program(tables, Action::Notify));
+    let stopping = choice
+        .may_stop()
+        .then(|| filter::program(tables, Action::Stop(cookie)));
 
     let start = |while_doing| {
         move |source| Error::Start {
@@ -130,7 +134,8 @@ pub(super) fn launch(
         candidates: &candidate_texts,
         argv: &argv,
         shell_argv: &mut shell_argv,
-        filter: filter.as_deref(),
+        notifying: notifying.as_deref(),
+        stopping: stopping.as_deref(),
         mask,
         go: go_read.as_fd(),
         notes: notes_write.as_fd(),
@@ -148,8 +153,8 @@ pub(super) fn launch(
     nix::unistd::write(&go_write, &[1]).map_err(start("starting the command"))?;
     Ok(Launched {
         pid,
-        engine,
         candidates,
+        cookie,
         notes: notes_read,
     })
 }
@@ -161,18 +166,38 @@ fn random_cookie() -> u16 {
 }
 
 impl Launched {
-    /// What the child has told.
-    pub(super) fn outcome(&self) -> Outcome {
-        let mut outcome = Outcome::default();
+    /// Reads what the child has told since this was last asked.
+    pub(super) fn read_notes(&self, outcome: &mut Outcome) {
         for note in sys::read_notes(self.notes.as_fd()) {
             match note {
                 ChildNote::NoNewPrivileges => outcome.no_new_privileges = true,
+                ChildNote::Listener(fd) => outcome.listener = Some(fd),
+                ChildNote::ListenerRefused(errno) => outcome.listener_refused = Some(errno),
                 ChildNote::FilterRefused(errno) => outcome.filter_refused = Some(errno),
                 ChildNote::Trying(index) => outcome.tried = index,
                 ChildNote::NotExecuted(errno) => outcome.not_executed = Some(errno),
             }
         }
-        outcome
+    }
+
+    /// The engine that the filters make possible, once the child has told of them.
+    pub(super) fn engine(&self, choice: EngineChoice, outcome: &Outcome) -> Result<Engine, Error> {
+        if let Some(fd) = outcome.listener {
+            return sys::borrow_descriptor(self.pid, fd)
+                .map(|listener| Engine::Notify(Arc::new(Listener::new(listener))))
+                .map_err(|source| Error::Start {
+                    while_doing: "taking over the filter's listener",
+                    source,
+                });
+        }
+        let refused = outcome.filter_refused.or(outcome.listener_refused);
+        match refused {
+            Some(source) if choice.insists_on_a_filter() => Err(Error::FilterRefused { source }),
+            _ if choice.may_stop() && outcome.filter_refused.is_none() => Ok(Engine::Ptrace {
+                cookie: self.cookie,
+            }),
+            _ => Ok(Engine::Syscall),
+        }
     }
 
     /// The error to report when the program could not be executed.

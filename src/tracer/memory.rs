@@ -26,21 +26,51 @@ fn to_page_end(address: usize) -> usize {
     PAGE - address % PAGE
 }
 
+/// How many pages one call reads.
+const MOST_PAGES: usize = 16;
+
 /// Reads up to `buffer.len()` bytes; fewer where the memory ends.
 pub(super) fn read(tid: pid_t, address: u64, buffer: &mut [u8]) -> Result<usize> {
     let address = address as usize;
     let mut done = 0;
     while done < buffer.len() {
         let from = address.wrapping_add(done);
-        let length = to_page_end(from).min(buffer.len() - done);
-        match read_within_page(tid, from, &mut buffer[done..done + length]) {
-            Ok(read) if read == length => done += read,
-            Ok(read) => return Ok(done + read),
-            Err(_) if done > 0 => return Ok(done),
-            Err(errno) => return Err(errno),
+        let length = (to_page_end(from) + (MOST_PAGES - 1) * PAGE).min(buffer.len() - done);
+        match read_pages(tid, from, &mut buffer[done..done + length]) {
+            Ok(read) if read > 0 => done += read,
+            Err(errno) if done == 0 => return Err(errno),
+            _ => return Ok(done),
         }
     }
     Ok(done)
+}
+
+/// Reads a few pages with one call, which ends where a page cannot be read: the kernel copies whole
+/// elements of the list (process_vm_readv(2), "partial transfers").
+fn read_pages(tid: pid_t, address: usize, buffer: &mut [u8]) -> Result<usize> {
+    let mut ranges = [Remote {
+        address: 0,
+        length: 0,
+    }; MOST_PAGES];
+    let mut count = 0;
+    let mut done = 0;
+    while done < buffer.len() && count < MOST_PAGES {
+        let from = address.wrapping_add(done);
+        let length = to_page_end(from).min(buffer.len() - done);
+        ranges[count] = Remote {
+            address: from,
+            length,
+        };
+        count += 1;
+        done += length;
+    }
+    match sys::read_memory(tid, buffer, &ranges[..count]) {
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let first = ranges[0].length;
+            read_within_page(tid, address, &mut buffer[..first])
+        }
+        read => read,
+    }
 }
 
 /// Reads inside one page, by whichever way the kernel allows.
@@ -162,6 +192,18 @@ fn read_pointers(tid: pid_t, mut address: u64, width: Width) -> Option<Vec<u64>>
     Some(pointers)
 }
 
+/// The pointers before the null pointer in these bytes; none when it is not there.
+fn pointers_within(array: &[u8], width: Width) -> Option<Vec<u64>> {
+    let mut pointers = Vec::new();
+    for bytes in array.chunks_exact(width.bytes()) {
+        match width.pointer(bytes)? {
+            0 => return Some(pointers),
+            pointer => pointers.push(pointer),
+        }
+    }
+    None
+}
+
 /// Appends the strings of a null-terminated array (`argv`), each with its NUL; whether they could
 /// be read.
 pub(super) fn read_strings(tid: pid_t, address: u64, width: Width, to: &mut Vec<u8>) -> bool {
@@ -188,17 +230,23 @@ pub(super) fn read_environment(
     width: Width,
     mut each: impl FnMut(&[u8]),
 ) -> Option<()> {
-    let mut head = [0; 8];
     let size = width.bytes();
-    read(tid, stack_pointer, &mut head[..size]).ok()?;
-    let count = width.pointer(&head[..size])?;
-    let array = count
+    let mut piece = vec![0; 4 * PAGE];
+    let read_at_once = read(tid, stack_pointer, &mut piece).ok()?;
+    piece.truncate(read_at_once);
+    let mut piece_at = stack_pointer;
+    let skipped = width
+        .pointer(&piece)?
         .checked_add(2)?
-        .checked_mul(size as u64)
-        .and_then(|skip| stack_pointer.checked_add(skip))?;
-    let pointers = read_pointers(tid, array, width)?;
-    let mut piece = Vec::new();
-    let mut piece_at = 0u64;
+        .checked_mul(size as u64)?;
+    let within = usize::try_from(skipped)
+        .ok()
+        .and_then(|skipped| piece.get(skipped..))
+        .and_then(|array| pointers_within(array, width));
+    let pointers = match within {
+        Some(pointers) => pointers,
+        None => read_pointers(tid, stack_pointer.checked_add(skipped)?, width)?,
+    };
     for pointer in pointers {
         loop {
             let known = pointer

@@ -1,8 +1,10 @@
 //! Runs a command and observes what it and all that it starts do with files, programs and sockets.
 //!
-//! [`observe`] is the whole interface. One thread owns ptrace: it copies facts out of stopped
-//! tracees (`decode`) and resumes them (`follow`, `engine`). Another turns the facts into
-//! [`Record`](crate::trace::Record)s (`recorder`). The calling thread passes signals on (`signals`).
+//! [`observe`] is the whole interface. One thread owns ptrace: it follows the life of processes and
+//! resumes them (`follow`, `engine`). Attendants answer the calls that wait for it (`attend`). Both copy
+//! facts out of waiting tracees (`decode`). Another thread turns the facts into
+//! [`Record`](crate::trace::Record)s (`recorder`), one keeps what takes turns on one core (`herd`), and
+//! the calling thread passes signals on (`signals`).
 //!
 //! - `launch` starts the command, `filter` chooses the calls that stop it, `abi` says what the
 //!   calls mean, `policy` when their outcome is known without a second stop.
@@ -11,19 +13,24 @@
 //! This module knows processes, system calls and paths. It knows nothing of packages.
 
 mod abi;
-mod core;
+mod attend;
+mod background;
 mod decode;
 mod engine;
 mod error;
 mod facts;
 mod filter;
 mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod header;
+mod herd;
 mod ignored;
 pub(crate) mod image;
 mod inherited;
 mod launch;
 mod memory;
+mod mounts;
 mod name;
 mod policy;
 mod proc;
@@ -33,15 +40,17 @@ mod signals;
 mod stop;
 mod sys;
 mod task;
+mod view;
 
+pub use background::Background;
 pub use engine::EngineChoice;
-pub use error::Error;
+pub use error::{Denial, Error};
 
 use crate::trace::{ExitStatus, Footer, Micros, Sink};
 use crossbeam_channel::bounded;
 use std::ffi::OsString;
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 
 /// A command to run.
@@ -53,8 +62,19 @@ pub struct Command {
     pub args: Vec<OsString>,
 }
 
+/// What a program may do although it hides something that way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowances {
+    /// Set an io_uring up, whose operations are not system calls. Without this, io_uring_setup(2)
+    /// fails with ENOSYS, as on a kernel that does not have it, and programs fall back.
+    pub io_uring: bool,
+    /// Make children that are not traced (`CLONE_UNTRACED`). Without this they are traced. Needs
+    /// [`EngineChoice::Syscall`]: with a filter, the calls of a child without a tracer would fail.
+    pub untraced: bool,
+}
+
 /// How to observe.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Read every outcome back from the kernel. Slower: each call stops twice.
     ///
@@ -63,6 +83,29 @@ pub struct Options {
     pub exact: bool,
     /// By which means.
     pub engine: EngineChoice,
+    /// What the program may hide.
+    pub allowances: Allowances,
+    /// What is done about processes that the command leaves behind.
+    pub background: Background,
+}
+
+impl Options {
+    /// What is done unless something else is asked for.
+    pub const DEFAULT: Self = Self {
+        exact: false,
+        engine: EngineChoice::Auto,
+        allowances: Allowances {
+            io_uring: false,
+            untraced: false,
+        },
+        background: Background::Wait,
+    };
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// How a command ended, and how the observation went.
@@ -88,10 +131,11 @@ pub struct Observation {
 ///
 /// The command's standard streams, terminal, environment, limits and signal dispositions are those
 /// of the calling process, but SIGPIPE, which Rust programs ignore, has its default again.
-/// Background processes are waited for: with a filter they cannot be left alone. While the command
-/// runs, SIGINT and SIGQUIT do nothing to the calling thread (the terminal sends them to the
-/// command as well), SIGTERM and SIGHUP are passed on, and SIGTSTP stops the caller once the
-/// command has stopped; a caller with other threads blocks these signals in them.
+/// Background processes are waited for, or ended ([`Background`]): with a filter they cannot be left
+/// alone. While the command runs, SIGINT and SIGQUIT do nothing to the calling thread (the terminal
+/// sends them to the command as well), SIGTERM and SIGHUP are passed on, and SIGTSTP stops the caller
+/// once the command has stopped. After the command has ended, each of the first four ends what it
+/// left behind. A caller with other threads blocks these signals in them.
 ///
 /// # Errors
 /// When the command cannot be started or traced; the sink was given nothing then, and no process is
@@ -105,8 +149,7 @@ pub fn observe(
     let signals = signals::Signals::take()?;
     let mask = signals.previous_mask();
     let (outbox, inbox) = facts::exchange();
-    let hold = core::Hold::default();
-    let held = hold.clone();
+    let herd = herd::Herd::default();
     let (started, start) = bounded(1);
     let (finished, end) = bounded(1);
     thread::scope(|scope| {
@@ -116,7 +159,7 @@ pub fn observe(
             if let Ok(engine) = start.recv() {
                 header.engine = engine;
                 recorder.begin(header);
-                recorder.record(inbox, || held.release());
+                recorder.record(inbox);
             }
             recorder.end(|accesses| {
                 let finished: follow::Finished = end.recv().ok()?;
@@ -129,13 +172,20 @@ pub fn observe(
                 })
             })
         })?;
-        let (watch, target) = signals.watch()?;
+        let shepherd = spawn(scope, "shepherd", {
+            let herd = herd.clone();
+            move || herd.watch()
+        })?;
+        let (watch, mut target) = signals.watch()?;
+        let watched = herd.clone();
         let tracer = spawn(scope, "tracer", move || {
-            let tables: Rc<[abi::Table]> = abi::tables().into();
+            let tables: Arc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
-            target.set(launched.pid);
-            let observer = decode::Observer::new(outbox, tables, hold, options.exact);
-            let result = follow::Follower::new(observer, &launched, target).run(
+            target.set(launched.pid, options.background);
+            let observer = decode::Observer::new(outbox, tables, herd, options);
+            let result = follow::follow(
+                observer,
+                target,
                 command,
                 options.engine,
                 &launched,
@@ -150,6 +200,8 @@ pub fn observe(
         })?;
         watch.pass_on();
         let finished = join(tracer);
+        watched.dissolve();
+        join(shepherd);
         let recorded = join(recorder);
         let finished = finished?;
         Ok(Observation {

@@ -1,13 +1,15 @@
 //! A path argument of a call: as asked, where it is relative to, and made absolute.
 
-use super::abi::At;
+use super::abi::{At, Entry, Table};
 use super::memory::{self, PATH_MAX, Text};
-use super::proc::{Directory, Link};
+use super::proc::{Directory, Link, TOO_DEEP};
+use super::sys::Notification;
 use super::task::Process;
 use libc::pid_t;
-use std::ffi::CStr;
+use nix::errno::Errno;
+use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where a look-up begins.
 #[derive(Clone, Debug, Default)]
@@ -16,11 +18,55 @@ pub(super) enum Base {
     #[default]
     Root,
     /// At the working directory.
-    Working(Rc<Directory>),
+    Working(Arc<Directory>),
     /// At a directory that the tracee has open; its path in `/proc` is put before the name.
     Descriptor,
     /// At a place that has no name or does not exist: the kernel will say what it thinks of it.
     Nowhere,
+}
+
+/// A path argument that was read before anything about its process was asked: to read it takes
+/// longest, and needs nobody else to wait.
+#[derive(Debug, Default)]
+pub(super) struct EarlyText {
+    bytes: Vec<u8>,
+    found: Option<(u64, Text)>,
+}
+
+impl EarlyText {
+    /// Reads the first path argument of a call, if it has one.
+    pub(super) fn read(&mut self, tables: &[Table], notification: &Notification) {
+        self.forget();
+        let call = &notification.call;
+        let at = tables
+            .iter()
+            .find(|table| table.abi.arch == notification.arch)
+            .and_then(|table| match table.entry(call.number) {
+                Entry::Decoded(description) => description.shape.path(),
+                Entry::Uninteresting | Entry::Unknown => None,
+            });
+        let Some(at) = at else { return };
+        let address = call.args[usize::from(at.path)];
+        if address != 0 {
+            let text = memory::read_text(notification.tid, address, PATH_MAX, &mut self.bytes);
+            self.found = Some((address, text));
+        }
+    }
+
+    /// Forgets what was read.
+    pub(super) fn forget(&mut self) {
+        self.bytes.clear();
+        self.found = None;
+    }
+
+    /// Appends the text at an address, if it is the one that was read.
+    fn take(&self, address: u64, to: &mut Vec<u8>) -> Option<Text> {
+        let (found, text) = self.found?;
+        (found == address).then(|| {
+            to.extend_from_slice(&self.bytes);
+            text
+        })
+    }
 }
 
 /// Why there is no name.
@@ -43,6 +89,8 @@ pub(super) struct Name {
     /// The path made absolute.
     absolute: Vec<u8>,
     base: Base,
+    /// Where it is found by us, when it leads to what every process has of its own in `/proc`.
+    own: Option<CString>,
     /// Whether the path was longer than the kernel takes.
     too_long: bool,
 }
@@ -55,11 +103,13 @@ impl Name {
         process: &mut Process,
         at: At,
         args: &[u64; 6],
+        early: &EarlyText,
     ) -> Result<(), Missing> {
         self.lookup.clear();
         self.absolute.clear();
         self.asked_at = 0;
         self.base = Base::Root;
+        self.own = None;
         let address = args[usize::from(at.path)];
         if address == 0 {
             return Err(Missing::Null);
@@ -68,7 +118,10 @@ impl Name {
             Some(arg) => args[usize::from(arg)] as i32,
             None => libc::AT_FDCWD,
         };
-        self.too_long = match memory::read_text(tid, address, PATH_MAX, &mut self.lookup) {
+        let text = early
+            .take(address, &mut self.lookup)
+            .unwrap_or_else(|| memory::read_text(tid, address, PATH_MAX, &mut self.lookup));
+        self.too_long = match text {
             Text::Whole(_) => false,
             Text::Unended(_) => true,
             Text::Unreadable => return Err(Missing::Unreadable),
@@ -78,7 +131,7 @@ impl Name {
         } else if directory == libc::AT_FDCWD {
             self.join_working(tid, process);
         } else {
-            self.join_descriptor(tid, directory);
+            self.join_descriptor(tid, process, directory);
         }
         self.lookup.push(0);
         Ok(())
@@ -87,8 +140,11 @@ impl Name {
     fn join_working(&mut self, tid: pid_t, process: &mut Process) {
         match process.working(tid) {
             Some(directory) => {
-                self.absolute
-                    .extend_from_slice(strip_root(&directory.path, process.root.as_deref()));
+                let path = match &process.view {
+                    Some(view) => view.inside(&directory.path),
+                    None => &directory.path,
+                };
+                self.absolute.extend_from_slice(path);
                 self.append_asked(0);
                 self.base = Base::Working(directory);
             }
@@ -99,14 +155,23 @@ impl Name {
         }
     }
 
-    fn join_descriptor(&mut self, tid: pid_t, fd: RawFd) {
+    fn join_descriptor(&mut self, tid: pid_t, process: &Process, fd: RawFd) {
         let asked_length = self.lookup.len();
-        if Link::Fd(fd).read(tid, &mut self.absolute).is_err() {
+        if let Err(errno) = Link::Fd(fd).read(tid, &mut self.absolute) {
+            if errno == Errno::ENAMETOOLONG {
+                self.absolute = TOO_DEEP.as_bytes().to_vec();
+                self.append_asked(0);
+                self.base = Base::Nowhere;
+                return;
+            }
             // Not open (EBADF), or no place to look from (ENOTDIR).
             self.absolute.clear();
             self.absolute.extend_from_slice(&self.lookup);
             self.base = Base::Nowhere;
             return;
+        }
+        if let Some(view) = &process.view {
+            self.absolute = view.inside(&self.absolute).to_vec();
         }
         self.append_asked(0);
         if asked_length == 0 {
@@ -143,6 +208,16 @@ impl Name {
         &self.absolute
     }
 
+    /// Notes whose name it is, a process's that sees files as we do.
+    pub(super) fn is_of(&mut self, tid: pid_t, tgid: pid_t) {
+        self.own = own_place(&self.absolute, tid, tgid);
+    }
+
+    /// Whether it is below `/proc/self`.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// The last component of the path.
     pub(super) fn last(&self) -> &[u8] {
         let end = self
@@ -162,8 +237,12 @@ impl Name {
     ///
     /// Some names mean something else to every process. `/proc/self` and what leads there
     /// (`/dev/stdin`, `/dev/fd`), `/dev/tty`, and the attributes in `/sys`, which their drivers
-    /// guard: for these there is none.
+    /// guard: for these there is none, but for what is below `/proc/self`, which is below `/proc/TGID`
+    /// for us.
     pub(super) fn place(&self) -> Option<(RawFd, &CStr)> {
+        if let Some(own) = &self.own {
+            return Some((libc::AT_FDCWD, own));
+        }
         if self.too_long || self.asked().is_empty() || is_personal(&self.absolute) {
             return None;
         }
@@ -186,8 +265,36 @@ const COMMON_DEVICES: [&[u8]; 5] = [
     b"/dev/urandom",
 ];
 
+/// The files in `/proc` that tell everyone the same and that everyone may read.
+const COMMON_FACTS: [&[u8]; 6] = [
+    b"/proc/cpuinfo",
+    b"/proc/filesystems",
+    b"/proc/meminfo",
+    b"/proc/stat",
+    b"/proc/uptime",
+    b"/proc/version",
+];
+
+/// Where we find what a thread finds below `/proc/self` or `/proc/thread-self`.
+pub(super) fn own_place(path: &[u8], tid: pid_t, tgid: pid_t) -> Option<CString> {
+    let rest = path.strip_prefix(b"/proc/")?;
+    let (who, rest) = match rest.strip_prefix(b"self/") {
+        Some(rest) => (format!("/proc/{tgid}/"), rest),
+        None => (
+            format!("/proc/{tgid}/task/{tid}/"),
+            rest.strip_prefix(b"thread-self/")?,
+        ),
+    };
+    // Up again is where `/proc/self` itself would be seen.
+    let climbs = rest.split(|&byte| byte == b'/').any(|name| name == b"..");
+    if climbs || rest.is_empty() {
+        return None;
+    }
+    CString::new([who.as_bytes(), rest].concat()).ok()
+}
+
 /// Whether what an absolute path leads to may depend on who looks.
-fn is_personal(path: &[u8]) -> bool {
+pub(super) fn is_personal(path: &[u8]) -> bool {
     let start = path.iter().take_while(|&&byte| byte == b'/').count();
     let rest = &path[start..];
     let below = |top: &[u8]| {
@@ -198,7 +305,7 @@ fn is_personal(path: &[u8]) -> bool {
         return !COMMON_DEVICES.contains(&path);
     }
     if below(b"proc") || below(b"sys") {
-        return true;
+        return !COMMON_FACTS.contains(&path);
     }
     // `..` may lead up and down again into one of these.
     let climbs = path.windows(3).any(|window| window == b"/..");
@@ -206,15 +313,6 @@ fn is_personal(path: &[u8]) -> bool {
         && [&b"/proc"[..], b"/dev", b"/sys"]
             .iter()
             .any(|top| path.windows(top.len()).any(|window| window == *top))
-}
-
-/// A path below a changed root, as the process names it.
-fn strip_root<'a>(path: &'a [u8], root: Option<&[u8]>) -> &'a [u8] {
-    match root.and_then(|root| path.strip_prefix(root)) {
-        Some([]) => b"/",
-        Some(inside) if inside[0] == b'/' => inside,
-        _ => path,
-    }
 }
 
 #[cfg(test)]
@@ -241,6 +339,7 @@ mod tests {
             b"/process",
             b"/home/dev/x",
             b"/home/../etc",
+            b"/proc/filesystems",
             b"",
         ] {
             assert!(!is_personal(path), "{}", path.escape_ascii());
@@ -248,10 +347,23 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_below_a_changed_root_is_named_as_the_process_names_it() {
-        assert_eq!(strip_root(b"/jail/etc", Some(b"/jail")), b"/etc");
-        assert_eq!(strip_root(b"/jail", Some(b"/jail")), b"/");
-        assert_eq!(strip_root(b"/jailer", Some(b"/jail")), b"/jailer");
-        assert_eq!(strip_root(b"/jail", None), b"/jail");
+    fn what_a_process_has_of_its_own_is_found_by_its_number() {
+        for (path, place) in [
+            ("/proc/self/maps", Some("/proc/7/maps")),
+            ("/proc/self/fd/3", Some("/proc/7/fd/3")),
+            ("/proc/thread-self/comm", Some("/proc/7/task/8/comm")),
+            ("/proc/self", None),
+            ("/proc/self/", None),
+            ("/proc/self/../self/exe", None),
+            ("/proc/selfish/x", None),
+            ("/proc/7/maps", None),
+        ] {
+            let found = own_place(path.as_bytes(), 8, 7);
+            assert_eq!(
+                found.as_ref().map(|found| found.to_str().unwrap()),
+                place,
+                "{path}"
+            );
+        }
     }
 }

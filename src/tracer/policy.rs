@@ -1,16 +1,20 @@
 //! When the outcome of a call can be known before the kernel runs it, and what it is.
 //!
-//! A second stop at a call's end doubles its cost. For calls that only look at names or open
-//! existing files to read them, the tracer asks the kernel the same question just before the
-//! tracee does; every answer here is the kernel's, never a guess from remembered state. Where the
-//! answer might differ (other rights, another root, a name that another traced process is about to
+//! A second stop at a call's end doubles its cost. For calls that only look at names, open existing
+//! files, enter a directory or execute a program, the tracer asks the kernel the same question just
+//! before the tracee does; every answer here is the kernel's, never a guess from remembered state.
+//! Where the answer might differ (other rights, another root, a name that another traced process is about to
 //! change, what depends on who asks), there is none, and the end of the call is awaited.
 
 use super::abi::Look;
+use super::image::{self, Image, MOST_INTERPRETERS};
 use super::name::Name;
 use super::sys;
 use crate::trace::{Errno, Outcome};
 use libc::c_int;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::fd::RawFd;
 
 /// The major number of memory devices (`/dev/null` and its like).
 const MEMORY_DEVICES: u32 = 1;
@@ -22,6 +26,10 @@ const PLAIN_READ: c_int = libc::O_CLOEXEC
     | libc::O_NOCTTY
     | libc::O_NONBLOCK
     | LARGE_FILE;
+
+/// Flags of an open that ask for no more than to write what exists.
+const PLAIN_WRITE: c_int =
+    PLAIN_READ | libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
 
 /// Flags that make no difference to `/dev/null`.
 const NULL_FLAGS: c_int = libc::O_ACCMODE
@@ -60,6 +68,8 @@ fn outcome(result: sys::Result<()>) -> Outcome {
 pub(super) struct Policy {
     /// The devices that `/proc` and `/sys` are on.
     personal: [Option<(u32, u32)>; 2],
+    /// Who we are, and who sees as we do.
+    user: u32,
 }
 
 /// What a look-up of a name found.
@@ -80,6 +90,7 @@ impl Policy {
         };
         Self {
             personal: [device(c"/proc"), device(c"/sys")],
+            user: nix::unistd::geteuid().as_raw(),
         }
     }
 
@@ -105,6 +116,15 @@ impl Policy {
         }
     }
 
+    /// Whether to open a name waits for nobody, or fails at once.
+    pub(super) fn opens_at_once(&self, name: &Name) -> bool {
+        match self.find(name, true) {
+            Found::File(status) => matches!(status.kind(), libc::S_IFREG | libc::S_IFDIR),
+            Found::Nothing(_) => true,
+            Found::Unsure => false,
+        }
+    }
+
     /// The outcome of opening an existing file, if it is sure.
     pub(super) fn open(&self, name: &Name, flags: c_int) -> Option<Outcome> {
         if flags & libc::O_PATH != 0 {
@@ -125,7 +145,7 @@ impl Policy {
             return self.open_null(name, flags);
         }
         if flags & !PLAIN_READ != 0 {
-            return None;
+            return self.open_to_write(name, flags);
         }
         let status = match self.find(name, flags & libc::O_NOFOLLOW == 0) {
             Found::File(status) => status,
@@ -148,6 +168,93 @@ impl Policy {
             libc::R_OK,
             libc::AT_EACCESS,
         )))
+    }
+
+    /// The outcome of opening a file to write it that exists already, if it is sure.
+    fn open_to_write(&self, name: &Name, flags: c_int) -> Option<Outcome> {
+        if flags & !PLAIN_WRITE != 0 || flags & libc::O_DIRECTORY != 0 {
+            return None;
+        }
+        let Found::File(status) = self.find(name, flags & libc::O_NOFOLLOW == 0) else {
+            return None;
+        };
+        // One that may be executed may be running (ETXTBSY); one of another's may be protected where
+        // everyone may write (proc_sys_fs(5), protected_regular).
+        let is_sure = status.kind() == libc::S_IFREG
+            && status.mode & 0o111 == 0
+            && status.owner == self.user
+            && !status.is_restricted;
+        if !is_sure {
+            return None;
+        }
+        let mode = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY if flags & libc::O_TRUNC == 0 => libc::R_OK,
+            libc::O_WRONLY => libc::W_OK,
+            _ => libc::R_OK | libc::W_OK,
+        };
+        let (directory, path) = name.place()?;
+        Some(outcome(sys::access(
+            directory,
+            path,
+            mode,
+            libc::AT_EACCESS,
+        )))
+    }
+
+    /// The outcome of making a directory the working one, if it is sure.
+    pub(super) fn enter(&self, name: &Name) -> Option<Outcome> {
+        let status = match self.find(name, true) {
+            Found::File(status) => status,
+            Found::Nothing(outcome) => return Some(outcome),
+            Found::Unsure => return None,
+        };
+        if status.kind() != libc::S_IFDIR {
+            return Some(failure(nix::errno::Errno::ENOTDIR));
+        }
+        let (directory, path) = name.place()?;
+        Some(outcome(sys::access(
+            directory,
+            path,
+            libc::X_OK,
+            libc::AT_EACCESS,
+        )))
+    }
+
+    /// The outcome of executing a file, if it is sure.
+    ///
+    /// Success is when the file and what the kernel opens to run it are there, may be executed and
+    /// are what they should be. That the kernel still refuses, for want of memory or for arguments
+    /// that are too long, is left to be noticed.
+    pub(super) fn execute(&self, name: &Name) -> Option<Outcome> {
+        let status = match self.find(name, true) {
+            Found::File(status) => status,
+            Found::Nothing(outcome) => return Some(outcome),
+            Found::Unsure => return None,
+        };
+        let (directory, path) = name.place()?;
+        if status.kind() != libc::S_IFREG {
+            return None;
+        }
+        if let Err(errno) = sys::access(directory, path, libc::X_OK, libc::AT_EACCESS) {
+            return Some(failure(errno));
+        }
+        Self::runs(directory, path, MOST_INTERPRETERS).then_some(Outcome::Success)
+    }
+
+    /// Whether a regular file that may be executed is one that runs.
+    fn runs(directory: RawFd, path: &CStr, interpreters: usize) -> bool {
+        let Ok(file) = sys::open_file(directory, path).map(File::from) else {
+            return false;
+        };
+        match Image::parse(&file) {
+            Image::Elf(loader) => {
+                image::is_native(&file)
+                    && loader.is_none_or(|loader| may_be_executed(loader).is_some())
+            }
+            Image::Script(interpreter) if interpreters > 0 => may_be_executed(interpreter)
+                .is_some_and(|path| Self::runs(libc::AT_FDCWD, &path, interpreters - 1)),
+            Image::Script(_) | Image::Other => false,
+        }
     }
 
     /// Shells open `/dev/null` all the time, and with the flags that make a file.
@@ -212,4 +319,15 @@ impl Policy {
             Found::Unsure => None,
         }
     }
+}
+
+/// The path of a regular file that may be executed, if it is one wherever it is looked at from.
+fn may_be_executed(path: Vec<u8>) -> Option<CString> {
+    let path = CString::new(path).ok()?;
+    let is_regular =
+        || sys::status(libc::AT_FDCWD, &path, 0).is_ok_and(|status| status.kind() == libc::S_IFREG);
+    let may = path.as_bytes().starts_with(b"/")
+        && is_regular()
+        && sys::access(libc::AT_FDCWD, &path, libc::X_OK, libc::AT_EACCESS).is_ok();
+    may.then_some(path)
 }

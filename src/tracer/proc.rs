@@ -73,6 +73,9 @@ impl Link {
     }
 }
 
+/// What stands for a directory's path that is longer than the kernel names.
+pub(super) const TOO_DEEP: &str = "…";
+
 /// A directory that names are looked up from.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -86,7 +89,10 @@ impl Directory {
     /// A tracee's working directory.
     pub(super) fn working(tid: pid_t) -> sys::Result<Self> {
         let mut path = Vec::new();
-        Link::Cwd.read(tid, &mut path)?;
+        match Link::Cwd.read(tid, &mut path) {
+            Err(Errno::ENAMETOOLONG) => path.extend_from_slice(TOO_DEEP.as_bytes()),
+            read => read?,
+        }
         path.shrink_to_fit();
         let descriptor = Link::Cwd.with(tid, sys::open_directory).ok();
         Ok(Self { path, descriptor })
@@ -96,6 +102,37 @@ impl Directory {
     pub(super) fn fd(&self) -> Option<RawFd> {
         self.descriptor.as_ref().map(AsRawFd::as_raw_fd)
     }
+}
+
+/// The flags that a descriptor of a tracee was opened with (proc_pid_fdinfo(5)).
+pub(super) fn open_flags(tid: pid_t, fd: RawFd) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")).ok()?;
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    i32::from_str_radix(flags.trim(), 8).ok()
+}
+
+/// Two numbers in `/proc/TID/status`.
+fn status_numbers(tid: pid_t, names: [&str; 2]) -> Option<[pid_t; 2]> {
+    let status = std::fs::read(format!("/proc/{tid}/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    let number = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
+    };
+    let [first, second] = names;
+    Some([number(first)?, number(second)?])
+}
+
+/// The process that a thread belongs to, and that one's parent.
+pub(super) fn family(tid: pid_t) -> Option<(pid_t, pid_t)> {
+    let [tgid, parent] = status_numbers(tid, ["Tgid:", "PPid:"])?;
+    Some((tgid, parent))
+}
+
+/// Whether a thread is there and has a tracer. One whose end was reported to its tracer is there
+/// until its parent has seen that, too, and has none.
+pub(super) fn is_traced(tid: pid_t) -> bool {
+    status_numbers(tid, ["Tgid:", "TracerPid:"]).is_some_and(|[_, tracer]| tracer != 0)
 }
 
 /// Whether a thread belongs to a process.

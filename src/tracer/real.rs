@@ -132,6 +132,10 @@ impl Resolver {
                 if is_last && !follow && !must_be_directory {
                     return Some(real);
                 }
+                // It would lead to ourselves.
+                if matches!(real.as_slice(), b"/proc/self" | b"/proc/thread-self") {
+                    return None;
+                }
                 links = links.checked_sub(1)?;
                 let target = fs::read_link(here).ok()?.into_os_string().into_vec();
                 remembers = remembers && self.remember(&with_slash(&real), None);
@@ -240,6 +244,22 @@ mod tests {
         }
         check(&mut resolver, Path::new("/"));
         check(&mut resolver, Path::new("/.."));
+    }
+
+    #[test]
+    fn what_leads_to_the_one_who_looks_leads_nowhere() {
+        let mut resolver = Resolver::default();
+        for path in [
+            &b"/proc/self/exe"[..],
+            b"/proc/thread-self/comm",
+            b"/dev/fd/0",
+        ] {
+            assert_eq!(resolver.resolve(path, true), None);
+        }
+        assert_eq!(
+            resolver.resolve(b"/proc/self", false),
+            Some(b"/proc/self".to_vec())
+        );
     }
 
     #[test]

@@ -4,21 +4,15 @@
 //! Runs on a thread of its own, on facts that may be some milliseconds old.
 
 use super::facts::{Batch, Fact, Inbox, Real, Span};
-use super::image::Image;
+use super::image::Chain;
 use super::real::Resolver;
 use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
     Record, Sink, Started, secrets,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::rc::Rc;
-
-/// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
-const MOST_INTERPRETERS: usize = 5;
 
 /// How many paths are remembered before those that no process uses any more are forgotten.
 const MOST_IDLE_PATHS: usize = 64 * 1024;
@@ -40,6 +34,7 @@ struct Key {
     operation: Operation,
     path: Path_,
     target: Option<Path_>,
+    root: Option<Path_>,
     outcome: Outcome,
 }
 
@@ -102,9 +97,9 @@ impl<S: Sink> Recorder<S> {
         self.write(Record::Header(header));
     }
 
-    /// Writes all facts until there are no more; calls `idle` when there was none for a while.
-    pub(super) fn record(&mut self, mut inbox: Inbox, idle: impl Fn()) {
-        while let Some(mut batch) = inbox.next(&idle) {
+    /// Writes all facts until there are no more.
+    pub(super) fn record(&mut self, mut inbox: Inbox) {
+        while let Some(mut batch) = inbox.next() {
             for fact in batch.take_facts() {
                 self.fact(&batch, fact);
             }
@@ -163,6 +158,8 @@ impl<S: Sink> Recorder<S> {
                 at,
                 path,
                 real,
+                root,
+                chain,
                 argv,
                 cwd,
                 env,
@@ -178,12 +175,17 @@ impl<S: Sink> Recorder<S> {
                         .map(Bytes::from),
                     _ => None,
                 };
-                let (interpreters, loader) = self.interpreters(real.as_ref().or(path.as_ref()));
+                let chain = match (chain, real.as_ref().or(path.as_ref())) {
+                    (Some(chain), _) => *chain,
+                    (None, Some(file)) => Chain::of(file.as_path(), Some),
+                    (None, None) => Chain::default(),
+                };
                 let executed = Executed {
                     process,
                     at,
-                    real: real.filter(|real| Some(real) != path.as_ref()),
+                    real: real.filter(|real| root.is_some() || Some(real) != path.as_ref()),
                     path,
+                    root: root.map(text),
                     argv: argv.map(|argv| {
                         let argv = batch.text(argv);
                         let words = argv
@@ -195,8 +197,8 @@ impl<S: Sink> Recorder<S> {
                         words
                     }),
                     cwd: cwd.map(text),
-                    interpreters,
-                    loader,
+                    interpreters: chain.interpreters.into_iter().map(Bytes::from).collect(),
+                    loader: chain.loader.map(Bytes::from),
                     env: steering(batch.text(env)),
                 };
                 self.write(Record::Executed(executed));
@@ -208,6 +210,7 @@ impl<S: Sink> Recorder<S> {
                 path,
                 target,
                 real,
+                root,
                 outcome,
             } => {
                 let target = target.map(|target| batch.text(target));
@@ -224,6 +227,7 @@ impl<S: Sink> Recorder<S> {
                     target,
                     known,
                     look_up,
+                    root.map(|root| batch.text(root)),
                     outcome,
                 );
             }
@@ -255,11 +259,13 @@ impl<S: Sink> Recorder<S> {
                 at,
                 kind,
                 detail,
+                count,
             } => self.write(Record::Gap(Gap {
                 process,
                 at,
                 kind,
                 detail,
+                count,
             })),
         }
     }
@@ -277,6 +283,7 @@ impl<S: Sink> Recorder<S> {
         target: Option<&[u8]>,
         known: Option<&[u8]>,
         look_up: bool,
+        root: Option<&[u8]>,
         outcome: Outcome,
     ) {
         self.accesses += 1;
@@ -287,6 +294,7 @@ impl<S: Sink> Recorder<S> {
             operation,
             path: self.intern(path),
             target: target.map(|target| self.intern(target)),
+            root: root.map(|root| self.intern(root)),
             outcome,
         };
         let seen = self.seen.entry(process).or_default();
@@ -300,7 +308,7 @@ impl<S: Sink> Recorder<S> {
         let real = match known {
             Some(real) => Some(real.to_vec()),
             None if look_up && outcome.is_success() => {
-                self.resolver.resolve(path, follows(operation))
+                self.resolver.resolve(path, operation.follows())
             }
             None => None,
         };
@@ -309,7 +317,10 @@ impl<S: Sink> Recorder<S> {
             at,
             operation,
             path: Bytes::from(path),
-            real: real.filter(|real| real != path).map(Bytes::from),
+            real: real
+                .filter(|real| root.is_some() || real != path)
+                .map(Bytes::from),
+            root: root.map(Bytes::from),
             target: target.map(Bytes::from),
             outcome,
             count: 1,
@@ -372,6 +383,7 @@ impl<S: Sink> Recorder<S> {
                 operation: key.operation,
                 path: Bytes::from(&*key.path),
                 real: None,
+                root: key.root.as_deref().map(Bytes::from),
                 target: key.target.as_deref().map(Bytes::from),
                 outcome: key.outcome,
                 count: repeats.more,
@@ -398,41 +410,6 @@ impl<S: Sink> Recorder<S> {
         // While most of them are in use it is in vain to look again soon.
         self.most_paths = MOST_IDLE_PATHS.max(2 * self.paths.len());
     }
-
-    /// The `#!` interpreters and the loader that the kernel opens to run a file.
-    fn interpreters(&mut self, path: Option<&Bytes>) -> (Vec<Bytes>, Option<Bytes>) {
-        let mut interpreters = Vec::new();
-        let Some(path) = path else {
-            return (interpreters, None);
-        };
-        let mut image = Image::read(path.as_path());
-        while let Image::Script(interpreter) = image {
-            image = Image::read(Path::new(OsStr::from_bytes(&interpreter)));
-            interpreters.push(Bytes::from(interpreter));
-            if interpreters.len() == MOST_INTERPRETERS {
-                break;
-            }
-        }
-        let loader = match image {
-            Image::Elf(loader) => loader.map(Bytes::from),
-            _ => None,
-        };
-        (interpreters, loader)
-    }
-}
-
-/// Whether a call acts on what a symbolic link at the end of its path leads to.
-fn follows(operation: Operation) -> bool {
-    !matches!(
-        operation,
-        Operation::ReadLink
-            | Operation::MakeNode
-            | Operation::MakeDirectory
-            | Operation::Remove
-            | Operation::Rename
-            | Operation::Link
-            | Operation::Symlink
-    )
 }
 
 /// Variables from their strings, each of which ends in NUL.
@@ -445,4 +422,95 @@ fn steering(strings: &[u8]) -> BTreeMap<String, Bytes> {
             Some((name.to_owned(), Bytes::from(&variable[equals + 1..])))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts;
+    use super::*;
+    use procfs::process::Process;
+    use std::process::Command;
+
+    /// How much is fed to the recorder: enough that it has to forget. Ten million, which take a
+    /// minute unoptimized, need as much memory (set the variable to the number to try).
+    const ACCESSES: &str = "600000";
+    const PATHS: usize = 100_000;
+    const PROCESSES: usize = 40;
+    const MOST_MEMORY: u64 = 256 << 20;
+
+    /// Counts the accesses that are told.
+    #[derive(Default)]
+    struct Count {
+        lines: u64,
+        accesses: u64,
+    }
+
+    impl Sink for &mut Count {
+        fn record(&mut self, record: &Record) -> io::Result<()> {
+            if let Record::Accessed(access) | Record::Repeated(access) = record {
+                self.lines += 1;
+                self.accesses += access.count;
+            }
+            Ok(())
+        }
+    }
+
+    /// Has many processes look at many paths, now one after the other and now each for itself.
+    fn feed(mut outbox: facts::Outbox, accesses: usize) {
+        for number in 0..accesses {
+            let process = match number / PATHS % 2 {
+                0 => number / PATHS % PROCESSES,
+                _ => number % PROCESSES,
+            };
+            let path = format!(
+                "/usr/lib/a-rather-usual-directory/of-files/{}",
+                number % PATHS
+            );
+            outbox.write(|batch| {
+                let path = batch.keep(path.as_bytes());
+                batch.push(Fact::Accessed {
+                    process: ProcessId(process as u32),
+                    at: Micros(number as u64),
+                    operation: Operation::Stat,
+                    path,
+                    target: None,
+                    real: Real::Unknown,
+                    root: None,
+                    outcome: Outcome::Success,
+                });
+            });
+        }
+    }
+
+    /// The memory of a process is measured, and this one has other tests in it: so the test runs
+    /// itself again.
+    #[test]
+    fn a_long_run_over_many_paths_needs_bounded_memory_and_loses_no_access() {
+        const ALONE: &str = "NIXTRACE_TEST_ALONE";
+        let name = "tracer::recorder::tests::a_long_run_over_many_paths_needs_bounded_memory_and_loses_no_access";
+        let Ok(accesses) = std::env::var(ALONE) else {
+            let output = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name, "--nocapture"])
+                .env(ALONE, ACCESSES)
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{told}");
+            assert!(told.contains("1 passed"), "{told}");
+            return;
+        };
+        let accesses = accesses.parse().unwrap();
+        let mut count = Count::default();
+        let (outbox, inbox) = facts::exchange();
+        let feeder = std::thread::spawn(move || feed(outbox, accesses));
+        let mut recorder = Recorder::new(&mut count);
+        recorder.record(inbox);
+        assert_eq!(recorder.end(|_| None).accesses, accesses as u64);
+        feeder.join().unwrap();
+        assert_eq!(count.accesses, accesses as u64);
+        let status = Process::myself().and_then(|it| it.status()).unwrap();
+        let peak = status.vmhwm.unwrap() * 1024;
+        println!("{} lines, {} MB", count.lines, peak >> 20);
+        assert!(peak < MOST_MEMORY, "{} MB", peak >> 20);
+    }
 }

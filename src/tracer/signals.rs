@@ -4,6 +4,7 @@
 //! they are. What the terminal sends (Ctrl-C, Ctrl-\) reaches the command by itself, and nixtrace
 //! must live on to write what it has seen.
 
+use super::background::{self, Background};
 use super::error::Error;
 use super::sys;
 use libc::pid_t;
@@ -13,6 +14,10 @@ use nix::unistd::pipe2;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How soon processes that were killed are looked for again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The signals, blocked in this thread and those it starts until this is dropped.
 pub(super) struct Signals {
@@ -23,7 +28,12 @@ pub(super) struct Signals {
 /// What both threads know of the command.
 #[derive(Default)]
 struct Shared {
+    /// The command; 0 before it begins and once it has ended, when its id may be another's.
     pid: AtomicI32,
+    /// The thread that traces.
+    tracer: AtomicI32,
+    /// Whether what the command left behind was told to end.
+    is_ending: AtomicBool,
     /// Whether Ctrl-Z was typed and the command did not stop yet.
     is_to_stop: AtomicBool,
     /// Whether the command, or something that it runs, is stopped. Not only the command itself: one
@@ -47,7 +57,9 @@ impl Shared {
 /// Whom to pass signals to; when it is dropped, nobody is left.
 pub(super) struct Target {
     shared: Arc<Shared>,
-    _alive: OwnedFd,
+    background: Background,
+    /// A byte is written when what the command left behind is to end.
+    alive: OwnedFd,
 }
 
 /// Passes signals on.
@@ -104,7 +116,8 @@ impl Signals {
             },
             Target {
                 shared,
-                _alive: alive,
+                background: Background::default(),
+                alive,
             },
         ))
     }
@@ -122,9 +135,25 @@ impl Drop for Signals {
 }
 
 impl Target {
-    /// Says who it is.
-    pub(super) fn set(&self, pid: pid_t) {
+    /// Says who it is, that this thread traces it, and what is to become of what it leaves behind.
+    pub(super) fn set(&mut self, pid: pid_t, background: Background) {
+        self.background = background;
+        let tracer = nix::unistd::gettid().as_raw();
+        self.shared.tracer.store(tracer, Ordering::SeqCst);
         self.shared.pid.store(pid, Ordering::SeqCst);
+    }
+
+    /// Says that it has ended; what it left behind may live on.
+    pub(super) fn ended(&self) {
+        self.shared.pid.store(0, Ordering::SeqCst);
+        if self.background == Background::End {
+            let _ = nix::unistd::write(&self.alive, &[1]);
+        }
+    }
+
+    /// Whether processes were made to end that the command had left behind.
+    pub(super) fn ended_background(&self) -> bool {
+        self.shared.is_ending.load(Ordering::SeqCst)
     }
 
     /// Says that it, or something that it runs, was stopped or continued.
@@ -137,34 +166,67 @@ impl Target {
 impl Watch {
     /// Passes signals on until the target is gone.
     pub(super) fn pass_on(mut self) {
+        // When those that were told to end are killed.
+        let mut deadline: Option<Instant> = None;
         loop {
-            let Ok((signal, ended)) = sys::readable(self.signals.as_fd(), self.ended.as_fd())
+            let patience = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let Ok((signal, ended)) =
+                sys::readable(self.signals.as_fd(), self.ended.as_fd(), patience)
             else {
                 return;
             };
+            let mut is_to_end = false;
             if signal {
                 while let Ok(Some(info)) = self.signals.read_signal() {
-                    self.pass(info.ssi_signo as i32);
+                    is_to_end |= self.pass(info.ssi_signo as i32);
                 }
             }
             if ended {
-                return;
+                match nix::unistd::read(&self.ended, &mut [0]) {
+                    Ok(1) => is_to_end = true,
+                    _ => return,
+                }
+            }
+            let is_late = deadline.is_some_and(|at| at <= Instant::now());
+            if is_late || (is_to_end && deadline.is_some()) {
+                self.end_background(libc::SIGKILL);
+                // What was being made meanwhile is met in a moment.
+                deadline = Some(Instant::now() + AGAIN);
+            } else if is_to_end && self.end_background(libc::SIGTERM) {
+                deadline = Some(Instant::now() + background::GRACE);
             }
         }
     }
 
-    fn pass(&mut self, signal: i32) {
+    /// Passes a signal on; whether it is for what the command has left behind.
+    fn pass(&mut self, signal: i32) -> bool {
         let pid = self.shared.pid.load(Ordering::SeqCst);
+        let is_running = pid > 0;
         match signal {
-            libc::SIGTERM | libc::SIGHUP if pid > 0 => {
-                // ESRCH: it has ended, and what it left in the background is waited for.
+            libc::SIGTERM | libc::SIGHUP if is_running => {
                 let _ = sys::kill(pid, signal);
             }
             libc::SIGTSTP => {
                 self.shared.is_to_stop.store(true, Ordering::SeqCst);
                 self.shared.follow_the_command();
             }
-            _ => {}
+            _ => return !is_running && self.shared.tracer.load(Ordering::SeqCst) > 0,
         }
+        false
+    }
+
+    /// Sends a signal to all that the command has left behind; whether there is something.
+    fn end_background(&self, signal: i32) -> bool {
+        let tracer = self.shared.tracer.load(Ordering::SeqCst);
+        let left = background::traced_by(tracer);
+        if !left.is_empty() {
+            self.shared.is_ending.store(true, Ordering::SeqCst);
+        }
+        for pid in &left {
+            let _ = sys::kill(*pid, signal);
+            // One that is stopped would not hear of it.
+            let _ = sys::kill(*pid, libc::SIGCONT);
+        }
+        !left.is_empty()
     }
 }

@@ -8,15 +8,23 @@
     reason = "ptrace(2), fork(2) and seccomp(2) have no safe interface; this module is it"
 )]
 
+mod listener;
+
+pub(super) use listener::{Listener, Notification};
+
 use super::inherited;
 use libc::{c_int, c_long, c_void, pid_t};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
 use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// The result of a system call. `ESRCH` of a ptrace request says that the tracee was killed.
 pub(super) type Result<T> = std::result::Result<T, Errno>;
@@ -38,22 +46,53 @@ pub(super) struct Waited {
     pub(super) status: c_int,
 }
 
-/// Waits for the next change of any child or tracee of this thread.
+/// Waits for the next change of any child or tracee of this thread; `EINTR` when it was rung for
+/// (see [`ring`]).
 ///
 /// `__WNOTHREAD` leaves alone what other threads of this process started.
 pub(super) fn wait() -> Result<Waited> {
-    loop {
-        let mut status = 0;
-        // SAFETY: `status` is a valid place for an int.
-        let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
-        if tid > 0 {
-            return Ok(Waited { tid, status });
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for an int.
+    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
+    check(c_long::from(tid)).map(|_| Waited { tid, status })
+}
+
+extern "C" fn nothing(_: c_int) {}
+
+/// What interrupts a system call of one of our own threads: ignored by default, so that one that
+/// comes too late does no harm.
+const BELL: c_int = libc::SIGURG;
+
+/// Whether the bell's signal was ignored before it was hung: a command inherits that.
+static IS_BELL_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Lets [`ring`] interrupt calls of the calling thread.
+pub(super) fn hang_bell() {
+    static HUNG: Once = Once::new();
+    HUNG.call_once(|| {
+        // SAFETY: sigaction is a plain structure, for which zeros are valid: no flags, so that calls
+        // are not begun again, and an empty mask. The handler does nothing at all.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let mut before: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+            libc::sigaction(BELL, &raw const action, &raw mut before);
+            IS_BELL_IGNORED.store(before.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
         }
-        match Errno::last() {
-            Errno::EINTR => {}
-            errno => return Err(errno),
-        }
-    }
+    });
+    // It fails for no signal that there is.
+    let _ = SigSet::from(Signal::SIGURG).thread_unblock();
+}
+
+/// The id of the calling thread.
+pub(super) fn own_tid() -> pid_t {
+    nix::unistd::gettid().as_raw()
+}
+
+/// Interrupts the call, if any, that a thread of this process waits in.
+pub(super) fn ring(tid: pid_t) {
+    // SAFETY: plain numbers. ESRCH: the thread is gone and waits for nothing.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, BELL) };
 }
 
 /// Waits for the end of one child; its raw status.
@@ -94,6 +133,11 @@ pub(super) fn cont(tid: pid_t, signal: c_int) -> Result<()> {
 /// Resumes a stopped tracee until its next system call begins or ends.
 pub(super) fn cont_to_syscall(tid: pid_t, signal: c_int) -> Result<()> {
     ptrace(libc::PTRACE_SYSCALL, tid, 0, signal as usize).map(drop)
+}
+
+/// Makes a running tracee stop as soon as it is on its way back to its program.
+pub(super) fn interrupt(tid: pid_t) -> Result<()> {
+    ptrace(libc::PTRACE_INTERRUPT, tid, 0, 0).map(drop)
 }
 
 /// Leaves a tracee in its group-stop, ready to see SIGCONT.
@@ -233,6 +277,20 @@ pub(super) fn refuse_call(_: pid_t) -> Result<()> {
     Err(Errno::ENOSYS)
 }
 
+/// What a tracee that stopped on its way back from a call brings from it: the value, or the
+/// negative error number.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn returned(tid: pid_t) -> Result<i64> {
+    registers(tid).map(|registers| registers.rax.cast_signed())
+}
+
+/// What a tracee brings from a call: not written for this architecture, whose engine for it is not
+/// offered (see `engine`).
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn returned(_: pid_t) -> Result<i64> {
+    Err(Errno::ENOSYS)
+}
+
 /// The number of the call that a tracee, about to get a signal, leaves with EINTR.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn interrupted_call(tid: pid_t) -> Option<u64> {
@@ -249,6 +307,51 @@ pub(super) fn interrupted_call(tid: pid_t) -> Option<u64> {
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn interrupted_call(_: pid_t) -> Option<u64> {
     None
+}
+
+/// The call that a tracee, about to get a signal, leaves with `ERESTARTSYS`: it begins again or fails
+/// with EINTR, as the handler was set up.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn restarting_call(tid: pid_t) -> Option<RawCall> {
+    const ERESTARTSYS: i64 = 512;
+    let registers = registers(tid).ok()?;
+    let is_call = registers.orig_rax.cast_signed() >= 0;
+    // The code segment of 64-bit programs, as above.
+    (is_call && registers.cs == 0x33 && registers.rax.cast_signed() == -ERESTARTSYS).then_some(
+        RawCall {
+            number: registers.orig_rax,
+            args: [
+                registers.rdi,
+                registers.rsi,
+                registers.rdx,
+                registers.r10,
+                registers.r8,
+                registers.r9,
+            ],
+        },
+    )
+}
+
+/// The call that a tracee leaves with `ERESTARTSYS`: not written for this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn restarting_call(_: pid_t) -> Option<RawCall> {
+    None
+}
+
+/// Makes a call that was interrupted begin again, whatever the handler asks for (`ERESTARTNOINTR` of
+/// linux/errno.h).
+#[cfg(target_arch = "x86_64")]
+pub(super) fn restart_always(tid: pid_t) -> Result<()> {
+    const ERESTARTNOINTR: i64 = 513;
+    let mut registers = registers(tid)?;
+    registers.rax = (-ERESTARTNOINTR).cast_unsigned();
+    set_registers(tid, &registers)
+}
+
+/// Makes a call that was interrupted begin again: not written for this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn restart_always(_: pid_t) -> Result<()> {
+    Err(Errno::ENOSYS)
 }
 
 /// Makes a call that was interrupted begin again, unless a signal handler runs first
@@ -333,6 +436,10 @@ pub(super) struct Status {
     pub(super) inode: u64,
     /// Major and minor number of the device the file is.
     pub(super) special: (u32, u32),
+    /// Whose it is.
+    pub(super) owner: u32,
+    /// Whether it has attributes that forbid what its permissions allow (append-only, fs-verity).
+    pub(super) is_restricted: bool,
 }
 
 impl Status {
@@ -341,6 +448,10 @@ impl Status {
         self.mode & libc::S_IFMT
     }
 }
+
+/// Attributes of a file that forbid more than its permissions do.
+const RESTRICTING: u64 =
+    (libc::STATX_ATTR_APPEND | libc::STATX_ATTR_IMMUTABLE | libc::STATX_ATTR_VERITY) as u64;
 
 /// Asks about a name; with `AT_*` flags of statx(2).
 pub(super) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Status> {
@@ -351,7 +462,7 @@ pub(super) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Stat
             directory,
             path.as_ptr(),
             flags | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC,
-            libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO,
+            libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO | libc::STATX_UID,
             got.as_mut_ptr(),
         )
     };
@@ -363,6 +474,8 @@ pub(super) fn status(directory: RawFd, path: &CStr, flags: c_int) -> Result<Stat
         device: (got.stx_dev_major, got.stx_dev_minor),
         inode: got.stx_ino,
         special: (got.stx_rdev_major, got.stx_rdev_minor),
+        owner: got.stx_uid,
+        is_restricted: got.stx_attributes & RESTRICTING != 0,
     })
 }
 
@@ -387,6 +500,20 @@ pub(super) fn read_link(directory: RawFd, path: &CStr, buffer: &mut [u8]) -> Res
     check(length as c_long).map(|length| length as usize)
 }
 
+/// Opens a file to read it, without waiting for what may be at the other end of it.
+pub(super) fn open_file(directory: RawFd, path: &CStr) -> Result<OwnedFd> {
+    // SAFETY: the path ends in NUL.
+    let fd = check(c_long::from(unsafe {
+        libc::openat(
+            directory,
+            path.as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY,
+        )
+    }))?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
 /// Opens a directory only as a place to look up names from.
 pub(super) fn open_directory(path: &CStr) -> Result<OwnedFd> {
     // SAFETY: the path ends in NUL.
@@ -397,6 +524,28 @@ pub(super) fn open_directory(path: &CStr) -> Result<OwnedFd> {
             libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
         )
     }))?;
+    // SAFETY: the descriptor was just made and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// Opens a name as a process with this root directory would, absolute links and `..` included, only
+/// as a place.
+pub(super) fn open_in_root(root: BorrowedFd<'_>, path: &CStr, follow: bool) -> Result<OwnedFd> {
+    // SAFETY: the structure is plain numbers, for which 0 is the absence of a wish.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    let nofollow = if follow { 0 } else { libc::O_NOFOLLOW };
+    how.flags = (libc::O_PATH | libc::O_CLOEXEC | nofollow) as u64;
+    how.resolve = libc::RESOLVE_IN_ROOT;
+    // SAFETY: the path ends in NUL and the structure is as large as said.
+    let fd = check(unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            root.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of::<libc::open_how>(),
+        )
+    })?;
     // SAFETY: the descriptor was just made and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
@@ -466,8 +615,16 @@ pub(super) fn kill(pid: pid_t, signal: c_int) -> Result<()> {
     check(c_long::from(unsafe { libc::kill(pid, signal) })).map(drop)
 }
 
-/// Waits until one of two descriptors can be read; whether each can.
-pub(super) fn readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<(bool, bool)> {
+/// Waits until one of two descriptors can be read, or for so long; whether each can.
+pub(super) fn readable(
+    first: BorrowedFd<'_>,
+    second: BorrowedFd<'_>,
+    patience: Option<Duration>,
+) -> Result<(bool, bool)> {
+    // Rounded up: to wake before the time is to wake in vain.
+    let timeout = patience.map_or(-1, |time| {
+        c_int::try_from(time.as_millis() + 1).unwrap_or(c_int::MAX)
+    });
     let mut polled = [first, second].map(|fd| libc::pollfd {
         fd: fd.as_raw_fd(),
         events: libc::POLLIN,
@@ -475,7 +632,7 @@ pub(super) fn readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<
     });
     // SAFETY: the array has as many elements as said.
     match check(c_long::from(unsafe {
-        libc::poll(polled.as_mut_ptr(), 2, -1)
+        libc::poll(polled.as_mut_ptr(), 2, timeout)
     })) {
         Ok(_) | Err(Errno::EINTR) => Ok((polled[0].revents != 0, polled[1].revents != 0)),
         Err(errno) => Err(errno),
@@ -487,7 +644,11 @@ pub(super) fn readable(first: BorrowedFd<'_>, second: BorrowedFd<'_>) -> Result<
 pub(super) enum ChildNote {
     /// The filter needed `no_new_privs`.
     NoNewPrivileges,
-    /// The filter was refused with this error.
+    /// The filter that notifies was installed; its listener has this number in the child.
+    Listener(RawFd),
+    /// The filter that notifies was refused with this error.
+    ListenerRefused(Errno),
+    /// The filter that stops calls was refused with this error.
     FilterRefused(Errno),
     /// It now tries the candidate of this index.
     Trying(usize),
@@ -501,6 +662,8 @@ impl ChildNote {
     fn to_bytes(self) -> [u8; NOTE_LENGTH] {
         let (kind, value) = match self {
             Self::NoNewPrivileges => (b'p', 0),
+            Self::Listener(fd) => (b'l', fd.cast_unsigned()),
+            Self::ListenerRefused(errno) => (b'r', errno as u32),
             Self::FilterRefused(errno) => (b'f', errno as u32),
             Self::Trying(index) => (b't', index as u32),
             Self::NotExecuted(errno) => (b'e', errno as u32),
@@ -514,6 +677,8 @@ impl ChildNote {
         let errno = Errno::from_raw(value.cast_signed());
         match kind {
             b'p' => Some(Self::NoNewPrivileges),
+            b'l' => Some(Self::Listener(value.cast_signed())),
+            b'r' => Some(Self::ListenerRefused(errno)),
             b'f' => Some(Self::FilterRefused(errno)),
             b't' => Some(Self::Trying(value as usize)),
             b'e' => Some(Self::NotExecuted(errno)),
@@ -541,17 +706,20 @@ pub(super) struct Child<'a> {
     pub(super) argv: &'a [*const libc::c_char],
     /// The arguments for a shell that runs a file without `#!`; the second is a place for its path.
     pub(super) shell_argv: &'a mut [*const libc::c_char],
-    /// The seccomp filter, if one is to be installed.
-    pub(super) filter: Option<&'a [libc::sock_filter]>,
+    /// The seccomp filter that notifies, if one is to be installed.
+    pub(super) notifying: Option<&'a [libc::sock_filter]>,
+    /// The seccomp filter that stops calls, if one is to be installed where the other is refused.
+    pub(super) stopping: Option<&'a [libc::sock_filter]>,
     /// The signal mask the program starts with.
-    pub(super) mask: nix::sys::signal::SigSet,
+    pub(super) mask: SigSet,
     /// Where the byte that starts it comes from.
     pub(super) go: BorrowedFd<'a>,
     /// Where notes go.
     pub(super) notes: BorrowedFd<'a>,
 }
 
-/// Forks a child that waits for a byte on `go`, installs the filter and becomes the program.
+/// Forks a child that waits for a byte on `go`, installs a filter, stops by SIGSTOP once it has sent
+/// its notes about that, and becomes the program.
 pub(super) fn spawn(child: &mut Child<'_>) -> Result<pid_t> {
     // SAFETY: the child calls only async-signal-safe functions and allocates nothing: other
     // threads may have held any lock at the moment of the fork.
@@ -572,17 +740,18 @@ fn become_program(child: &mut Child<'_>) -> ! {
             // SAFETY: a plain system call with a constant disposition.
             unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
         }
+        // An exec makes a default of our handler.
+        if IS_BELL_IGNORED.load(Ordering::Relaxed) {
+            // SAFETY: as above.
+            unsafe { libc::signal(BELL, libc::SIG_IGN) };
+        }
         for fd in inherited::closed_descriptors() {
             // SAFETY: nothing in this process uses the descriptor any more.
             unsafe { libc::close(fd) };
         }
-        if let Some(filter) = child.filter {
-            match install_filter(filter) {
-                Ok(None) => {}
-                Ok(Some(note)) => send_note(child.notes, note),
-                Err(errno) => send_note(child.notes, ChildNote::FilterRefused(errno)),
-            }
-        }
+        install_filters(child);
+        // SAFETY: a plain system call. The tracer, which sees the signal first, drops it.
+        unsafe { libc::raise(libc::SIGSTOP) };
         // Nothing can be done about a mask that cannot be set.
         let _ = child.mask.thread_set_mask();
         let errno = try_candidates(child);
@@ -630,21 +799,46 @@ fn send_note(pipe: BorrowedFd<'_>, note: ChildNote) {
     let _ = nix::unistd::write(pipe, &note.to_bytes());
 }
 
-/// Installs a filter on this thread, with `no_new_privs` only where the kernel asks for it.
-fn install_filter(filter: &[libc::sock_filter]) -> Result<Option<ChildNote>> {
-    match set_filter(filter) {
+/// Installs the filter that notifies or, where there can be none, the one that stops calls.
+fn install_filters(child: &Child<'_>) {
+    if let Some(filter) = child.notifying {
+        // A listener whose calls can be interrupted while they wait for its answer would make calls
+        // fail with EINTR that never do; so this needs Linux 5.19.
+        let flags =
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        match install_filter(child.notes, filter, flags) {
+            Ok(listener) => return send_note(child.notes, ChildNote::Listener(listener)),
+            Err(errno) => send_note(child.notes, ChildNote::ListenerRefused(errno)),
+        }
+    }
+    if let Some(filter) = child.stopping
+        && let Err(errno) = install_filter(child.notes, filter, 0)
+    {
+        send_note(child.notes, ChildNote::FilterRefused(errno));
+    }
+}
+
+/// Installs a filter on this thread, with `no_new_privs` only where the kernel asks for it; the
+/// listener, if the flags ask for one.
+fn install_filter(
+    notes: BorrowedFd<'_>,
+    filter: &[libc::sock_filter],
+    flags: libc::c_ulong,
+) -> Result<RawFd> {
+    match set_filter(filter, flags) {
         Err(Errno::EACCES) => {
             // SAFETY: plain numbers.
             check(c_long::from(unsafe {
                 libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             }))?;
-            set_filter(filter).map(|()| Some(ChildNote::NoNewPrivileges))
+            send_note(notes, ChildNote::NoNewPrivileges);
+            set_filter(filter, flags)
         }
-        done => done.map(|()| None),
+        done => done,
     }
 }
 
-fn set_filter(filter: &[libc::sock_filter]) -> Result<()> {
+fn set_filter(filter: &[libc::sock_filter], flags: libc::c_ulong) -> Result<RawFd> {
     let program = libc::sock_fprog {
         len: filter.len() as libc::c_ushort,
         filter: filter.as_ptr().cast_mut(),
@@ -655,11 +849,11 @@ fn set_filter(filter: &[libc::sock_filter]) -> Result<()> {
         libc::syscall(
             libc::SYS_seccomp,
             libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+            libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW | flags,
             &raw const program,
         )
     })
-    .map(drop)
+    .map(|listener| listener as RawFd)
 }
 
 /// Writes bytes of a tracee's memory.

@@ -1,10 +1,11 @@
 //! The tracees: threads and the processes they belong to.
 
 use super::proc::Directory;
-use crate::trace::{Contact, Operation, ProcessId};
+use super::view::View;
+use crate::trace::{Contact, ContactAction, Operation, ProcessId};
 use libc::pid_t;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A thread.
 #[derive(Debug)]
@@ -13,6 +14,22 @@ pub(super) struct Task {
     pub(super) tgid: pid_t,
     /// The call that it is in, when its end is awaited.
     pub(super) pending: Option<Pending>,
+    /// How the end of that call will be seen.
+    pub(super) end: End,
+    /// Whether its group was stopped and it did not make a call since that was looked at.
+    pub(super) was_stopped: bool,
+}
+
+/// How the end of the call that a thread is in will be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It will not.
+    Unseen,
+    /// By a syscall-exit-stop; a thread that is not in the call yet stops at its beginning, too.
+    Exit,
+    /// By a PTRACE_EVENT stop on the way back to the program, which was asked for while the call
+    /// waited for our answer.
+    Trap,
 }
 
 /// A call whose outcome is read when it ends.
@@ -25,15 +42,41 @@ pub(super) enum Pending {
         target: Option<Vec<u8>>,
         effect: Effect,
     },
-    /// A program is executed.
+    /// A descriptor is made of what the call does not name.
+    Unnamed,
+    /// A program is executed; success is told by an event.
     Execute {
         path: Option<Vec<u8>>,
         argv: Option<Vec<u8>>,
+        /// Whether only success is expected, so that the end of the call is not awaited.
+        is_sure: bool,
     },
     /// A socket address is used.
     Contact(Box<Contact>),
     /// Nothing to record, but an effect.
     Silent(Effect),
+    /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
+    /// to be stopped.
+    AtEntry,
+}
+
+impl Pending {
+    /// Whether the call will succeed, and will be told by other means.
+    pub(super) fn is_sure(&self) -> bool {
+        matches!(self, Self::Execute { is_sure: true, .. })
+    }
+
+    /// Whether the call may wait for something that happens elsewhere. A tracee that is about to
+    /// stop would not wait there but fail or begin again.
+    pub(super) fn may_wait(&self) -> bool {
+        match self {
+            Self::Contact(contact) => {
+                matches!(contact.action, ContactAction::Connect | ContactAction::Send)
+            }
+            Self::AtEntry => true,
+            Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
+        }
+    }
 }
 
 /// What a call changes about its process when it succeeds.
@@ -60,25 +103,27 @@ pub(super) enum Effect {
 pub(super) struct Process {
     /// Its number in the trace.
     pub(super) id: ProcessId,
+    /// Who made it, if that was a tracee.
+    pub(super) maker: Option<pid_t>,
     /// How many of its threads are followed.
     pub(super) threads: u32,
     /// Its working directory, once known and as long as it cannot have changed.
-    pub(super) cwd: Option<Rc<Directory>>,
+    pub(super) cwd: Option<Arc<Directory>>,
     /// Whether others may change its working directory behind our back.
     pub(super) cwd_is_shared: bool,
     /// Whether it sees files exactly as the tracer does: same root, mounts, rights.
     pub(super) sees_as_we_do: bool,
     /// Whether descriptors may run out, so that an open fails where it should succeed.
     pub(super) few_descriptors: bool,
-    /// Its root directory when that is not the tracer's.
-    pub(super) root: Option<Rc<[u8]>>,
+    /// How it sees the file system when its root directory or its mounts are not the tracer's.
+    pub(super) view: Option<Arc<View>>,
 }
 
 impl Process {
     /// Its working directory, as seen by one of its threads, which is stopped.
-    pub(super) fn working(&mut self, tid: pid_t) -> Option<Rc<Directory>> {
+    pub(super) fn working(&mut self, tid: pid_t) -> Option<Arc<Directory>> {
         if self.cwd.is_none() || self.cwd_is_shared {
-            self.cwd = Directory::working(tid).ok().map(Rc::new);
+            self.cwd = Directory::working(tid).ok().map(Arc::new);
         }
         self.cwd.clone()
     }
@@ -97,24 +142,27 @@ impl Tasks {
     pub(super) fn start_process(&mut self, pid: pid_t, parent: Option<pid_t>) -> ProcessId {
         let id = ProcessId(self.next);
         self.next += 1;
+        let maker = parent.and_then(|parent| self.tgid_of(parent));
         let process = match parent.and_then(|parent| self.processes.get(&parent)) {
             Some(parent) => Process {
                 id,
+                maker,
                 threads: 1,
                 cwd: parent.cwd.clone(),
                 cwd_is_shared: parent.cwd_is_shared,
                 sees_as_we_do: parent.sees_as_we_do,
                 few_descriptors: parent.few_descriptors,
-                root: parent.root.clone(),
+                view: parent.view.clone(),
             },
             None => Process {
                 id,
+                maker,
                 threads: 1,
                 cwd: None,
                 cwd_is_shared: false,
                 sees_as_we_do: true,
                 few_descriptors: false,
-                root: None,
+                view: None,
             },
         };
         self.processes.insert(pid, process);
@@ -136,6 +184,8 @@ impl Tasks {
             Task {
                 tgid,
                 pending: None,
+                end: End::Unseen,
+                was_stopped: false,
             },
         );
     }

@@ -18,17 +18,40 @@ pub(crate) fn tokens(source: &str) -> Vec<String> {
         .collect()
 }
 
-/// Nothing that a reviewer of nixpkgs would send back: no `with`, no `rec`, `<nixpkgs>` only as the
-/// default of the argument `pkgs`, every import of nixpkgs with empty `config` and `overlays`, no
-/// list twice, and no `LD_LIBRARY_PATH` in the shell.
+/// What no file may have, whatever its format: `with`, `rec`, a list with something twice, an
+/// attribute `LD_LIBRARY_PATH`, a hash in base 32.
 #[track_caller]
-pub(crate) fn follow_conventions(source: &str) {
+pub(crate) fn no_reviewer_objects(source: &str) {
     let tree = tree(source);
     let kinds = |kind| tree.descendants().filter(move |node| node.kind() == kind);
     assert_eq!(kinds(SyntaxKind::NODE_WITH).count(), 0, "{source}");
     for set in nodes::<AttrSet>(&tree) {
         assert!(set.rec_token().is_none(), "{source}");
     }
+    for name in nodes::<Attrpath>(&tree) {
+        assert_ne!(name.to_string(), "LD_LIBRARY_PATH", "{source}");
+    }
+    for list in nodes::<rnix::ast::List>(&tree) {
+        // Words of a command line can be equal.
+        let is_command = |item: &Expr| matches!(item, Expr::Str(_));
+        if list.items().any(|item| is_command(&item)) {
+            continue;
+        }
+        let mut items: Vec<String> = list.items().map(|item| item.to_string()).collect();
+        let count = items.len();
+        items.sort();
+        items.dedup();
+        assert_eq!(items.len(), count, "something is listed twice in {source}");
+    }
+}
+
+/// Nothing that a reviewer of nixpkgs would send back in a shell: no `with`, no `rec`, `<nixpkgs>` only as the
+/// default of the argument `pkgs`, every import of nixpkgs with empty `config` and `overlays`, no
+/// list twice, and no `LD_LIBRARY_PATH` in the shell.
+#[track_caller]
+pub(crate) fn follow_conventions(source: &str) {
+    no_reviewer_objects(source);
+    let tree = tree(source);
     for path in nodes::<PathSearch>(&tree) {
         let argument = syntax(&path).ancestors().find_map(cast::<PatEntry>);
         let name = argument.and_then(|argument| argument.ident());
@@ -40,16 +63,6 @@ pub(crate) fn follow_conventions(source: &str) {
             let end = "{ config = { } ; overlays = [ ] ; }";
             assert!(words.join(" ").ends_with(end), "{source}");
         }
-    }
-    for name in nodes::<Attrpath>(&tree) {
-        assert_ne!(name.to_string(), "LD_LIBRARY_PATH", "{source}");
-    }
-    for list in nodes::<rnix::ast::List>(&tree) {
-        let mut items: Vec<String> = list.items().map(|item| item.to_string()).collect();
-        let count = items.len();
-        items.sort();
-        items.dedup();
-        assert_eq!(items.len(), count, "something is listed twice in {source}");
     }
     // The body is one shell.
     let body = match Root::parse(source).ok().unwrap().expr() {

@@ -4,7 +4,7 @@
 use crate::conventions::follow_conventions;
 use crate::nix::Nix;
 use crate::support::{STUB, Tell, derivation, parse, run};
-use nixtrace::emit::{Comments, Environment, Format, Nixpkgs, Options, Role, RunKind, render};
+use nixtrace::emit::{Comments, Environment, File, Nixpkgs, Options, Role, RunKind, render};
 use nixtrace::trace::Bytes;
 use std::ffi::OsStr;
 
@@ -21,12 +21,12 @@ fn shell(environment: &Environment) -> String {
 }
 
 fn shell_with(environment: &Environment, options: &Options) -> String {
-    let text = render(environment, Format::Shell, options).unwrap();
+    let text = render(environment, File::Shell, options).unwrap();
     let bare = Options {
         comments: Comments::None,
         ..options.clone()
     };
-    let bare = render(environment, Format::Shell, &bare).unwrap();
+    let bare = render(environment, File::Shell, &bare).unwrap();
     // This proves the layout: the crate re-implements RFC 166's nixfmt and is tested for the same
     // output, so what it leaves unchanged is what nixfmt prints.
     for text in [&text, &bare] {
@@ -462,7 +462,7 @@ fn outputs_and_names_that_need_care_get_it() {
         .needs(Role::Command, "7zz", "run by ./backup.sh")
         .needs(Role::Command, "bind^dnsutils", "dig, run by ./backup.sh")
         .needs(Role::Data, "tzdata", "share/zoneinfo was read");
-    insta::assert_snapshot!(shell(&environment), @r#"
+    insta::assert_snapshot!(shell(&environment), @r##"
     # Written by nixtrace for: ./backup.sh
     {
       # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
@@ -476,10 +476,13 @@ fn outputs_and_names_that_need_care_get_it() {
       packages = [
         pkgs."7zz" # run by ./backup.sh
         (pkgs.lib.getOutput "dnsutils" pkgs.bind) # dig, run by ./backup.sh
-        pkgs.tzdata # share/zoneinfo was read
       ];
+
+      env = {
+        TZDIR = "${pkgs.tzdata}/share/zoneinfo"; # share/zoneinfo was read
+      };
     }
-    "#);
+    "##);
 }
 
 #[test]
@@ -635,6 +638,7 @@ fn a_path_is_a_path() {
         "pkgs ? import (~/. + \"/my nixpkgs\") {"
     );
     assert_eq!(line("."), "pkgs ? import ./. {");
+    assert_eq!(line(".."), "pkgs ? import ../. {");
     assert_eq!(line("/"), "pkgs ? import /. {");
     assert_eq!(
         line("/srv/my nixpkgs"),
@@ -671,7 +675,7 @@ fn a_file_is_complete_without_arguments() {
             nixpkgs,
             ..Options::default()
         };
-        render(&environment, Format::Shell, &options).unwrap()
+        render(&environment, File::Shell, &options).unwrap()
     };
     let by_search_path = nix
         .instantiate(
@@ -691,7 +695,7 @@ fn a_path_that_nix_cannot_spell_is_an_error_that_names_it() {
         nixpkgs: Nixpkgs::Path(Bytes::from(&b"/srv/\xff"[..])),
         ..Options::default()
     };
-    let error = render(&run(RunKind::Binary, &["jq"]), Format::Shell, &options).unwrap_err();
+    let error = render(&run(RunKind::Binary, &["jq"]), File::Shell, &options).unwrap_err();
     assert!(error.to_string().contains("nixpkgs"), "{error}");
 }
 
@@ -700,20 +704,44 @@ fn json_is_the_result_as_it_is() {
     let environment = run(RunKind::Binary, &["jq"])
         .needs(Role::Command, "jq", "/usr/bin/jq was run")
         .unresolved(&b"/tmp/\xff"[..], "read", &["x"]);
-    let text = render(&environment, Format::Json, &options()).unwrap();
-    insta::assert_snapshot!(text, @r#"
+    let text = render(&environment, File::Json, &options()).unwrap();
+    insta::assert_snapshot!(text, @r##"
     {
       "version": 1,
       "command": [
         "jq"
       ],
       "kind": "binary",
+      "subject": {
+        "name": "",
+        "version": null,
+        "form": {
+          "is": "installed"
+        },
+        "root": "",
+        "whole": false,
+        "file": null,
+        "files": [],
+        "more_files": false
+      },
+      "surroundings": {
+        "variables": [],
+        "toolkits": [],
+        "writes": [],
+        "scratch": false,
+        "accounts": false,
+        "well_known": []
+      },
+      "directory": "/home/me/project",
+      "architecture": "x86_64",
       "exit": 0,
       "packages": [
         {
           "attr": "jq",
           "output": "out",
           "role": "command",
+          "uses": [],
+          "version": null,
           "implied": null,
           "score": 0.97,
           "because": [
@@ -739,7 +767,34 @@ fn json_is_the_result_as_it_is() {
       "network": [],
       "gaps": []
     }
-    "#);
+    "##);
+}
+
+#[test]
+fn versions_that_were_seen_are_asserted_when_asked_for() {
+    let mut environment = run(RunKind::Script, &["./report.py"])
+        .needs(Role::Command, "jq", "run by ./report.py")
+        .needs(Role::Interpreter, "python3", "run by ./report.py")
+        .needs(Role::Module, "python3Packages.numpy", "numpy was imported");
+    environment.packages[0].version = Some("1.6".to_owned());
+    environment.packages[2].version = Some("1.24.2".to_owned());
+    let options = Options {
+        assert_versions: true,
+        ..options()
+    };
+    let text = render(&environment, File::Shell, &options).unwrap();
+    assert_eq!(nixfmt_rs::format(&text).unwrap(), text);
+    let expected = "}:\n\n\
+        assert pkgs.lib.versionAtLeast pkgs.jq.version \"1.6\";\n\
+        assert pkgs.lib.versionAtLeast pkgs.python3Packages.numpy.version \"1.24.2\";\n\n\
+        pkgs.mkShellNoCC {";
+    assert!(text.contains(expected), "{text}");
+    let package = render(&environment, File::Package, &options).unwrap();
+    assert_eq!(nixfmt_rs::format(&package).unwrap(), package);
+    let expected = "assert lib.versionAtLeast jq.version \"1.6\";";
+    assert!(package.contains(expected), "{package}");
+    let unasked = render(&environment, File::Shell, &Options::default()).unwrap();
+    assert!(!unasked.contains("assert"), "{unasked}");
 }
 
 #[test]
@@ -762,7 +817,7 @@ fn the_same_environment_gives_the_same_bytes() {
     let environment = run(RunKind::Build, &["make"])
         .needs(Role::Library, "zlib", "linked")
         .needs(Role::Module, "python3Packages.numpy", "imported");
-    for format in [Format::Shell, Format::Json] {
+    for format in [File::Shell, File::Json] {
         let first = render(&environment, format, &options()).unwrap();
         assert_eq!(render(&environment, format, &options()).unwrap(), first);
     }

@@ -3,8 +3,10 @@
 #![cfg(test)]
 
 mod conventions;
+mod formats;
 mod goldens;
 #[path = "../nix/instantiate.rs"]
 mod nix;
 mod properties;
+mod runs;
 mod support;

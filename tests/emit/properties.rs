@@ -1,12 +1,17 @@
 //! What must be true of every environment, whatever bytes its names are made of.
 
-use crate::conventions::{follow_conventions, tokens};
+use crate::conventions::{follow_conventions, no_reviewer_objects, tokens};
 use crate::nix::Nix;
 use crate::support::parse;
 use nixtrace::emit::{
-    Comments, Environment, Format, GapNote, Missing, Nixpkgs, Options, Package, Role, RunKind,
+    Comments, Environment, File, GapNote, Missing, Nixpkgs, Options, Package, Role, RunKind,
     Unresolved, render,
 };
+use nixtrace::graph::Surroundings;
+use nixtrace::graph::manifest::Manifest;
+use nixtrace::graph::phase::{Phase, Step, Tool};
+use nixtrace::graph::subject::{Linkage, Product, ProgramFacts, Subject, SubjectForm};
+use nixtrace::graph::surroundings::Variable;
 use nixtrace::resolve::{AttrPath, Output, Scored};
 use nixtrace::trace::{Bytes, GapKind};
 use proptest::collection::vec;
@@ -83,6 +88,8 @@ fn package() -> impl Strategy<Value = Package> {
             attr,
             output: Output(output.to_owned()),
             role,
+            uses: Vec::new(),
+            version: None,
             implied,
             score: 0.9,
             because,
@@ -96,6 +103,70 @@ fn scored() -> impl Strategy<Value = Scored> {
         output: Output::default(),
         score: 0.3,
         because: Vec::new(),
+        features: Vec::new(),
+    })
+}
+
+/// What a run was of, with names of any kind.
+fn subject() -> impl Strategy<Value = Subject> {
+    let names = || vec(hostile_name(), 0..4);
+    let facts = (any::<bool>(), any::<bool>(), 0..3u64, names()).prop_map(
+        |(sections, reads_itself, appended, unloaded)| ProgramFacts {
+            linkage: Some(Linkage::Dynamic),
+            appended,
+            sections,
+            reads_itself,
+            unloaded,
+        },
+    );
+    let step =
+        (vec(hostile_name(), 1..5), 0..4usize, 0..4usize).prop_map(|(argv, phase, tool)| Step {
+            phase: [Phase::Configure, Phase::Build, Phase::Check, Phase::Install][phase],
+            tool: [Tool::Configure, Tool::Make, Tool::Cmake, Tool::Compiler][tool],
+            argv,
+            cwd: "/home/me".into(),
+        });
+    let product =
+        (hostile_name(), any::<bool>()).prop_map(|(path, library)| Product { path, library });
+    let form = prop_oneof![
+        Just(SubjectForm::Installed),
+        facts.prop_map(SubjectForm::Program),
+        (hostile_name(), any::<bool>())
+            .prop_map(|(interpreter, shell)| SubjectForm::Script { interpreter, shell }),
+        (vec(step, 0..3), vec(product, 0..3)).prop_map(|(steps, products)| {
+            SubjectForm::Project {
+                manifest: Manifest::default(),
+                steps,
+                products,
+            }
+        }),
+    ];
+    let root = prop_oneof![Just(Bytes::from("/home/me/project")), hostile_name()];
+    (
+        hostile_name(),
+        form,
+        root,
+        any::<bool>(),
+        proptest::option::of(hostile_name()),
+        names(),
+    )
+        .prop_map(|(name, form, root, whole, file, files)| Subject {
+            name,
+            version: None,
+            form,
+            root,
+            whole,
+            file,
+            files,
+            more_files: false,
+        })
+}
+
+fn variable() -> impl Strategy<Value = Variable> {
+    ("[A-Z_]{1,8}", hostile_name(), hostile_text()).prop_map(|(name, value, because)| Variable {
+        name,
+        value: Some(value),
+        because,
     })
 }
 
@@ -108,11 +179,11 @@ prop_compose! {
         unresolved in vec((hostile_name(), hostile_text(), vec(scored(), 0..8)), 0..3),
         missing in vec((hostile_name(), hostile_text(), vec(scored(), 0..3)), 0..2),
         gaps in vec((hostile_text(), any::<u64>()), 0..2),
+        subject in subject(),
+        variables in vec(variable(), 0..2),
+        writes in vec(hostile_name(), 0..3),
     ) -> Environment {
         Environment {
-            version: 1,
-            command,
-            kind,
             exit,
             runs: Vec::new(),
             packages,
@@ -124,11 +195,14 @@ prop_compose! {
                 .into_iter()
                 .map(|(name, why, candidates)| Missing { name, why, candidates })
                 .collect(),
-            network: Vec::new(),
             gaps: gaps
                 .into_iter()
                 .map(|(detail, count)| GapNote { kind: GapKind::IoUring, detail, count })
                 .collect(),
+            subject,
+            surroundings: Surroundings { variables, writes, ..Surroundings::default() },
+            directory: "/home/me/project".into(),
+            ..Environment::new(kind, command)
         }
     }
 }
@@ -153,14 +227,45 @@ fn options(comments: Comments, nixpkgs: &Nixpkgs) -> Options {
         comments,
         nixpkgs: nixpkgs.clone(),
         home: Some(Bytes::from("/home/me")),
+        ..Options::default()
     }
 }
 
+const FILES: [File; 9] = [
+    File::Shell,
+    File::Package,
+    File::Default,
+    File::Flake,
+    File::Overlay,
+    File::Module,
+    File::Image,
+    File::Arion,
+    File::ArionPkgs,
+];
+
 proptest! {
+    #[test]
+    fn every_file_is_what_nixfmt_prints_and_comments_are_only_comments(
+        environment in environment(),
+        nixpkgs in nixpkgs(),
+    ) {
+        for file in FILES {
+            let [explained, bare] = [Comments::Evidence, Comments::None]
+                .map(|comments| render(&environment, file, &options(comments, &nixpkgs)).unwrap());
+            for text in [&explained, &bare] {
+                let formatted = nixfmt_rs::format(text)
+                    .map_err(|error| TestCaseError::fail(format!("{error:?}\n{text}")))?;
+                prop_assert_eq!(&formatted, text);
+                no_reviewer_objects(text);
+            }
+            prop_assert_eq!(tokens(&explained), tokens(&bare));
+        }
+    }
+
     #[test]
     fn every_shell_is_what_nixfmt_prints(environment in environment(), nixpkgs in nixpkgs()) {
         for comments in [Comments::Evidence, Comments::None] {
-            let text = render(&environment, Format::Shell, &options(comments, &nixpkgs)).unwrap();
+            let text = render(&environment, File::Shell, &options(comments, &nixpkgs)).unwrap();
             let formatted = nixfmt_rs::format(&text)
                 .map_err(|error| TestCaseError::fail(format!("{error:?}\n{text}")))?;
             prop_assert_eq!(formatted, text);
@@ -173,7 +278,7 @@ proptest! {
         nixpkgs in nixpkgs(),
     ) {
         let [explained, bare] = [Comments::Evidence, Comments::None]
-            .map(|comments| render(&environment, Format::Shell, &options(comments, &nixpkgs)).unwrap());
+            .map(|comments| render(&environment, File::Shell, &options(comments, &nixpkgs)).unwrap());
         follow_conventions(&explained);
         prop_assert_eq!(tokens(&explained), tokens(&bare));
     }
@@ -187,9 +292,26 @@ proptest! {
         });
         let options = options(Comments::None, &Nixpkgs::SearchPath);
         prop_assert_eq!(
-            render(&shuffled, Format::Shell, &options).unwrap(),
-            render(&environment, Format::Shell, &options).unwrap()
+            render(&shuffled, File::Shell, &options).unwrap(),
+            render(&environment, File::Shell, &options).unwrap()
         );
+    }
+}
+
+#[test]
+fn nix_parses_every_file_of_every_run() {
+    let Some(nix) = Nix::installed() else { return };
+    let mut runner = TestRunner::default();
+    let cases = environment();
+    for file in FILES {
+        let mut all = "[\n".to_owned();
+        for _ in 0..60 {
+            let environment = cases.new_tree(&mut runner).unwrap().current();
+            let options = options(Comments::Evidence, &Nixpkgs::Argument);
+            let text = render(&environment, file, &options).unwrap();
+            all.push_str(&format!("(\n{text})\n"));
+        }
+        parse(&nix, &(all + "]")).unwrap();
     }
 }
 
@@ -206,7 +328,7 @@ fn nix_parses_every_shell_and_comments_never_change_its_syntax_tree() {
             (&mut explained, Comments::Evidence),
             (&mut bare, Comments::None),
         ] {
-            let text = render(&environment, Format::Shell, &options(comments, &nixpkgs)).unwrap();
+            let text = render(&environment, File::Shell, &options(comments, &nixpkgs)).unwrap();
             file.push_str(&format!("(\n{text})\n"));
         }
     }

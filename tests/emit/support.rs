@@ -7,17 +7,12 @@ use nixtrace::trace::{Bytes, GapKind};
 
 /// A run of the command that used nothing yet.
 pub(crate) fn run(kind: RunKind, command: &[&str]) -> Environment {
+    let command = command.iter().map(|&word| Bytes::from(word)).collect();
     Environment {
-        version: 1,
-        command: command.iter().map(|&word| Bytes::from(word)).collect(),
-        kind,
         exit: Some(0),
-        runs: Vec::new(),
-        packages: Vec::new(),
-        unresolved: Vec::new(),
-        missing: Vec::new(),
-        network: Vec::new(),
-        gaps: Vec::new(),
+        directory: "/home/me/project".into(),
+        architecture: "x86_64".to_owned(),
+        ..Environment::new(kind, command)
     }
 }
 
@@ -44,6 +39,8 @@ impl Tell for Environment {
             attr: AttrPath::new(attr).unwrap(),
             output: Output(output.to_owned()),
             role,
+            uses: Vec::new(),
+            version: None,
             implied: None,
             score: 0.97,
             because: vec![because.to_owned()],
@@ -97,6 +94,7 @@ fn scored(attrs: &[&str]) -> Vec<Scored> {
             output: Output::default(),
             score: 0.4,
             because: Vec::new(),
+            features: Vec::new(),
         })
         .collect()
 }

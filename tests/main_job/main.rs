@@ -3,6 +3,7 @@
 //!
 //! - `real_inputs`: which attributes each program needs, exactly.
 //! - `building`: the same for builds.
+//! - `formats`: which files are written, and where.
 //! - `version_managers`: pythons that live in the home directory.
 //! - `transparency`: the command does not notice that it is watched.
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
@@ -23,6 +24,7 @@
 mod bad_input;
 mod building;
 mod doctor;
+mod formats;
 mod importing;
 mod interruption;
 mod looking_up;

@@ -62,7 +62,7 @@ fn a_text_without_an_interpreter_line_is_run_by_the_shell_as_execvp_does() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     for options in WAYS {
         let trace = watch(options, &script, NOTHING);
-        assert_eq!(trace.observation.status.shell_code(), 4);
+        assert_eq!(trace.status().shell_code(), 4);
     }
 }
 

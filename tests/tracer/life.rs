@@ -1,33 +1,28 @@
 //! Every process and thread is followed, however it is made, and ends as it would untraced.
 
+use crate::everywhere::Case;
 use crate::support::{Trace, WAYS, tracee, watch};
-use nixtrace::trace::{Errno, ExitStatus, GapKind, Operation, Outcome, Record, Sink};
+use nixtrace::trace::{
+    Errno, ExitStatus, GapKind, Operation, Outcome, ProcessId, Record, Sink, Started,
+};
 use nixtrace::tracer::Options;
-use std::ffi::OsString;
 
-/// Runs `life WAY` in every way of observing, and checks its status and the marks it leaves.
+/// Runs `life WAY` everywhere, and checks its status and the marks it leaves.
 fn check(way: &str, status: i32, marks: &[&str]) {
-    for options in WAYS {
-        let trace = watch_life(options, &[way]);
-        assert_eq!(
-            trace.status(),
-            ExitStatus::Code(status),
-            "{way}, {options:?}"
-        );
+    life(&[way]).exits(status).check(|trace, _| {
         for mark in marks {
-            assert!(
-                trace.has(
-                    Operation::Stat,
-                    format!("/life/{mark}"),
-                    Outcome::Failure(Errno::ENOENT)
-                ),
-                "{way}, {options:?}: {mark} is missing"
-            );
+            assert!(is_marked(trace, mark), "{mark} is missing");
         }
-        let (started, exited) = trace.processes();
-        assert_eq!(started, exited, "{way}, {options:?}");
-        assert!(matches!(trace.records.last(), Some(Record::Footer(_))));
-    }
+    });
+}
+
+fn life(args: &[&str]) -> Case {
+    Case::new("life", args)
+}
+
+fn is_marked(trace: &Trace, mark: &str) -> bool {
+    let missing = Outcome::Failure(Errno::ENOENT);
+    trace.has(Operation::Stat, format!("/life/{mark}"), missing)
 }
 
 fn watch_life(options: Options, args: &[&str]) -> Trace {
@@ -108,10 +103,77 @@ fn a_background_process_is_observed_to_its_end_and_does_not_change_the_status() 
 }
 
 #[test]
-fn two_thousand_short_processes_are_all_seen() {
-    let trace = watch_life(Options::default(), &["many"]);
-    trace.assert_success();
-    assert_eq!(trace.processes(), (2001, 2001));
+fn ten_thousand_short_processes_are_all_seen() {
+    let case = life(&["many", "10000"]).in_one_way();
+    case.without_strace("it takes long").check(|trace, _| {
+        assert_eq!(trace.processes(), (10_001, 10_001));
+    });
+    life(&["many", "500"]).check(|trace, _| assert_eq!(trace.processes(), (501, 501)));
+}
+
+#[test]
+fn a_child_that_is_made_for_its_grandparent_is_followed() {
+    life(&["clone-parent"]).check(|trace, _| {
+        assert!(is_marked(trace, "sibling"));
+        // It is told who made it, not to whom it was given.
+        let parents: Vec<_> = trace.started().iter().map(|it| it.parent).collect();
+        assert_eq!(parents, [None, Some(ProcessId(0)), Some(ProcessId(1))]);
+    });
+}
+
+#[test]
+fn a_pid_that_is_used_again_is_another_process() {
+    life(&["pid-reuse"]).check(|trace, _| {
+        let started = trace.started();
+        assert_eq!(started.len(), 4);
+        assert!(started[1..].iter().all(|it| it.pid == started[1].pid));
+        for (index, process) in started[1..].iter().enumerate() {
+            let mark = format!("/life/used-{index}");
+            assert_eq!(trace.who(Operation::Stat, mark), [process.process]);
+            let status = ExitStatus::Code(20 + index as i32);
+            assert!(trace.records.iter().any(|record| matches!(record,
+                Record::Exited(it) if it.process == process.process && it.status == status)));
+        }
+    });
+}
+
+#[test]
+fn of_many_threads_that_execute_at_once_one_does() {
+    life(&["threads-exec"]).check(|trace, _| {
+        assert_eq!(trace.processes(), (1, 1));
+        assert_eq!(trace.executed().len(), 2);
+        assert!(is_marked(trace, "executed-by-thread"));
+    });
+}
+
+#[test]
+fn children_of_threads_belong_to_the_process() {
+    life(&["thread-forks"]).check(|trace, _| {
+        assert_eq!(trace.processes(), (9, 9));
+        let made_by_the_first = |it: &&&Started| it.parent == Some(ProcessId(0));
+        assert_eq!(trace.started().iter().filter(made_by_the_first).count(), 8);
+        assert!(is_marked(trace, "forked-by-thread-7"));
+    });
+}
+
+#[test]
+fn a_spawned_program_is_followed() {
+    life(&["spawn"]).check(|trace, _| {
+        assert_eq!(trace.executed().len(), 2);
+        assert!(is_marked(trace, "spawned"));
+    });
+}
+
+#[test]
+fn a_process_that_is_not_dumpable_is_observed_all_the_same() {
+    check("undumpable", 0, &["undumpable"]);
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_makes_children_leaves_none_behind() {
+    life(&["killed-while-forking"]).check(|trace, _| {
+        assert!(is_marked(trace, "outlived-them"));
+    });
 }
 
 #[test]
@@ -174,7 +236,7 @@ impl Sink for Full {
 fn a_failing_sink_does_not_disturb_the_program() {
     let command = nixtrace::tracer::Command {
         program: tracee("life").into(),
-        args: vec![OsString::from("many")],
+        args: vec!["many".into(), "500".into()],
     };
     let mut sink = Full { given: 0 };
     let observation = nixtrace::tracer::observe(&command, &Options::default(), &mut sink).unwrap();

@@ -5,10 +5,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod background;
+mod descriptors;
+mod differential;
+mod everywhere;
+mod happening;
+mod honesty;
 mod launch;
 mod life;
+mod loading;
 mod many;
+mod names;
+mod namespaces;
 mod outcomes;
 mod paths;
+mod refused;
+mod roots;
 mod signals;
+mod strace;
+mod stress;
 mod support;
+mod terminal;
+mod trace;

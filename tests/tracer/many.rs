@@ -27,7 +27,7 @@ fn what_was_forgotten_is_written_again_and_counted_right() {
             _ => None,
         })
         .sum();
-    assert_eq!(told, trace.observation.accesses);
+    assert_eq!(told, trace.total_accesses());
 }
 
 #[test]

@@ -42,13 +42,30 @@ fn a_script_is_named_with_its_interpreters_and_their_loader() {
     }
     for options in WAYS {
         let trace = watch(options, &outer, ["a"]);
-        assert_eq!(trace.observation.status.shell_code(), 3);
+        assert_eq!(trace.status().shell_code(), 3);
         let executed = trace.executed()[0];
         assert_eq!(executed.path.as_ref().unwrap().as_path(), outer);
         let interpreters: Vec<_> = executed.interpreters.iter().map(|i| i.as_path()).collect();
         assert_eq!(interpreters, [inner.as_path(), "/bin/sh".as_ref()]);
         assert!(executed.loader.is_some());
         assert_eq!(executed.argv.as_ref().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn the_command_itself_is_named_absolutely() {
+    let here = std::env::current_dir().unwrap();
+    let up: std::path::PathBuf = here.components().skip(1).map(|_| "..").collect();
+    for options in WAYS {
+        let asked = up.join("bin/true");
+        let trace = watch(options, &asked, [""; 0]);
+        let executed = trace.executed()[0];
+        assert_eq!(
+            executed.path.as_ref().unwrap().as_path().as_os_str(),
+            here.join(&asked).as_os_str()
+        );
+        let real = fs::canonicalize("/bin/true").unwrap();
+        assert_eq!(executed.real.as_ref().unwrap().as_path(), real);
     }
 }
 
@@ -128,51 +145,6 @@ fn failing_execs_along_path_are_only_failures() {
 }
 
 #[test]
-fn a_program_in_memory_has_no_path() {
-    for options in WAYS {
-        let trace = watch(options, tracee("descriptors"), ["memory"]);
-        trace.assert_success();
-        let [_, second] = trace.executed()[..] else {
-            panic!("two programs ran");
-        };
-        assert_eq!(second.path, None);
-        assert_eq!(second.argv.as_ref().unwrap()[0].to_string(), "in-memory");
-    }
-}
-
-#[test]
-fn a_program_behind_a_descriptor_is_named() {
-    for options in WAYS {
-        let trace = watch(options, tracee("descriptors"), ["behind"]);
-        trace.assert_success();
-        let [_, second] = trace.executed()[..] else {
-            panic!("two programs ran");
-        };
-        let real = second.real.as_ref().or(second.path.as_ref()).unwrap();
-        assert_eq!(real.as_path(), fs::canonicalize("/bin/true").unwrap());
-    }
-}
-
-#[test]
-fn a_received_descriptor_leads_to_the_right_file() {
-    for options in WAYS {
-        let place = directory();
-        let top = place.path().canonicalize().unwrap();
-        let trace = watch(
-            options,
-            tracee("descriptors"),
-            ["received".into(), top.clone().into_os_string()],
-        );
-        trace.assert_success();
-        assert!(trace.has(
-            Operation::Stat,
-            top.join("below-received"),
-            Outcome::Failure(Errno::ENOENT)
-        ));
-    }
-}
-
-#[test]
 fn a_mapped_library_is_named_by_its_file() {
     for options in WAYS {
         let trace = watch(options, "/bin/true", [""; 0]);
@@ -196,5 +168,37 @@ fn the_32_bit_table_is_used_for_32_bit_calls() {
         let trace = watch(options, tracee("int80"), [""; 0]);
         trace.assert_success();
         assert!(trace.has(Operation::Read, "/int80/missing", missing));
+    }
+}
+
+#[test]
+fn what_a_process_has_of_its_own_in_proc_is_its_own() {
+    for options in WAYS {
+        let script = "test -e /proc/self/exe; test -e /proc/thread-self/comm; \
+                      test -e /proc/self/none; test -e /dev/fd/0; read x </proc/self/comm";
+        let trace = watch(options, "/bin/sh", ["-c", script]);
+        trace.assert_success();
+        let real = |path: &str| {
+            let access = trace
+                .accesses()
+                .find(|access| access.path.to_string() == path)
+                .unwrap();
+            access.real.as_ref().map(ToString::to_string)
+        };
+        let shell = fs::canonicalize("/bin/sh").unwrap();
+        assert_eq!(real("/proc/self/exe"), shell.to_str().map(str::to_owned));
+        let pid = trace.started()[0].pid;
+        assert_eq!(real("/proc/self/comm"), Some(format!("/proc/{pid}/comm")));
+        assert_eq!(
+            real("/proc/thread-self/comm"),
+            Some(format!("/proc/{pid}/task/{pid}/comm"))
+        );
+        // It leads to the looking process's own in a way that is not followed.
+        assert_eq!(real("/dev/fd/0"), None);
+        assert!(trace.has(
+            Operation::Stat,
+            "/proc/self/none",
+            Outcome::Failure(Errno::ENOENT)
+        ));
     }
 }

@@ -1,6 +1,8 @@
 //! Signals are the program's own: none is lost, none is added, none interrupts what it would not.
 
-use crate::support::{WAYS, tracee, watch};
+use crate::everywhere::{Case, recording};
+use crate::support::{WAYS, eventually, is_whole, tracee, watch};
+use crate::trace::Trace;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -9,19 +11,14 @@ use nixtrace::tracer::Options;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
-/// The program checks for itself; first without a tracer, then in every way of observing.
+/// The program checks for itself.
 fn check(way: &str) {
-    let status = std::process::Command::new(tracee("signals"))
-        .arg(way)
-        .status()
-        .unwrap();
-    assert_eq!(status.code(), Some(0), "{way}, untraced");
-    for options in WAYS {
-        let trace = watch(options, tracee("signals"), [way]);
-        assert_eq!(trace.status(), ExitStatus::Code(0), "{way}, {options:?}");
-    }
+    signals(&[way]).check(|_, _| {});
+}
+
+fn signals(args: &[&str]) -> Case {
+    Case::new("signals", args)
 }
 
 #[test]
@@ -40,8 +37,15 @@ fn calls_restart_or_end_with_eintr_as_the_handler_asks() {
 }
 
 #[test]
+fn a_call_that_waits_for_nobody_is_interrupted_by_no_signal() {
+    check("hurried");
+}
+
+#[test]
 fn an_ignored_signal_interrupts_nothing() {
-    check("ignores");
+    signals(&["ignores"])
+        .without_strace("there it does: ptrace(2), BUGS")
+        .check(|_, _| {});
 }
 
 #[test]
@@ -50,49 +54,148 @@ fn each_child_gives_one_sigchld_with_its_status() {
 }
 
 #[test]
+fn a_parent_is_told_once_of_each_stop_continuation_and_end() {
+    check("tells-parent");
+}
+
+#[test]
+fn who_ignores_its_children_has_none_to_wait_for() {
+    check("ignores-children");
+}
+
+#[test]
+fn of_several_pending_signals_the_same_comes_first() {
+    check("in-order");
+}
+
+#[test]
+fn a_signal_for_a_thread_comes_to_that_thread_as_often_as_it_was_sent() {
+    check("to-threads");
+}
+
+#[test]
+fn a_fault_is_told_with_its_address() {
+    check("faulty");
+}
+
+/// How every kind of wait ends when a signal comes while the process is asleep in it.
+fn waits(what: &str) -> Case {
+    Case::new("waits", &[what])
+}
+
+#[test]
+fn a_handled_signal_ends_the_waits_that_it_ends_untraced() {
+    waits("handled").check(|_, _| {});
+}
+
+#[test]
+fn a_signal_that_restarts_calls_ends_only_those_that_never_restart() {
+    waits("restarting").check(|_, _| {});
+}
+
+#[test]
+fn an_ignored_signal_ends_no_wait() {
+    let case = waits("ignored").without_strace("there it ends four of them: ptrace(2), BUGS");
+    case.check(|_, _| {});
+    let case = waits("by-default").without_strace("the same");
+    case.check(|_, _| {});
+}
+
+#[test]
+fn a_blocked_signal_ends_no_wait() {
+    waits("blocked").check(|_, _| {});
+}
+
+#[test]
+fn a_stop_ends_the_waits_that_it_ends_untraced() {
+    waits("stopped").check(|_, _| {});
+}
+
+#[test]
 fn filters_of_the_program_answer_as_they_would_untraced_and_are_told_of() {
-    check("filters");
-    let trace = watch(WAYS[0], tracee("signals"), ["filters"]);
-    assert_eq!(trace.gap_kinds(), [GapKind::OwnSeccomp]);
+    let is_told = |trace: &Trace| assert!(trace.gap_kinds().contains(&GapKind::OwnSeccomp));
+    for way in ["filters", "traps"] {
+        signals(&[way]).check(|trace, _| is_told(trace));
+    }
+    signals(&["listens"])
+        .where_it_may_listen()
+        .check(|trace, _| is_told(trace));
+}
+
+/// seccomp(2), EBUSY: there can be one listener only.
+#[test]
+fn a_supervisor_that_finds_our_listener_is_told_of_with_the_way_out() {
+    const CANNOT: i32 = 77;
+    let trace = watch(Options::DEFAULT, tracee("signals"), ["listens"]);
+    if trace.engine() == "notify" {
+        assert_eq!(trace.status(), ExitStatus::Code(CANNOT));
+        let details = trace.gaps().into_iter().map(|gap| gap.detail.clone());
+        assert!(details.clone().any(|it| it.contains("--engine ptrace")));
+    } else {
+        trace.assert_success();
+    }
+}
+
+/// A caller may have set much that exec keeps; the command has to find it as it would without us.
+#[test]
+fn the_signals_of_the_caller_are_inherited_as_they_are() {
+    let program = tracee("signals").into_os_string();
+    let place = crate::support::directory();
+    let oddly = |words: &[std::ffi::OsString]| {
+        let mut command = Command::new(&program);
+        command.arg("runs-oddly").args(words);
+        crate::everywhere::run(command, place.path())
+    };
+    for what in ["says-state", "ignores-children"] {
+        let job = [program.clone(), what.into()];
+        let untraced = oddly(&job);
+        assert_eq!(untraced.status.code(), Some(0), "{untraced:?}");
+        for way in WAYS {
+            let mut words = recording(way, &place.path().join("trace"));
+            words.extend(job.iter().cloned());
+            assert_eq!(oddly(&words), untraced, "{what}, {way:?}");
+            assert!(is_whole(&place.path().join("trace")));
+        }
+    }
+}
+
+/// A process has one tracer: what wants to be another is told so, and nothing hangs.
+#[test]
+fn a_tracer_below_us_ends_with_an_error_and_is_told_of() {
+    let place = crate::support::directory();
+    for way in WAYS {
+        for tracer in [
+            &["strace", "-f", "-o", "/dev/null", "true"][..],
+            &["gdb", "--batch", "--nx", "-ex", "run", "true"],
+        ] {
+            let trace = place.path().join("trace");
+            let words = recording(way, &trace);
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).args(tracer);
+            crate::everywhere::run(command, place.path());
+            let trace = crate::trace::Trace::read(&trace);
+            let gaps = trace.gap_kinds();
+            assert!(gaps.contains(&GapKind::NestedTracer), "{tracer:?}, {way:?}");
+        }
+    }
 }
 
 /// Observes a shell script as a process group of its own, and waits until the script has made the
 /// file that it is given as `$0`.
 ///
 /// By `nixtrace record`, where only one thread waits for signals: here they would reach the test's.
-fn in_a_group(script: &str, place: &Path) -> Child {
+fn in_a_group(way: Options, script: &str, place: &Path) -> Child {
     let ready = place.join("ready");
-    let child = Command::new(env!("CARGO_BIN_EXE_nixtrace"))
-        .args(["record", "--quiet", "--output"])
-        .arg(place.join("trace"))
-        .args(["--", "sh", "-c", script])
+    let words = recording(way, &place.join("trace"));
+    let child = Command::new(&words[0])
+        .args(&words[1..])
+        .args(["sh", "-c", script])
         .arg(&ready)
         .process_group(0)
         .spawn()
         .unwrap();
     eventually(|| ready.exists());
     child
-}
-
-/// Whether the trace has its last line.
-fn is_whole(place: &Path) -> bool {
-    let trace = std::fs::read_to_string(place.join("trace")).unwrap();
-    trace
-        .lines()
-        .last()
-        .is_some_and(|line| line.contains("\"footer\""))
-}
-
-/// Waits for something that happens soon; a hang fails the test.
-fn eventually(mut happened: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !happened() {
-        assert!(
-            begin.elapsed() < Duration::from_secs(30),
-            "it never happened"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 fn pid(child: &Child) -> Pid {
@@ -105,49 +208,58 @@ fn group(child: &Child) -> Pid {
 
 #[test]
 fn ctrl_z_stops_the_command_and_then_us_and_fg_continues_both() {
-    let place = crate::support::directory();
-    let mut child = in_a_group("touch \"$0\"; sleep 0.3; exit 3", place.path());
-    kill(group(&child), Signal::SIGTSTP).unwrap();
-    let status = waitpid(pid(&child), Some(WaitPidFlag::WUNTRACED)).unwrap();
-    assert_eq!(status, WaitStatus::Stopped(pid(&child), Signal::SIGSTOP));
-    kill(group(&child), Signal::SIGCONT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(3));
-    assert!(is_whole(place.path()));
+    for way in WAYS {
+        let place = crate::support::directory();
+        let mut child = in_a_group(way, "touch \"$0\"; sleep 0.3; exit 3", place.path());
+        kill(group(&child), Signal::SIGTSTP).unwrap();
+        let status = waitpid(pid(&child), Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(status, WaitStatus::Stopped(pid(&child), Signal::SIGSTOP));
+        kill(group(&child), Signal::SIGCONT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(3));
+        assert!(is_whole(&place.path().join("trace")));
+    }
 }
 
 #[test]
 fn ctrl_c_ends_the_command_and_the_trace_is_whole() {
-    let place = crate::support::directory();
-    let mut child = in_a_group("touch \"$0\"; sleep 30", place.path());
-    kill(group(&child), Signal::SIGINT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(128 + libc::SIGINT));
-    assert!(is_whole(place.path()));
+    for way in WAYS {
+        let place = crate::support::directory();
+        let mut child = in_a_group(way, "touch \"$0\"; sleep 30", place.path());
+        kill(group(&child), Signal::SIGINT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(128 + libc::SIGINT));
+        assert!(is_whole(&place.path().join("trace")));
+    }
 }
 
 #[test]
 fn sigterm_is_passed_on_to_the_command() {
-    let place = crate::support::directory();
-    let script = "trap 'exit 40' TERM; touch \"$0\"; while :; do sleep 0.05; done";
-    let mut child = in_a_group(script, place.path());
-    kill(pid(&child), Signal::SIGTERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(40));
-    assert!(is_whole(place.path()));
+    for way in WAYS {
+        let place = crate::support::directory();
+        let script = "trap 'exit 40' TERM; touch \"$0\"; while :; do sleep 0.05; done";
+        let mut child = in_a_group(way, script, place.path());
+        kill(pid(&child), Signal::SIGTERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(40));
+        assert!(is_whole(&place.path().join("trace")));
+    }
 }
 
 #[test]
 fn nothing_is_left_when_we_are_killed() {
-    let place = crate::support::directory();
-    let script = "sleep 60 & setsid sleep 60 & echo $$ $! > \"$0.tmp\"; mv \"$0.tmp\" \"$0\"; wait";
-    let mut child = in_a_group(script, place.path());
-    let pids = std::fs::read_to_string(place.path().join("ready")).unwrap();
-    kill(pid(&child), Signal::SIGKILL).unwrap();
-    child.wait().unwrap();
-    for pid in pids.split_whitespace() {
-        // A zombie that its new parent has not reaped yet is as good as gone.
-        eventually(|| {
-            std::fs::read_to_string(format!("/proc/{pid}/stat"))
-                .map_or(true, |stat| stat.contains(") Z "))
-        });
+    for way in WAYS {
+        let place = crate::support::directory();
+        let script =
+            "sleep 60 & setsid sleep 60 & echo $$ $! > \"$0.tmp\"; mv \"$0.tmp\" \"$0\"; wait";
+        let mut child = in_a_group(way, script, place.path());
+        let pids = std::fs::read_to_string(place.path().join("ready")).unwrap();
+        kill(pid(&child), Signal::SIGKILL).unwrap();
+        child.wait().unwrap();
+        for pid in pids.split_whitespace() {
+            // A zombie that its new parent has not reaped yet is as good as gone.
+            eventually(|| {
+                std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                    .map_or(true, |stat| stat.contains(") Z "))
+            });
+        }
     }
 }
 

@@ -1,30 +1,31 @@
-//! Compiles tracees, observes them and picks their traces apart.
+//! Compiles tracees and observes them.
 
-use nixtrace::trace::{Access, Executed, ExitStatus, Gap, GapKind, Operation, Outcome, Record};
-use nixtrace::tracer::{Command, EngineChoice, Error, Observation, Options, observe};
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) use crate::trace::Trace;
+use nixtrace::tracer::{Command, EngineChoice, Error, Options, observe};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Every way to observe; each must tell the same.
-pub(crate) const WAYS: [Options; 3] = [
-    Options {
-        exact: false,
-        engine: EngineChoice::Auto,
-    },
-    Options {
-        exact: true,
-        engine: EngineChoice::Auto,
-    },
-    Options {
-        exact: false,
-        engine: EngineChoice::Syscall,
-    },
+/// Every way to observe; each must tell the same. A new engine is one more line here.
+pub(crate) const WAYS: [Options; 4] = [
+    way(EngineChoice::Auto, false),
+    way(EngineChoice::Auto, true),
+    way(EngineChoice::Ptrace, false),
+    way(EngineChoice::Syscall, false),
 ];
+
+const fn way(engine: EngineChoice, exact: bool) -> Options {
+    Options {
+        exact,
+        engine,
+        ..Options::DEFAULT
+    }
+}
 
 /// A directory that other users may search.
 pub(crate) fn directory() -> TempDir {
@@ -63,12 +64,6 @@ pub(crate) fn compiled(name: &str, as_name: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// A trace and how it ended.
-pub(crate) struct Trace {
-    pub(crate) records: Vec<Record>,
-    pub(crate) observation: Observation,
-}
-
 /// Observes a program.
 pub(crate) fn watch<A: Into<OsString>>(
     options: Options,
@@ -89,101 +84,8 @@ pub(crate) fn try_watch<A: Into<OsString>>(
         args: args.into_iter().map(Into::into).collect(),
     };
     let mut records = Vec::new();
-    let observation = observe(&command, &options, &mut records)?;
-    Ok(Trace {
-        records,
-        observation,
-    })
-}
-
-/// An access without who and when.
-pub(crate) type Fact = (Operation, String, Outcome);
-
-impl Trace {
-    /// How the command ended.
-    pub(crate) fn status(&self) -> ExitStatus {
-        self.observation.status
-    }
-
-    /// Whether the command says that all went as it should.
-    pub(crate) fn assert_success(&self) {
-        assert_eq!(self.status(), ExitStatus::Code(0));
-    }
-
-    /// Every access line.
-    pub(crate) fn accesses(&self) -> impl Iterator<Item = &Access> {
-        self.records.iter().filter_map(|record| match record {
-            Record::Accessed(access) => Some(access),
-            _ => None,
-        })
-    }
-
-    /// How often each access below `top` happened.
-    pub(crate) fn counts(&self, wanted: impl Fn(&str) -> bool) -> BTreeMap<Fact, u64> {
-        let mut counts = BTreeMap::new();
-        for record in &self.records {
-            if let Record::Accessed(access) | Record::Repeated(access) = record {
-                let path = access.path.to_string();
-                if wanted(&path) {
-                    *counts
-                        .entry((access.operation, path, access.outcome))
-                        .or_default() += access.count;
-                }
-            }
-        }
-        counts
-    }
-
-    /// Whether there was such an access.
-    pub(crate) fn has(
-        &self,
-        operation: Operation,
-        path: impl AsRef<Path>,
-        outcome: Outcome,
-    ) -> bool {
-        self.accesses().any(|access| {
-            access.operation == operation
-                && access.path.as_path() == path.as_ref()
-                && access.outcome == outcome
-        })
-    }
-
-    /// Every program that ran.
-    pub(crate) fn executed(&self) -> Vec<&Executed> {
-        self.records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Executed(executed) => Some(executed),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// How many processes began and ended.
-    pub(crate) fn processes(&self) -> (usize, usize) {
-        let count =
-            |is: fn(&Record) -> bool| self.records.iter().filter(|record| is(record)).count();
-        (
-            count(|record| matches!(record, Record::Started(_))),
-            count(|record| matches!(record, Record::Exited(_))),
-        )
-    }
-
-    /// What could not be seen.
-    pub(crate) fn gaps(&self) -> Vec<&Gap> {
-        self.records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Gap(gap) => Some(gap),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The kinds of what could not be seen.
-    pub(crate) fn gap_kinds(&self) -> Vec<GapKind> {
-        self.gaps().iter().map(|gap| gap.kind).collect()
-    }
+    observe(&command, &options, &mut records)?;
+    Ok(Trace { records })
 }
 
 /// Runs one test of this program again as the user nobody; whether that was done by this call.
@@ -216,4 +118,25 @@ pub(crate) fn again_as_nobody(test: &str) -> bool {
         String::from_utf8_lossy(&output.stderr)
     );
     true
+}
+
+/// Whether a trace has its last line.
+pub(crate) fn is_whole(trace: &Path) -> bool {
+    fs::read_to_string(trace).is_ok_and(|text| {
+        text.lines()
+            .last()
+            .is_some_and(|line| line.contains("\"footer\""))
+    })
+}
+
+/// Waits for something that happens soon; a hang fails the test.
+pub(crate) fn eventually(mut happened: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "it never happened"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

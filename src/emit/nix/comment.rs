@@ -16,6 +16,11 @@ impl Comment {
         (!text.is_empty()).then_some(Self(text))
     }
 
+    /// The columns that the whole comment takes.
+    pub(crate) fn width(&self) -> usize {
+        "# ".len() + self.0.chars().count()
+    }
+
     /// The comment with its `#`, indented further by `indent` columns after the sign, cut to
     /// `width` columns if need be.
     pub(crate) fn line(&self, indent: usize, width: usize) -> String {

@@ -6,6 +6,7 @@
 //! entries has one on each line. What has no place to break it is written whole: nixpkgs has no
 //! attribute path that would fill a line. The tests compare with an implementation of nixfmt.
 
+use super::script::{Line, Piece};
 use super::{Comment, NixText};
 
 /// Columns of a line, as RFC 166 has it. nixfmt does not count the indentation.
@@ -18,8 +19,8 @@ const SHORTEST_COMMENT: usize = 40;
 pub(crate) enum Expression {
     /// Anything that is never broken: a string, an attribute, a path.
     Atom(NixText),
-    /// A string in two single quotes, line by line; the lines need no escaping.
-    Lines(&'static [&'static str]),
+    /// A string in two single quotes, line by line.
+    Lines(Vec<Line>),
     /// `[ … ]`
     List(Vec<Item>),
     /// `{ … }`
@@ -35,6 +36,8 @@ pub(crate) enum Expression {
     Lambda(NixText, Box<Expression>),
     /// An expression in parentheses.
     Parenthesised(Box<Expression>),
+    /// `let … in body`
+    Let(Vec<Entry>, Box<Expression>),
 }
 
 /// An item of a list.
@@ -57,7 +60,13 @@ pub(crate) enum Entry {
         name: NixText,
         /// Its value.
         value: Expression,
+        /// A comment at the end of its line.
+        note: Option<Comment>,
     },
+    /// `inherit (set) names;`
+    Inherit(&'static str, Vec<&'static str>),
+    /// Entries that no blank line parts.
+    Together(Vec<Entry>),
     /// Comments alone, each with the columns it is indented by after its `#`.
     Comments(Vec<(usize, Comment)>),
 }
@@ -71,21 +80,64 @@ impl From<NixText> for Expression {
 impl Entry {
     /// A binding without comments.
     pub(crate) fn binding(name: &'static str, value: Expression) -> Self {
+        Self::named(NixText::constant(name), value)
+    }
+
+    /// A binding of a name that is not ours.
+    pub(crate) fn named(name: NixText, value: Expression) -> Self {
         Self::Binding {
             comments: Vec::new(),
-            name: NixText::constant(name),
+            name,
             value,
+            note: None,
+        }
+    }
+
+    /// `inherit (set) names;`
+    pub(crate) fn inherit(set: &'static str, names: &[&'static str]) -> Self {
+        Self::Inherit(set, names.to_vec())
+    }
+
+    /// The entry with a comment above it.
+    pub(crate) fn below(mut self, comment: Option<Comment>) -> Self {
+        if let Self::Binding { comments, .. } = &mut self {
+            comments.extend(comment);
+        }
+        self
+    }
+
+    /// The entry with a comment at the end of its line.
+    pub(crate) fn noted(mut self, comment: Option<Comment>) -> Self {
+        if let Self::Binding { note, .. } = &mut self {
+            *note = comment;
+        }
+        self
+    }
+}
+
+impl From<NixText> for Item {
+    fn from(text: NixText) -> Self {
+        Self {
+            value: text.into(),
+            comment: None,
         }
     }
 }
 
 impl Expression {
-    /// The directories of these libraries, joined with colons.
-    pub(crate) fn library_path(libraries: Vec<Item>) -> Self {
-        Self::Apply(
-            NixText::constant("pkgs.lib.makeLibraryPath"),
-            vec![Self::List(libraries)],
-        )
+    /// A call of a function with one argument.
+    pub(crate) fn call(function: NixText, argument: Self) -> Self {
+        Self::Apply(function, vec![argument])
+    }
+
+    /// The expression in parentheses.
+    pub(crate) fn parenthesised(self) -> Self {
+        Self::Parenthesised(Box::new(self))
+    }
+
+    /// A list of values without comments.
+    pub(crate) fn list(values: impl IntoIterator<Item = NixText>) -> Self {
+        Self::List(values.into_iter().map(Item::from).collect())
     }
 
     /// The source, when its first line begins at column `indent` and the following ones are
@@ -100,10 +152,10 @@ impl Expression {
     }
 
     /// The form on one line, if it has one.
-    fn on_one_line(&self) -> Option<String> {
+    pub(super) fn on_one_line(&self) -> Option<String> {
         match self {
             Self::Atom(text) => Some(text.to_string()),
-            Self::Lines(_) => None,
+            Self::Lines(_) | Self::Let(..) => None,
             Self::List(items) => match items.as_slice() {
                 [] => Some("[ ]".to_owned()),
                 [
@@ -150,13 +202,25 @@ impl Page {
             Expression::Lines(lines) => {
                 self.source.push_str("''");
                 self.indented(|page| {
-                    for line in *lines {
+                    for line in lines {
                         page.new_line();
-                        page.source.push_str(line);
+                        page.line(line);
                     }
                 });
                 self.new_line();
                 self.source.push_str("''");
+            }
+            Expression::Let(entries, body) => {
+                self.source.push_str("let");
+                self.indented(|page| {
+                    for entry in entries {
+                        page.entry(entry);
+                    }
+                });
+                self.new_line();
+                self.source.push_str("in");
+                self.new_line();
+                self.write(body, after);
             }
             Expression::List(items) => {
                 self.source.push('[');
@@ -206,14 +270,51 @@ impl Page {
         }
     }
 
+    /// A line of an indented string. A value that has no form on one line, or makes the whole line
+    /// too long, is broken inside its braces; a name alone never is.
+    fn line(&mut self, line: &Line) {
+        let shift = line.indentation();
+        let fits = line.width().is_some_and(|width| width <= WIDTH);
+        for piece in &line.pieces {
+            match piece {
+                Piece::Text(text) => self.source.push_str(text),
+                Piece::Nix(expression) => {
+                    self.source.push_str("${");
+                    let is_name = matches!(expression, Expression::Atom(_));
+                    match expression.on_one_line() {
+                        Some(line) if fits || is_name => self.source.push_str(&line),
+                        _ => {
+                            self.indent += shift;
+                            self.indented(|page| {
+                                page.new_line();
+                                page.write(expression, 0);
+                            });
+                            self.new_line();
+                            self.indent -= shift;
+                        }
+                    }
+                    self.source.push('}');
+                }
+            }
+        }
+    }
+
     fn entry(&mut self, entry: &Entry) {
         match entry {
             Entry::Binding {
                 comments,
                 name,
                 value,
+                note,
             } => {
-                for comment in comments {
+                let line = value.on_one_line().unwrap_or_default();
+                let taken = self.indent + width(name.as_str()) + width(&line) + " = ; ".len();
+                // A comment that has no room beside its binding stands above it.
+                let (above, beside) = match note {
+                    Some(note) if taken + note.width() > WIDTH => (Some(note), None),
+                    note => (None, note.as_ref()),
+                };
+                for comment in comments.iter().chain(above) {
                     self.comment(0, comment);
                 }
                 self.new_line();
@@ -221,6 +322,19 @@ impl Page {
                 self.source.push_str(" = ");
                 self.write(value, 1);
                 self.source.push(';');
+                if let Some(note) = beside {
+                    self.end_line_with(note);
+                }
+            }
+            Entry::Inherit(set, names) => {
+                self.new_line();
+                let names = names.join(" ");
+                self.source.push_str(&format!("inherit ({set}) {names};"));
+            }
+            Entry::Together(entries) => {
+                for entry in entries {
+                    self.entry(entry);
+                }
             }
             Entry::Comments(comments) => {
                 for (indent, comment) in comments {

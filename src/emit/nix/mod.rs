@@ -6,10 +6,12 @@
 
 mod comment;
 mod layout;
+mod script;
 mod text;
 
 pub(crate) use comment::{Comment, visible};
 pub(crate) use layout::{Entry, Expression, Item, WIDTH};
+pub(crate) use script::Line;
 pub(crate) use text::NixText;
 
 #[cfg(test)]

@@ -93,7 +93,10 @@ fn an_attribute_path_selects_the_attribute_of_that_name() {
         let set = parts.iter().rev().fold(number.to_string(), |value, part| {
             format!("{{ \"{part}\" = {value}; }}")
         });
-        format!("(let pkgs = {set}; in {})", NixText::select("pkgs", &path))
+        format!(
+            "(let pkgs = {set}; in {})",
+            NixText::select_parts("pkgs", path.parts())
+        )
     }));
     assert_eq!(
         value(&nix, &source),
@@ -171,4 +174,44 @@ fn the_string_cases_that_people_get_wrong() {
     check("''${x}''", r#""''\${x}''""#);
     check("a\r\nb\tc", r#""a\r\nb\tc""#);
     check("a\0b", r#""a\\x00b""#);
+}
+
+#[test]
+fn a_word_of_a_script_is_what_it_was_when_nix_and_the_shell_have_read_it() {
+    use super::{Entry, Expression, Line};
+    let Some(nix) = Nix::installed() else { return };
+    let piece = prop_oneof![
+        text().prop_map(String::into_bytes),
+        vec(1..=u8::MAX, 0..6),
+        Just(b"''${x}".to_vec()),
+        Just(b"-n".to_vec()),
+        Just(b"$(id)`id`!*~#;&|<>".to_vec()),
+    ];
+    let words: Vec<Vec<u8>> = examples(600, vec(piece, 0..4))
+        .into_iter()
+        .map(|pieces| pieces.concat())
+        .map(|bytes| bytes.into_iter().filter(|byte| *byte != 0).collect())
+        .collect();
+    let lines = words
+        .iter()
+        .map(|word| Line::shell("printf '%s\\0' ").word(word));
+    let script = Entry::binding("script", Expression::Lines(lines.collect()));
+    let set = Expression::Set {
+        entries: vec![script],
+        spaced: false,
+    };
+    let read = value(&nix, set.source(0).as_str());
+    // On standard input: the whole is longer than an argument may be.
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let script = read["script"].as_str().unwrap();
+    std::io::Write::write_all(&mut file, script.as_bytes()).unwrap();
+    let output = std::process::Command::new("bash")
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let told: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
+    assert_eq!(told.len(), words.len() + 1);
+    for (word, told) in words.iter().zip(told) {
+        assert_eq!(word.as_slice(), told);
+    }
 }

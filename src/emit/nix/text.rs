@@ -2,7 +2,6 @@
 
 use super::comment::Comment;
 use super::layout::WIDTH;
-use crate::resolve::AttrPath;
 use bstr::ByteSlice;
 use std::fmt;
 
@@ -68,26 +67,86 @@ impl NixText {
         bytes.is_utf8() && !bytes.contains(&0)
     }
 
-    /// The attribute `path` of `set`: `pkgs.openssl`, `ps."7zz"`.
-    pub(crate) fn select(set: &'static str, path: &AttrPath) -> Self {
-        Self::select_parts(set, path.parts())
-    }
-
-    /// The attribute at `parts` of `set`.
-    pub(crate) fn select_parts<'a>(
-        set: &'static str,
-        parts: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    /// The attribute at `parts` of `set`: `pkgs.openssl`, `ps."7zz"`.
+    pub(crate) fn select_parts<'a>(set: &str, parts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut source = set.to_owned();
         for part in parts {
             source.push('.');
-            if is_identifier(part) {
-                source.push_str(part);
-            } else {
-                source.push_str(&Self::string(part.as_bytes()).0);
-            }
+            source.push_str(&Self::attribute(part).0);
         }
         Self(source)
+    }
+
+    /// The name of an attribute, in quotes if it needs them.
+    pub(crate) fn attribute(name: &str) -> Self {
+        if is_identifier(name) {
+            Self(name.to_owned())
+        } else {
+            Self::string(name.as_bytes())
+        }
+    }
+
+    /// A variable; none when the grammar has no such identifier.
+    pub(crate) fn variable(name: &str) -> Option<Self> {
+        is_identifier(name).then(|| Self(name.to_owned()))
+    }
+
+    /// A set of arguments that a function takes by name.
+    pub(crate) fn formals<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        debug_assert!(names.iter().all(|name| is_identifier(name)));
+        Self(match names.as_slice() {
+            [] => "{ }".to_owned(),
+            [only] => format!("{{ {only} }}"),
+            several => format!("{{\n  {},\n}}", several.join(",\n  ")),
+        })
+    }
+
+    /// An attribute path of the program's own that ends with a name.
+    pub(crate) fn joined(path: &'static str, name: &Self) -> Self {
+        Self(format!("{path}{name}"))
+    }
+
+    /// An assertion that a package has at least a version.
+    pub(crate) fn assertion(at_least: &Self, found: &Self, version: &Self) -> Self {
+        Self(format!("assert {at_least} {found} {version};"))
+    }
+
+    /// The pin of nixpkgs among those that a path gives.
+    pub(crate) fn pin_of(import: &Self) -> Self {
+        Self(format!("(import {import}).nixpkgs"))
+    }
+
+    /// The text with the semicolon of a binding.
+    pub(crate) fn ended(self) -> Self {
+        Self(self.0 + ";")
+    }
+
+    /// The binding that gives one of Arion's services an image.
+    pub(crate) fn service_image(service: &'static str, image: &Self) -> Self {
+        Self(format!("services.{service}.service.image = {image};"))
+    }
+
+    /// A function that is true of the package with that name.
+    pub(crate) fn is_called(name: &Self) -> Self {
+        Self(format!("pkg: pkg.pname or \"\" == {name}"))
+    }
+
+    /// `NAME=` and the value of a package's place, as one string.
+    pub(crate) fn assignment(name: &str, package: &Self, rest: &'static str) -> Self {
+        let name = Self::string(format!("{name}=").as_bytes());
+        let name = name.0.trim_end_matches('"');
+        Self(format!("{name}${{{package}}}{rest}\""))
+    }
+
+    /// A number.
+    pub(crate) fn number(number: u16) -> Self {
+        Self(number.to_string())
+    }
+
+    /// A string in which the value of an expression stands before more text of the program's own.
+    pub(crate) fn interpolated(value: &Self, rest: &'static str) -> Self {
+        Self(format!("\"${{{value}}}{rest}\""))
     }
 
     /// A path: as a literal (`/srv/nixpkgs`, `./nixpkgs`, `~/nixpkgs`) where the grammar has one,
@@ -113,6 +172,9 @@ impl NixText {
         };
         if components.is_empty() {
             Self(format!("{root}."))
+        } else if components == [b".."] && root == "./" {
+            // Without a slash it is no path.
+            Self("../.".to_owned())
         } else if components.iter().all(plain) {
             let root = if root == "./" && components[0] == b".." {
                 ""
@@ -124,6 +186,11 @@ impl NixText {
             let below = Self::string(&[b"/".as_slice(), &joined].concat());
             Self(format!("({root}. + {below})"))
         }
+    }
+
+    /// The same with its text indented after the sign.
+    pub(crate) fn comment_indented(comment: &Comment, indent: usize) -> Self {
+        Self(comment.line(indent, WIDTH))
     }
 
     /// A comment on a line of its own that begins in the first columns.

@@ -245,18 +245,22 @@ impl Chronicler {
             Record::Executed(executed) => {
                 let by = self.builder.program_of(executed.process);
                 self.builder.add(record);
-                self.executed(executed, by);
+                self.executed(&executed.from_here(), by);
                 return;
             }
             Record::Started(started) => self.started(started),
-            Record::Accessed(access) => self.accessed(access),
-            // Its time is that of the first access, so how late the others were is not known.
-            Record::Repeated(access) => self.accessed(access),
+            // The time of a repeated one is that of the first, so how late the others were is not
+            // known. What nixtrace has no name for cannot be told from other files.
+            Record::Accessed(access) | Record::Repeated(access) => {
+                if let Some(access) = access.from_here() {
+                    self.accessed(&access);
+                }
+            }
             Record::Contacted(contact) => self.contacted(contact),
             Record::Exited(exited) => self.exited(exited),
             Record::Gap(gap) => {
                 let key = (gap.kind, gap.detail.clone());
-                self.gaps.entry(key).or_insert_with(|| (gap.clone(), 0)).1 += 1;
+                self.gaps.entry(key).or_insert_with(|| (gap.clone(), 0)).1 += gap.count;
             }
             Record::Footer(footer) => self.end = self.end.max(footer.duration),
             Record::Header(_) => {}

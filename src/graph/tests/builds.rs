@@ -13,6 +13,7 @@ impl Scene {
             operation,
             path: path.into(),
             real: None,
+            root: None,
             target: Some(target.into()),
             outcome: Outcome::Success,
             count: 1,

@@ -47,6 +47,7 @@ impl Story {
             process: ProcessId(process),
             at,
             path: Some(words[0].clone()),
+            root: None,
             real: None,
             argv: Some(words),
             cwd: Some("/home/ada/project".into()),
@@ -73,6 +74,7 @@ impl Story {
             at,
             operation,
             path: path.into(),
+            root: None,
             real: None,
             target: None,
             outcome,
@@ -275,6 +277,7 @@ fn gaps_are_kept_with_the_process_to_blame() {
             at: Micros(5),
             kind: GapKind::IoUring,
             detail: "io_uring was set up".to_owned(),
+            count: 1,
         }));
     }
     let chronicle = story.told();

@@ -5,12 +5,14 @@
 //! them. A database in the middle of an upgrade, or one that somebody made up, is read as far as it
 //! makes sense: bounded, and without a panic.
 
-use super::{HostPackage, HostPackages, Ownership, Via, follow, read_bounded, read_into, vendor};
+use super::owners::Owners;
+use super::{
+    HostPackage, HostPackages, Manager, Ownership, owner_of, read_bounded, read_into, sorted_names,
+    vendor,
+};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
-use hashbrown::{DefaultHashBuilder, HashTable};
-use std::collections::{BTreeSet, HashMap};
-use std::hash::BuildHasher;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -28,40 +30,22 @@ pub struct DpkgDatabase {
     root: PathBuf,
     vendor: String,
     status: OnceLock<Status>,
-    owners: OnceLock<Owners>,
+    lists: OnceLock<Lists>,
 }
 
 impl DpkgDatabase {
     /// The database of the system whose root directory is given; none when dpkg does not manage
-    /// it.
+    /// it: elsewhere its tools come with a database too, an empty one.
     pub fn open(root: &Path) -> Option<Self> {
-        root.join("var/lib/dpkg/info").is_dir().then(|| Self {
+        let directory = root.join("var/lib/dpkg");
+        let lists = std::fs::read_dir(directory.join("info")).ok()?.count();
+        let described = std::fs::metadata(directory.join("status")).is_ok_and(|it| it.len() > 0);
+        (lists > 0 || described).then(|| Self {
             root: root.to_owned(),
             vendor: vendor(root),
             status: OnceLock::new(),
-            owners: OnceLock::new(),
+            lists: OnceLock::new(),
         })
-    }
-
-    /// The packages that one needs, itself not among them: `Depends` and `Pre-Depends` followed to
-    /// the end, of alternatives all that are installed.
-    pub fn depends(&self, package: &str) -> BTreeSet<String> {
-        let status = self.status();
-        let mut found = BTreeSet::new();
-        let mut waiting = vec![package.to_owned()];
-        while let Some(name) = waiting.pop() {
-            let Some(record) = status.of(&name) else {
-                continue;
-            };
-            for needed in &record.depends {
-                for real in status.providers(needed) {
-                    if real != package && found.insert(real.to_owned()) {
-                        waiting.push(real.to_owned());
-                    }
-                }
-            }
-        }
-        found
     }
 
     fn status(&self) -> &Status {
@@ -85,39 +69,28 @@ impl DpkgDatabase {
         })
     }
 
-    fn owners(&self) -> &Owners {
-        self.owners.get_or_init(|| {
+    fn lists(&self) -> &Lists {
+        self.lists.get_or_init(|| {
             let directory = self.root.join("var/lib/dpkg");
             let diversions = read_bounded(&directory.join("diversions"), DIVERSIONS_LIMIT)
                 .map(|text| Diversions::parse(&text))
                 .unwrap_or_default();
-            let mut owners = Owners::new(diversions);
+            let mut lists = Lists::new(diversions);
             let info = directory.join("info");
             let mut list = Vec::new();
             for name in sorted_names(&info) {
                 let Some(package) = name.strip_suffix(".list") else {
                     continue;
                 };
-                if owners.packages.len() == PACKAGE_LIMIT {
+                if lists.stems.len() == PACKAGE_LIMIT {
                     break;
                 }
                 if read_into(&mut list, &info.join(&name), LIST_LIMIT).is_ok() {
-                    owners.add(package, &list);
+                    lists.add(package, &list);
                 }
             }
-            owners
+            lists
         })
-    }
-
-    /// The package that a path belongs to under exactly this spelling, or under the one with or
-    /// without `/usr`: after the merge of `/bin` into `/usr/bin` the lists still hold whichever
-    /// their package was built with.
-    fn owner_as_spelled(&self, path: &[u8]) -> Option<HostPackage> {
-        let owners = self.owners();
-        let name = owners
-            .of(path)
-            .or_else(|| owners.of(&other_spelling(path)?))?;
-        Some(self.record(name))
     }
 
     /// What `status` has about the package of a list (`libssl3:amd64`); a package whose record is
@@ -136,22 +109,18 @@ impl DpkgDatabase {
 }
 
 impl HostPackages for DpkgDatabase {
+    fn manager(&self) -> Manager {
+        Manager::Dpkg
+    }
+
     fn vendor(&self) -> &str {
         &self.vendor
     }
 
     fn owner(&self, path: &[u8]) -> Option<Ownership> {
-        if let Some(package) = self.owner_as_spelled(path) {
-            return Some(Ownership {
-                package,
-                via: Via::Itself,
-            });
-        }
-        let target = follow(&self.root, path)?;
-        let package = self.owner_as_spelled(&target)?;
-        Some(Ownership {
-            package,
-            via: Via::Link(target.into()),
+        let lists = self.lists();
+        owner_of(&self.root, path, |path| {
+            lists.owner(path).map(|name| self.record(name))
         })
     }
 
@@ -172,7 +141,7 @@ impl HostPackages for DpkgDatabase {
     }
 
     fn files(&self, package: &str, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) {
-        let Some(listed) = self.owners().list_of(package) else {
+        let Some(listed) = self.lists().of(package) else {
             return;
         };
         let list = self
@@ -202,139 +171,66 @@ fn paths(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     .filter(|line| line.starts_with(b"/"))
 }
 
-/// The names in a directory, sorted, so that the same database gives the same answers.
-fn sorted_names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-/// `/usr/bin/bash` for `/bin/bash` and the other way round.
-fn other_spelling(path: &[u8]) -> Option<Vec<u8>> {
-    let merged = |below: &[u8]| {
-        let first = below.split_str("/").next().unwrap_or_default();
-        matches!(
-            first,
-            b"bin" | b"sbin" | b"lib" | b"lib32" | b"lib64" | b"libx32" | b"libo32"
-        )
-    };
-    if let Some(below) = path.strip_prefix(b"/usr/") {
-        return merged(below).then(|| [b"/", below].concat());
-    }
-    let below = path.strip_prefix(b"/")?;
-    merged(below).then(|| [b"/usr/", below].concat())
-}
-
-/// Who owns which path.
-///
-/// Paths are kept as 64-bit hashes under a key of this process: a hundred thousand paths take two
-/// megabytes instead of ten, and that one of a thousand look-ups meets a stranger's hash has a
-/// probability below 10^-10.
+/// What the lists say: who owns which path.
 #[derive(Debug)]
-struct Owners {
-    hasher: DefaultHashBuilder,
-    table: HashTable<Owned>,
+struct Lists {
+    owners: Owners,
     /// The stems of the lists, `adduser` or `libssl3:amd64`.
-    packages: Vec<Box<str>>,
+    stems: Vec<Box<str>>,
     /// Which of them is a package's; of several architectures, whose content is alike, the first.
-    lists: HashMap<Box<str>, u32>,
+    numbers: HashMap<Box<str>, usize>,
     diversions: Diversions,
-    diverted: HashTable<u64>,
+    /// The hashes of the places that are diverted: most paths are asked about and few are.
+    diverted: HashSet<u64>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Owned {
-    hash: u64,
-    package: u32,
-}
-
-/// The owner of a directory that packages share.
-const SEVERAL: u32 = u32::MAX;
-
-impl Owners {
+impl Lists {
     fn new(diversions: Diversions) -> Self {
-        let hasher = DefaultHashBuilder::default();
-        let mut diverted = HashTable::new();
-        for path in diversions.from.keys() {
-            let hash = hasher.hash_one(path.as_bytes());
-            diverted.insert_unique(hash, hash, |hash| *hash);
-        }
+        let owners = Owners::new();
         Self {
-            hasher,
-            // A small system has some 50,000 paths; growing from nothing means hashing nothing
-            // anew, but moving everything a dozen times.
-            table: HashTable::with_capacity(1 << 16),
-            packages: Vec::new(),
-            lists: HashMap::new(),
+            diverted: diversions
+                .from
+                .keys()
+                .map(|path| owners.hash(path.as_bytes()))
+                .collect(),
+            owners,
+            stems: Vec::new(),
+            numbers: HashMap::new(),
             diversions,
-            diverted,
         }
     }
 
-    fn add(&mut self, package: &str, list: &[u8]) {
-        // PACKAGE_LIMIT is far below u32::MAX.
-        let number = self.packages.len() as u32;
-        self.packages.push(package.into());
-        self.lists
-            .entry(without_architecture(package).into())
+    fn add(&mut self, stem: &str, list: &[u8]) {
+        let number = self.stems.len();
+        self.stems.push(stem.into());
+        self.numbers
+            .entry(without_architecture(stem).into())
             .or_insert(number);
         for path in paths(list) {
-            let hash = self.hasher.hash_one(path);
-            if !self.diverted.is_empty()
-                && self.diverted.find(hash, |other| *other == hash).is_some()
-                && let Some(moved) = self.diversions.moved(path, package)
+            let mut hash = self.owners.hash(path);
+            if self.diverted.contains(&hash)
+                && let Some(moved) = self.diversions.moved(path, stem)
             {
-                let hash = self.hasher.hash_one(moved.as_bytes());
-                self.insert(hash, number);
-                continue;
+                hash = self.owners.hash(moved.as_bytes());
             }
-            self.insert(hash, number);
+            let stems = &self.stems;
+            // Two lists can be of one package in two architectures. PACKAGE_LIMIT is far below
+            // u32::MAX.
+            self.owners.insert(hash, number as u32, |a, b| {
+                without_architecture(&stems[a as usize]) == without_architecture(&stems[b as usize])
+            });
         }
     }
 
-    fn insert(&mut self, hash: u64, package: u32) {
-        let Self {
-            table, packages, ..
-        } = self;
-        match table.find_mut(hash, |owned| owned.hash == hash) {
-            Some(owned) => {
-                if owned.package != SEVERAL
-                    && !same_package(
-                        &packages[owned.package as usize],
-                        &packages[package as usize],
-                    )
-                {
-                    owned.package = SEVERAL;
-                }
-            }
-            None => {
-                table.insert_unique(hash, Owned { hash, package }, |owned| owned.hash);
-            }
-        }
+    fn of(&self, package: &str) -> Option<&str> {
+        let number = *self.numbers.get(package)?;
+        self.stems.get(number).map(|stem| &**stem)
     }
 
-    fn list_of(&self, package: &str) -> Option<&str> {
-        let number = *self.lists.get(package)?;
-        self.packages.get(number as usize).map(|name| &**name)
+    fn owner(&self, path: &[u8]) -> Option<&str> {
+        let number = self.owners.of(path)?;
+        self.stems.get(number).map(|stem| &**stem)
     }
-
-    fn of(&self, path: &[u8]) -> Option<&str> {
-        let hash = self.hasher.hash_one(path);
-        let owned = self.table.find(hash, |owned| owned.hash == hash)?;
-        self.packages
-            .get(owned.package as usize)
-            .map(|name| &**name)
-    }
-}
-
-/// Whether two lists are of one package in two architectures.
-fn same_package(a: &str, b: &str) -> bool {
-    without_architecture(a) == without_architecture(b)
 }
 
 /// `libssl3` of `libssl3:amd64`.
@@ -372,20 +268,11 @@ impl Diversions {
 #[derive(Debug, Default)]
 struct Status {
     packages: HashMap<String, HostPackage>,
-    /// Virtual packages and who provides them.
-    provided: HashMap<String, Vec<String>>,
 }
 
 impl Status {
     fn of(&self, name: &str) -> Option<&HostPackage> {
         self.packages.get(name)
-    }
-
-    /// The installed packages that satisfy a dependency on a name.
-    fn providers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let itself = self.packages.contains_key(name).then_some(name);
-        let others = self.provided.get(name).into_iter().flatten();
-        itself.into_iter().chain(others.map(String::as_str))
     }
 
     /// Reads control records (deb-control(5)); those of packages that are not installed are
@@ -415,20 +302,11 @@ impl Status {
         // `Source: openssl (3.0.15-1)` where the versions differ.
         let source = record.source.and_then(|source| source.fields().next());
         let text = |value: Option<&[u8]>| value.unwrap_or_default().to_str_lossy().into_owned();
-        for virtual_name in names(record.provides) {
-            let providers = self.provided.entry(virtual_name).or_default();
-            if !providers.contains(&name) {
-                providers.push(name.clone());
-            }
-        }
         let package = HostPackage {
             source: source
                 .map_or_else(|| name.clone(), |source| source.to_str_lossy().into_owned()),
             version: text(record.version),
             homepage: text(record.homepage),
-            depends: names(record.depends)
-                .chain(names(record.pre_depends))
-                .collect(),
             name: name.clone(),
         };
         self.packages.insert(name, package);
@@ -443,9 +321,6 @@ struct Record<'a> {
     source: Option<&'a [u8]>,
     version: Option<&'a [u8]>,
     homepage: Option<&'a [u8]>,
-    depends: &'a [u8],
-    pre_depends: &'a [u8],
-    provides: &'a [u8],
 }
 
 impl<'a> Record<'a> {
@@ -455,9 +330,6 @@ impl<'a> Record<'a> {
             b"Source" => self.source = Some(value),
             b"Version" => self.version = Some(value),
             b"Homepage" => self.homepage = Some(value),
-            b"Depends" => self.depends = value,
-            b"Pre-Depends" => self.pre_depends = value,
-            b"Provides" => self.provides = value,
             // want, error and state; of a removed package only its configuration is left. A
             // package half-way through an upgrade has its files.
             b"Status" => {
@@ -471,18 +343,10 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The names in a dependency field: `libc6 (>= 2.34), mawk | awk, perl:any`.
-fn names(field: &[u8]) -> impl Iterator<Item = String> {
-    field
-        .split(|byte| matches!(byte, b',' | b'|'))
-        .filter_map(|one| one.fields().next())
-        .map(|name| name.split_once_str(":").map_or(name, |(name, _)| name))
-        .map(|name| name.to_str_lossy().into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::distro::Via;
     use proptest::prelude::*;
     use std::os::unix::fs::symlink;
 
@@ -535,7 +399,6 @@ mod tests {
         assert_eq!((&*package.name, &*package.source), ("libssl3", "openssl"));
         assert_eq!(package.version, "3.0.15-1~deb12u1");
         assert_eq!(package.homepage, "https://www.openssl.org/");
-        assert_eq!(package.depends, ["libc6"]);
         assert_eq!(owner(&database, "/usr/lib/libssl.so"), None);
         assert_eq!(
             owner(&database, "/usr/lib"),
@@ -606,18 +469,10 @@ mod tests {
     }
 
     #[test]
-    fn dependencies_are_followed_to_the_end() {
+    fn a_removed_package_is_none() {
         let root = root_with(&[("var/lib/dpkg/status", STATUS)]);
         let database = DpkgDatabase::open(root.path()).unwrap();
-        let all = |name| database.depends(name).into_iter().collect::<Vec<_>>();
-        assert_eq!(all("libssl3"), ["libc6", "libgcc-s1"]);
-        assert_eq!(all("libc6"), ["libgcc-s1"], "a cycle ends");
-        assert_eq!(
-            all("base-files"),
-            ["mawk"],
-            "a virtual package is who provides it"
-        );
-        assert_eq!(all("absent"), [""; 0]);
+        assert!(database.package("libc6").is_some());
         assert_eq!(
             database.package("gone"),
             None,
@@ -664,7 +519,6 @@ mod tests {
             let database = DpkgDatabase::open(root.path()).unwrap();
             database.owner(&path);
             database.files("a", &mut |_| ControlFlow::Continue(()));
-            database.depends("a");
         }
     }
 }

@@ -3,7 +3,15 @@
 //! One file per database format; what is common to them (the trait, symbolic links below a root,
 //! bounded reading) is here, and [`translate`] goes from a distribution's package to nixpkgs.
 
+pub mod apk;
 pub mod dpkg;
+mod installed;
+mod naming;
+mod owners;
+pub(super) mod package;
+pub mod pacman;
+mod poll;
+pub mod rpm;
 pub mod translate;
 
 use crate::trace::Bytes;
@@ -26,8 +34,36 @@ pub struct HostPackage {
     pub version: String,
     /// The home page of the project; empty when not known.
     pub homepage: String,
-    /// The names in its dependencies, alternatives and virtual packages among them.
-    pub depends: Vec<String>,
+}
+
+/// The package managers whose databases are read, and whose packages can be asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Manager {
+    /// Debian's, Ubuntu's and their kin.
+    Dpkg,
+    /// Fedora's, openSUSE's and their kin.
+    Rpm,
+    /// Arch's.
+    Pacman,
+    /// Alpine's.
+    Apk,
+}
+
+/// The package database of the system whose root directory is given; none when no known package
+/// manager does. A system with the tools of a second one has that one's database too, but empty.
+pub fn open(root: &Path) -> Option<Box<dyn HostPackages + Send + Sync>> {
+    fn boxed<T: HostPackages + Send + Sync + 'static>(
+        database: T,
+    ) -> Box<dyn HostPackages + Send + Sync> {
+        Box::new(database)
+    }
+    let mut found = [
+        dpkg::DpkgDatabase::open(root).map(boxed),
+        rpm::open(root).map(boxed),
+        pacman::open(root).map(boxed),
+        apk::open(root).map(boxed),
+    ];
+    found.iter_mut().find_map(Option::take)
 }
 
 /// Why a package is a file's owner.
@@ -51,6 +87,8 @@ pub struct Ownership {
 
 /// What is asked of a host's package database.
 pub trait HostPackages {
+    /// Whose database it is.
+    fn manager(&self) -> Manager;
     /// The distribution's name, for a person: `Debian`.
     fn vendor(&self) -> &str;
     /// The package that a file or directory belongs to; none for files that were generated or
@@ -63,6 +101,56 @@ pub trait HostPackages {
     /// Hands over the paths of an installed package one by one, directories included, until it is
     /// told to stop.
     fn files(&self, package: &str, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>);
+}
+
+/// The owner of a path under exactly this spelling, under the one with or without `/usr` (after the
+/// merge of `/bin` into `/usr/bin` databases still hold whichever their packages were built with),
+/// or of what it links to below the root.
+fn owner_of(
+    root: &Path,
+    path: &[u8],
+    owner: impl Fn(&[u8]) -> Option<HostPackage>,
+) -> Option<Ownership> {
+    let as_spelled = |path: &[u8]| owner(path).or_else(|| owner(&other_spelling(path)?));
+    if let Some(package) = as_spelled(path) {
+        return Some(Ownership {
+            package,
+            via: Via::Itself,
+        });
+    }
+    let target = follow(root, path)?;
+    Some(Ownership {
+        package: as_spelled(&target)?,
+        via: Via::Link(target.into()),
+    })
+}
+
+/// `/usr/bin/bash` for `/bin/bash` and the other way round.
+fn other_spelling(path: &[u8]) -> Option<Vec<u8>> {
+    let merged = |below: &[u8]| {
+        let first = below.split_str("/").next().unwrap_or_default();
+        matches!(
+            first,
+            b"bin" | b"sbin" | b"lib" | b"lib32" | b"lib64" | b"libx32" | b"libo32"
+        )
+    };
+    if let Some(below) = path.strip_prefix(b"/usr/") {
+        return merged(below).then(|| [b"/", below].concat());
+    }
+    let below = path.strip_prefix(b"/")?;
+    merged(below).then(|| [b"/usr/", below].concat())
+}
+
+/// The names in a directory, sorted, so that the same database gives the same answers.
+fn sorted_names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    names
 }
 
 /// The first word of the system's name in os-release(5).

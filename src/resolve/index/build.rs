@@ -1,4 +1,4 @@
-//! Makes an index: gathers rows from `tables` and `listing`, has `merge` decide which say the same, and
+//! Makes an index: gathers rows from `tables`, `listing` and `programs`, has `merge` decide which say the same, and
 //! writes the sections that `format` describes.
 //!
 //! Keys and rows pass through a sorter that puts aside what memory should not hold; attributes,
@@ -12,6 +12,7 @@ use super::merge::Judge;
 use super::nix_index::NixIndexError;
 use super::sorter::Sorter;
 use super::{About, Input};
+use crate::resolve::sqlite::SqliteError;
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
@@ -52,6 +53,14 @@ pub enum BuildError {
         /// What is wrong with it.
         source: NixIndexError,
     },
+    /// A release's table of commands cannot be read.
+    #[error("cannot read the table of commands `{}`", path.display())]
+    Programs {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SqliteError,
+    },
     /// Temporary files or the index itself cannot be written.
     #[error("cannot write")]
     Write(#[from] io::Error),
@@ -70,6 +79,8 @@ pub(super) struct Attribute {
     pub(super) main_program: String,
     pub(super) outputs: String,
     pub(super) removed_by: String,
+    /// The project's home page in its normal form.
+    pub(super) homepage: String,
     /// Package expressions that take it as an argument.
     pub(super) used_by: u32,
     pub(super) popularity: u8,
@@ -299,6 +310,9 @@ impl Builder {
             if !attribute.pname.is_empty() {
                 self.push(KeyKind::PackageName, attribute.pname.as_bytes(), &payload)?;
             }
+            if !attribute.homepage.is_empty() {
+                self.push(KeyKind::HomePage, attribute.homepage.as_bytes(), &payload)?;
+            }
         }
         let mut records = Vec::new();
         for (number, (old, (to, since, state))) in
@@ -343,7 +357,7 @@ impl Lists {
         };
         let value = if [KeyKind::Attribute as u8, KeyKind::Alias as u8].contains(kind) {
             take_varint(&mut &first[..])
-        } else if *kind == KeyKind::PackageName as u8 {
+        } else if [KeyKind::PackageName as u8, KeyKind::HomePage as u8].contains(kind) {
             let mut list = Vec::new();
             put_varint(payloads.len() as u64, &mut list);
             list.extend(payloads.iter().flatten());

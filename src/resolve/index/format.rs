@@ -14,7 +14,7 @@
 //! Numbers are little-endian; in postings they are LEB128. Everything here is safe on any bytes:
 //! what does not fit is `None`.
 
-use crate::resolve::{Basis, FileForm, Sign};
+use crate::resolve::{Basis, FileForm, Kind, Sign};
 use std::ops::Range;
 
 /// The first bytes of every index.
@@ -73,6 +73,21 @@ pub(super) enum KeyKind {
     /// A header by its path below a directory of `include/` that a build is told to search:
     /// `gtk/gtk.h` for `gtk-3.0/gtk/gtk.h`.
     HeaderBelow = b'H',
+    Aclocal = b'a',
+    Gem = b'g',
+    GSettings = b'i',
+    Jar = b'j',
+    Node = b'n',
+    OCaml = b'o',
+    R = b'r',
+    Lua = b'u',
+    /// Packages of other distributions.
+    Dpkg = b'D',
+    Rpm = b'F',
+    Pacman = b'P',
+    Apk = b'K',
+    /// A project's home page in its normal form -> attributes.
+    HomePage = b'W',
     Perl = b'l',
     CMake = b'm',
     PkgConfig = b'p',
@@ -83,7 +98,7 @@ pub(super) enum KeyKind {
 
 impl KeyKind {
     /// The kinds that things are looked up by, with the word for each.
-    pub(super) const ALL: [(Self, &'static str); 14] = [
+    pub(super) const ALL: [(Self, &'static str); 27] = [
         (Self::Soname, "soname"),
         (Self::Command, "command"),
         (Self::Header, "header"),
@@ -93,12 +108,41 @@ impl KeyKind {
         (Self::Python, "python"),
         (Self::Distribution, "python-distribution"),
         (Self::Perl, "perl"),
+        (Self::Gem, "gem"),
+        (Self::Node, "node"),
+        (Self::Lua, "lua"),
+        (Self::Jar, "jar"),
+        (Self::R, "r"),
+        (Self::OCaml, "ocaml"),
         (Self::Typelib, "typelib"),
+        (Self::GSettings, "gsettings"),
+        (Self::Aclocal, "aclocal"),
         (Self::Data, "data"),
+        (Self::Dpkg, "dpkg"),
+        (Self::Rpm, "rpm"),
+        (Self::Pacman, "pacman"),
+        (Self::Apk, "apk"),
         (Self::PackageName, "package-name"),
+        (Self::HomePage, "home-page"),
         (Self::Attribute, "attribute"),
         (Self::Alias, "alias"),
     ];
+
+    /// The key's kind for things of languages and tools that [`crate::resolve::modules`] tells from
+    /// paths.
+    pub(super) fn of_module(kind: Kind) -> Option<Self> {
+        Some(match kind {
+            Kind::Gem => Self::Gem,
+            Kind::Node => Self::Node,
+            Kind::Lua => Self::Lua,
+            Kind::Jar => Self::Jar,
+            Kind::R => Self::R,
+            Kind::OCaml => Self::OCaml,
+            Kind::GSettings => Self::GSettings,
+            Kind::Aclocal => Self::Aclocal,
+            _ => return None,
+        })
+    }
 
     /// The key as it stands in the FST.
     pub(super) fn key(self, name: &[u8]) -> Vec<u8> {

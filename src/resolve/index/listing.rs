@@ -118,7 +118,7 @@ impl Builder {
     }
 
     /// The number of an attribute that a database names, with what is known of it from before.
-    fn describe(&mut self, attr: &AttrPath, pname: &str, known: &Index) -> u32 {
+    pub(super) fn describe(&mut self, attr: &AttrPath, pname: &str, known: &Index) -> u32 {
         let seen = self.has(attr.as_str());
         let facts = if seen { None } else { known.attribute(attr) };
         let (number, attribute) = self.attribute(attr.as_str());
@@ -157,7 +157,7 @@ fn split_name(name: &str) -> (&str, &str) {
 }
 
 /// What an attribute of a listing is called today; none if it is no attribute path.
-fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
+pub(super) fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
     let mut attr = AttrPath::new(without_set_version(attr)).ok()?;
     for _ in 0..8 {
         match known.alias(&attr) {
@@ -173,21 +173,30 @@ fn today_of(attr: &str, known: &Index) -> Option<AttrPath> {
 /// The same member of the set that nixpkgs keeps current: `python311Packages.numpy` is
 /// `python3Packages.numpy`.
 fn without_set_version(attr: &str) -> String {
-    const SETS: [(&str, &str); 4] = [
+    const SETS: [(&str, &str); 6] = [
         ("python3", "Packages"),
         ("perl", "Packages"),
+        ("lua", "Packages"),
+        ("rubyPackages_", ""),
         ("php", "Extensions"),
         ("php", "Packages"),
     ];
     if let Some(member) = attr.strip_prefix("libsForQt5.qt5.") {
         return format!("qt5.{member}");
     }
+    // `ocaml-ng.ocamlPackages_4_14.lwt`: the current one is `ocamlPackages`.
+    if let Some(rest) = attr.strip_prefix("ocaml-ng.ocamlPackages_")
+        && let Some((_, member)) = rest.split_once('.')
+    {
+        return format!("ocamlPackages.{member}");
+    }
     for (language, kind) in SETS {
         if let Some((versioned, member)) = attr.split_once('.')
             && let Some(rest) = versioned.strip_prefix(language)
             && let Some(version) = rest.strip_suffix(kind)
-            && version.bytes().all(|b| b.is_ascii_digit())
+            && version.bytes().all(|b| b.is_ascii_digit() || b == b'_')
         {
+            let language = language.trim_end_matches('_');
             return format!("{language}{kind}.{member}");
         }
     }
@@ -263,6 +272,10 @@ mod tests {
         check("perl536Packages.JSONXS", "perlPackages.JSONXS");
         check("php82Extensions.intl", "phpExtensions.intl");
         check("libsForQt5.qt5.qtbase", "qt5.qtbase");
+        check("lua52Packages.lpeg", "luaPackages.lpeg");
+        check("rubyPackages_3_1.nokogiri", "rubyPackages.nokogiri");
+        check("ocaml-ng.ocamlPackages_4_14.lwt", "ocamlPackages.lwt");
+        check("luajitPackages.lpeg", "luajitPackages.lpeg");
         check("python311", "python311");
         check("python27Packages.numpy", "python27Packages.numpy");
     }

@@ -5,6 +5,7 @@
 //! Pure: only names are looked at.
 
 use super::format::KeyKind;
+use crate::resolve::modules::{Owner, owner_of};
 use bstr::ByteSlice;
 
 /// What is known of a path besides its name.
@@ -28,6 +29,18 @@ pub(super) fn known_by(path: &[u8], form: Form, mut known: impl FnMut(KeyKind, &
     };
     if name.is_empty() {
         return;
+    }
+    if form == Form::File {
+        let parts: Vec<&[u8]> = path.split_str(b"/").collect();
+        if let Some(Owner::Module {
+            kind,
+            name,
+            tells: true,
+        }) = owner_of(&parts)
+            && let Some(kind) = KeyKind::of_module(kind)
+        {
+            known(kind, &name, parent);
+        }
     }
     match top {
         // What begins with a dot was put aside by a wrapper: nobody types it.
@@ -180,6 +193,32 @@ pub(super) fn normal_distribution(name: &[u8]) -> Option<String> {
     }
     let normal = normal.trim_matches('-');
     (!normal.is_empty()).then(|| normal.to_owned())
+}
+
+/// A home page without what differs between those who write it down: scheme, `www.`, the slash at
+/// the end, `.git`, capitals in the host's name. None for a text that is no web page.
+pub(super) fn normal_homepage(url: &str) -> Option<String> {
+    let (_, page) = url.split_once("://")?;
+    let page = page.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = page.split_once('/').unwrap_or((page, ""));
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_prefix("www.").unwrap_or(&host);
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let path = path.strip_suffix("/index.html").unwrap_or(path);
+    if !host.contains('.') {
+        return None;
+    }
+    // GitHub's names are the same in any case, and people write them in both.
+    let path = match host {
+        "github.com" => path.to_ascii_lowercase(),
+        _ => path.to_owned(),
+    };
+    Some(if path.is_empty() {
+        host.to_owned()
+    } else {
+        format!("{host}/{path}")
+    })
 }
 
 /// The module of a file below a Perl library directory, which may begin with a version and an
@@ -371,6 +410,19 @@ mod tests {
             "lib/girepository-1.0/Gtk-3.0.typelib",
             "typelib Gtk-3.0 in lib/girepository-1.0",
         );
+        check(
+            "lib/ruby/gems/3.1.0/specifications/nokogiri-1.13.8.gemspec",
+            "gem nokogiri in lib/ruby/gems/3.1.0/specifications",
+        );
+        check(
+            "lib/ruby/gems/3.1.0/gems/nokogiri-1.13.8/lib/nokogiri.rb",
+            "",
+        );
+        check("library/dplyr/DESCRIPTION", "r dplyr in library/dplyr");
+        check(
+            "share/gsettings-schemas/gtk+3-3.24/glib-2.0/schemas/org.gtk.Demo.gschema.xml",
+            "gsettings org.gtk.Demo in share/gsettings-schemas/gtk+3-3.24/glib-2.0/schemas",
+        );
         check("share/zoneinfo/", "data share/zoneinfo in share");
         check("share/doc/zlib/", "");
         check(
@@ -436,6 +488,27 @@ mod tests {
         assert_eq!(stem(b"libfoo.social.so.1"), Some(&b"libfoo.social.so"[..]));
         assert_eq!(stem(b".so"), None);
         assert_eq!(stem(b"libz.a"), None);
+    }
+
+    #[test]
+    fn home_pages_have_one_spelling() {
+        for url in [
+            "https://www.openssl.org/",
+            "http://openssl.org",
+            "https://WWW.OpenSSL.org/#top",
+        ] {
+            assert_eq!(
+                normal_homepage(url).as_deref(),
+                Some("openssl.org"),
+                "{url}"
+            );
+        }
+        assert_eq!(
+            normal_homepage("https://github.com/JSON-C/json-c.git").as_deref(),
+            Some("github.com/json-c/json-c")
+        );
+        assert_eq!(normal_homepage("openssl.org"), None);
+        assert_eq!(normal_homepage("https://localhost/x"), None);
     }
 
     #[test]

@@ -113,9 +113,33 @@ impl Stems {
                 plain.push(name.to_string());
                 plain.push(name.replace(['.', '_'], "-"));
             }
+            Kind::Lua => {
+                plain.push(name.to_string());
+                plain.push(format!("lua{name}"));
+            }
+            Kind::R => plain.push(name.replace('.', "_")),
+            Kind::Node => {
+                plain.push(name.rsplit('/').next().unwrap_or_default().to_owned());
+            }
+            // The first names are those of the owner of a domain: org.gnome.
+            Kind::GSettings => plain.extend(name.split('.').skip(2).map(str::to_owned)),
             Kind::Path => plain.push(name.rsplit('/').next().unwrap_or_default().to_owned()),
-            Kind::Command | Kind::PkgConfig | Kind::CMake | Kind::Typelib => {
-                plain.push(name.to_string())
+            Kind::Command
+            | Kind::PkgConfig
+            | Kind::CMake
+            | Kind::Typelib
+            | Kind::Gem
+            | Kind::Jar
+            | Kind::OCaml
+            | Kind::Aclocal => plain.push(name.to_string()),
+            Kind::Dpkg | Kind::Rpm | Kind::Pacman | Kind::Apk => {
+                // The headers of a project are packages of their own elsewhere.
+                let own = ["-devel", "-dev"]
+                    .iter()
+                    .find_map(|suffix| name.strip_suffix(suffix))
+                    .unwrap_or(&name);
+                plain.push(own.to_owned());
+                plain.push(own.strip_prefix("lib").unwrap_or(own).to_owned());
             }
         }
         plain.retain(|stem| !stem.is_empty());

@@ -37,8 +37,26 @@ pub(super) fn proper_set(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Python => Some("python3Packages"),
         Kind::Perl => Some("perlPackages"),
+        Kind::Gem => Some("rubyPackages"),
+        Kind::Lua => Some("luaPackages"),
+        Kind::R => Some("rPackages"),
+        Kind::OCaml => Some("ocamlPackages"),
         _ => None,
     }
+}
+
+/// Whether modules of some language live in a set.
+pub(super) fn is_language_set(set: &str) -> bool {
+    [
+        Kind::Python,
+        Kind::Perl,
+        Kind::Gem,
+        Kind::Lua,
+        Kind::R,
+        Kind::OCaml,
+    ]
+    .into_iter()
+    .any(|kind| proper_set(kind) == Some(set))
 }
 
 /// `llvmPackages_14` is a release of `llvmPackages`.

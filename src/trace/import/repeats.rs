@@ -126,6 +126,7 @@ impl<S: Sink> Repeats<S> {
                 at,
                 operation,
                 path,
+                root: None,
                 real: None,
                 target,
                 outcome,

@@ -2,10 +2,12 @@
 //! each architecture's table.
 //!
 //! The control flow that reads a call is the same for all of them (see `decode`); a new call is a
-//! line in [`CALLS`] and a number in each table.
+//! line in [`CALLS`]. The tables have every call that Linux has, also those that are of no interest:
+//! a number that is in none of them is a call that may do anything.
 
 mod aarch64;
 mod i386;
+mod unified;
 mod x86_64;
 
 use super::memory::Width;
@@ -90,6 +92,15 @@ pub(super) enum Look {
     Link(u8),
 }
 
+/// What a call wants with the cores that a task may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CoreUse {
+    /// To know them.
+    Ask,
+    /// To choose them.
+    Order,
+}
+
 /// What a call's arguments mean.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
@@ -101,6 +112,21 @@ pub(super) enum Shape {
     Name(Operation, At),
     /// Something is done with two names.
     Names(Operation, At, At),
+    /// A descriptor of a name's place among the mounts is made, or of a copy of it; the flags.
+    Tree(At, u8),
+    /// A descriptor is made of what has no name in the call: a file handle, another process's
+    /// descriptor.
+    Unnamed,
+    /// Something is mounted: what (a device, a directory, or a mere word), and where.
+    Mount(u8, At),
+    /// A mount is told where its file system comes from, if this key says so, by this name.
+    MountSource(u8, At),
+    /// What is mounted at a place is taken away or changed.
+    Unmount(At),
+    /// What is mounted at one place, or nowhere yet, goes to another.
+    MoveMount(At, At),
+    /// A BPF object gets a name or is found by it: the command and its `union bpf_attr`.
+    Object(u8, u8),
     /// A symbolic link with the text of the first argument is made.
     Symlink(u8, At),
     /// A program is executed: path, argument array and, where there are any, flags.
@@ -109,12 +135,16 @@ pub(super) enum Shape {
     List(u8),
     /// The file behind the descriptor in this argument is mapped.
     Map(u8),
+    /// A file may be mapped, as the array of arguments that this one points at says.
+    MapArguments(u8),
     /// The working directory becomes the one behind this descriptor.
     ChangeDirectory(u8),
     /// A socket address is used: descriptor, address, length.
     Address(ContactAction, u8, u8, u8),
     /// A message header may hold an address: descriptor, header.
     Message(u8, u8),
+    /// Message headers may hold addresses: descriptor, array of headers, their number.
+    Messages(u8, u8, u8),
     /// A socket listens.
     Listen(u8),
     /// i386's socketcall: the call's number, and its arguments as an array.
@@ -127,18 +157,31 @@ pub(super) enum Shape {
     Credentials,
     /// The process's view of the file system changes (unshare, setns, landlock_restrict_self).
     Namespaces,
-    /// The mounts change for all who share the namespace.
-    Mounts,
     /// The limit on open files may change: the new value.
     Limit(u8),
     /// An io_uring is set up.
     Ring,
     /// It is asked or said which cores a task may use.
-    Cores,
+    Cores(CoreUse),
     /// The process traces or wants to be traced.
     Trace,
-    /// The process installs a filter of its own.
-    Filter,
+    /// The process installs a filter of its own: where the flags are, if it can have any.
+    Filter(Option<u8>),
+}
+
+impl Shape {
+    /// Its path argument, or the first of two.
+    pub(super) fn path(self) -> Option<At> {
+        match self {
+            Self::Open(at, _)
+            | Self::Look(_, at, _)
+            | Self::Name(_, at)
+            | Self::Names(_, at, _)
+            | Self::Symlink(_, at)
+            | Self::Execute(at, ..) => Some(at),
+            _ => None,
+        }
+    }
 }
 
 /// A system call that is decoded.
@@ -210,7 +253,21 @@ const NEW_OPEN_FILES_LIMIT: Condition = &[&[Atom::In(1, &[libc::RLIMIT_NOFILE]),
 /// prctl operations that install a filter.
 const SETS_SECCOMP: Condition = &[&[Atom::In(0, &[libc::PR_SET_SECCOMP as u32])]];
 
-/// socketcall(2): bind, connect, listen, sendto.
+/// fsconfig(2): a path, or a path that may be empty, is given to the file system.
+const SETS_PATH: &[Atom] = &[Atom::In(1, &[3, 4])];
+/// fsconfig(2): a string is given to the file system.
+const SETS_STRING: &[Atom] = &[Atom::In(1, &[FSCONFIG_SET_STRING])];
+/// `FSCONFIG_SET_STRING` of `<linux/mount.h>`.
+pub(super) const FSCONFIG_SET_STRING: u32 = 1;
+
+/// bpf(2): commands with a path.
+const NAMES_AN_OBJECT: Condition = &[&[Atom::In(0, &[BPF_OBJ_PIN, BPF_OBJ_GET])]];
+/// `BPF_OBJ_PIN` of `<linux/bpf.h>`.
+pub(super) const BPF_OBJ_PIN: u32 = 6;
+/// `BPF_OBJ_GET` of `<linux/bpf.h>`.
+pub(super) const BPF_OBJ_GET: u32 = 7;
+
+/// socketcall(2): bind, connect, listen, sendto, sendmsg, sendmmsg.
 const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
     0,
     &[
@@ -218,6 +275,8 @@ const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
         SOCKETCALL_CONNECT,
         SOCKETCALL_LISTEN,
         SOCKETCALL_SENDTO,
+        SOCKETCALL_SENDMSG,
+        SOCKETCALL_SENDMMSG,
     ],
 )]];
 /// `SYS_BIND` of `<linux/net.h>`.
@@ -228,21 +287,34 @@ pub(super) const SOCKETCALL_CONNECT: u32 = 3;
 pub(super) const SOCKETCALL_LISTEN: u32 = 4;
 /// `SYS_SENDTO` of `<linux/net.h>`.
 pub(super) const SOCKETCALL_SENDTO: u32 = 11;
+/// `SYS_SENDMSG` of `<linux/net.h>`.
+pub(super) const SOCKETCALL_SENDMSG: u32 = 16;
+/// `SYS_SENDMMSG` of `<linux/net.h>`.
+pub(super) const SOCKETCALL_SENDMMSG: u32 = 20;
 
 /// Every system call that is decoded, with the meaning of its arguments, the same in all tables.
 #[rustfmt::skip]
 pub(super) static CALLS: &[Call] = {
     use ContactAction::{Bind, Connect, Send};
     use Operation::{
-        ChangeDirectory, ChangeRoot, Check, GetAttributes, Link, MakeDirectory, MakeNode, ReadLink,
-        Remove, Rename, SetAttributes, Stat, Truncate,
+        ChangeDirectory, ChangeRoot, Check, GetAttributes, Link, MakeDirectory, MakeNode, Map,
+        ReadLink, ReadWrite, Remove, Rename, SetAttributes, Stat, Truncate, Write,
     };
-    use Shape::{Address, Credentials, Look as Looks, Mounts, Name, Names, Open};
+    use Shape::{Address, Credentials, Look as Looks, Name, Names, Open, Tree, Unnamed};
     &[
         call("open", Open(path(0), OpenFlags::Argument(1))),
         call("openat", Open(at(0), OpenFlags::Argument(2))),
         call("openat2", Open(at(0), OpenFlags::How(2))),
         call("creat", Open(path(0), OpenFlags::Create)),
+        call("open_tree", Tree(at(0), 2)),
+        call("open_tree_attr", Tree(at(0), 2)),
+        call("open_by_handle_at", Unnamed),
+        call("pidfd_getfd", Unnamed),
+        call_when("acct", Name(Write, path(0)), &[&[Atom::NonZero(0)]]),
+        call("swapon", Name(ReadWrite, path(0))),
+        call("swapoff", Name(ReadWrite, path(0))),
+        call("uselib", Name(Map, path(0))),
+        call_when("bpf", Shape::Object(0, 1), NAMES_AN_OBJECT),
 
         call("stat", Looks(Stat, path(0), Look::Status)),
         call("stat64", Looks(Stat, path(0), Look::Status)),
@@ -263,8 +335,10 @@ pub(super) static CALLS: &[Call] = {
         call("execveat", Shape::Execute(at(0), 2, Some(4))),
         call("getdents", Shape::List(0)),
         call("getdents64", Shape::List(0)),
+        call("readdir", Shape::List(0)),
         call_when("mmap", Shape::Map(4), CODE_OF_A_FILE),
         call_when("mmap2", Shape::Map(4), CODE_OF_A_FILE),
+        call("old_mmap", Shape::MapArguments(0)),
 
         call("chdir", Name(ChangeDirectory, path(0))),
         call("fchdir", Shape::ChangeDirectory(0)),
@@ -304,6 +378,9 @@ pub(super) static CALLS: &[Call] = {
         call("lsetxattr", Name(SetAttributes, path(0))),
         call("removexattr", Name(SetAttributes, path(0))),
         call("lremovexattr", Name(SetAttributes, path(0))),
+        call("setxattrat", Name(SetAttributes, at(0))),
+        call("removexattrat", Name(SetAttributes, at(0))),
+        call("file_setattr", Name(SetAttributes, at(0))),
         call("getxattr", Name(GetAttributes, path(0))),
         call("lgetxattr", Name(GetAttributes, path(0))),
         call("listxattr", Name(GetAttributes, path(0))),
@@ -311,12 +388,20 @@ pub(super) static CALLS: &[Call] = {
         call("statfs", Name(GetAttributes, path(0))),
         call("statfs64", Name(GetAttributes, path(0))),
         call("name_to_handle_at", Name(GetAttributes, at(0))),
+        call("getxattrat", Name(GetAttributes, at(0))),
+        call("listxattrat", Name(GetAttributes, at(0))),
+        call("file_getattr", Name(GetAttributes, at(0))),
+        call_when("quotactl", Name(GetAttributes, path(1)), &[&[Atom::NonZero(1)]]),
         call("inotify_add_watch", Name(GetAttributes, path(1))),
+        call("fanotify_mark", Name(GetAttributes, at(3))),
+        // The mask has 64 bits and takes two arguments.
+        call("compat_fanotify_mark", Name(GetAttributes, at(4))),
 
         call("connect", Address(Connect, 0, 1, 2)),
         call("bind", Address(Bind, 0, 1, 2)),
         call_when("sendto", Address(Send, 0, 4, 5), &[&[Atom::NonZero(4)]]),
         call("sendmsg", Shape::Message(0, 1)),
+        call("sendmmsg", Shape::Messages(0, 1, 2)),
         call("listen", Shape::Listen(0)),
         call_when("socketcall", Shape::SocketCall(0, 1), SOCKET_CALLS_WITH_ADDRESS),
 
@@ -324,11 +409,15 @@ pub(super) static CALLS: &[Call] = {
         call("clone3", Shape::CloneArguments(0)),
         call("unshare", Shape::Namespaces),
         call("setns", Shape::Namespaces),
-        call("mount", Mounts),
-        call("umount", Mounts),
-        call("umount2", Mounts),
-        call("move_mount", Mounts),
-        call("mount_setattr", Mounts),
+        call("mount", Shape::Mount(0, path(1))),
+        call("umount", Shape::Unmount(path(0))),
+        call("umount2", Shape::Unmount(path(0))),
+        call("move_mount", Shape::MoveMount(at(0), at(2))),
+        call("mount_setattr", Shape::Unmount(at(0))),
+        call("fspick", Name(GetAttributes, at(0))),
+        call_when("fsconfig", Shape::MountSource(2, At { directory: Some(4), path: 3 }), &[
+            SETS_PATH, SETS_STRING,
+        ]),
 
         call("setuid", Credentials),
         call("setuid32", Credentials),
@@ -353,12 +442,12 @@ pub(super) static CALLS: &[Call] = {
         call_when("setrlimit", Shape::Limit(1), OPEN_FILES_LIMIT),
         call_when("prlimit64", Shape::Limit(2), NEW_OPEN_FILES_LIMIT),
 
-        call("sched_setaffinity", Shape::Cores),
-        call("sched_getaffinity", Shape::Cores),
+        call("sched_setaffinity", Shape::Cores(CoreUse::Order)),
+        call("sched_getaffinity", Shape::Cores(CoreUse::Ask)),
         call("io_uring_setup", Shape::Ring),
         call("ptrace", Shape::Trace),
-        call("seccomp", Shape::Filter),
-        call_when("prctl", Shape::Filter, SETS_SECCOMP),
+        call("seccomp", Shape::Filter(Some(1))),
+        call_when("prctl", Shape::Filter(None), SETS_SECCOMP),
     ]
 };
 
@@ -371,8 +460,26 @@ pub(super) struct Abi {
     pub(super) arch: u32,
     /// How wide its pointers are.
     pub(super) width: Width,
-    /// Names and numbers.
-    pub(super) numbers: &'static [(&'static str, u32)],
+    /// The names and numbers that it does not share with all others.
+    own: &'static [(&'static str, u32)],
+}
+
+impl Abi {
+    /// Every name and number.
+    fn numbers(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        self.own.iter().chain(unified::CALLS).copied()
+    }
+}
+
+/// What a number of a table stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entry {
+    /// A call that is decoded.
+    Decoded(&'static Call),
+    /// A call that names no file, or none that matters.
+    Uninteresting,
+    /// Nothing that is known.
+    Unknown,
 }
 
 /// A table with its calls looked up.
@@ -380,32 +487,65 @@ pub(super) struct Abi {
 pub(super) struct Table {
     /// The table.
     pub(super) abi: &'static Abi,
-    calls: Vec<Option<&'static Call>>,
+    /// By number; all that follow are unknown.
+    entries: Vec<Entry>,
 }
 
 impl Table {
     fn new(abi: &'static Abi) -> Self {
-        let mut calls = Vec::new();
-        for &(name, number) in abi.numbers {
+        let mut entries = Vec::new();
+        for (name, number) in abi.numbers() {
             let number = number as usize;
-            if calls.len() <= number {
-                calls.resize(number + 1, None);
+            if entries.len() <= number {
+                entries.resize(number + 1, Entry::Unknown);
             }
-            calls[number] = CALLS.iter().find(|call| call.name == name);
+            entries[number] = CALLS
+                .iter()
+                .find(|call| call.name == name)
+                .map_or(Entry::Uninteresting, Entry::Decoded);
         }
-        Self { abi, calls }
+        Self { abi, entries }
     }
 
-    /// The call of a number, if it is decoded.
-    pub(super) fn call(&self, number: u64) -> Option<&'static Call> {
-        *self.calls.get(usize::try_from(number).ok()?)?
+    /// What a number stands for.
+    ///
+    /// -1 is no call but a tracer's or a filter's way to skip one, which is of no interest.
+    pub(super) fn entry(&self, number: u64) -> Entry {
+        if number as u32 == u32::MAX {
+            return Entry::Uninteresting;
+        }
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| self.entries.get(number))
+            .copied()
+            .unwrap_or(Entry::Unknown)
     }
 
     /// All calls that are decoded, by number.
     pub(super) fn calls(&self) -> impl Iterator<Item = (u32, &'static Call)> {
         (0..)
-            .zip(&self.calls)
-            .filter_map(|(number, &call)| Some((number, call?)))
+            .zip(&self.entries)
+            .filter_map(|(number, entry)| match entry {
+                Entry::Decoded(call) => Some((number, *call)),
+                _ => None,
+            })
+    }
+
+    /// The first and the last of each row of numbers that are unknown.
+    pub(super) fn unknown(&self) -> Vec<(u32, u32)> {
+        let mut rows: Vec<(u32, u32)> = Vec::new();
+        let end = self.entries.len() as u32;
+        for (number, entry) in (0..end).zip(&self.entries) {
+            if !matches!(entry, Entry::Unknown) {
+                continue;
+            }
+            match rows.last_mut() {
+                Some((_, last)) if *last + 1 == number => *last = number,
+                _ => rows.push((number, number)),
+            }
+        }
+        rows.push((end, u32::MAX - 1));
+        rows
     }
 }
 
@@ -431,18 +571,25 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    const ALL: [&Abi; 3] = [&x86_64::ABI, &i386::ABI, &aarch64::ABI];
+
     #[test]
-    fn every_number_of_every_table_has_a_description() {
-        for abi in [&x86_64::ABI, &i386::ABI, &aarch64::ABI] {
-            let mut seen = BTreeSet::new();
-            for (name, number) in abi.numbers {
-                assert!(
-                    CALLS.iter().any(|call| call.name == *name),
-                    "{}: {name} is not described",
-                    abi.name
-                );
-                assert!(seen.insert(number), "{}: {number} comes twice", abi.name);
+    fn no_table_gives_a_number_or_a_name_twice() {
+        for abi in ALL {
+            let (mut numbers, mut names) = (BTreeSet::new(), BTreeSet::new());
+            for (name, number) in abi.numbers() {
+                assert!(numbers.insert(number), "{}: {number} comes twice", abi.name);
+                assert!(names.insert(name), "{}: {name} comes twice", abi.name);
             }
+        }
+    }
+
+    #[test]
+    fn the_tables_end_with_the_same_call() {
+        for abi in ALL {
+            assert_eq!(abi.numbers().last(), Some(("file_setattr", 469)));
+            let own = abi.own.iter().map(|&(_, number)| number).max();
+            assert!(own < Some(unified::CALLS[0].1), "{}", abi.name);
         }
     }
 
@@ -450,13 +597,48 @@ mod tests {
     fn every_description_is_used_by_a_table() {
         for call in CALLS {
             assert!(
-                [&x86_64::ABI, &i386::ABI, &aarch64::ABI]
-                    .iter()
-                    .any(|abi| abi.numbers.iter().any(|(name, _)| *name == call.name)),
+                ALL.iter()
+                    .any(|abi| abi.numbers().any(|(name, _)| name == call.name)),
                 "{} has no number",
                 call.name
             );
         }
+    }
+
+    /// The machine that this was compiled for, as the C library knows it.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_numbers_are_those_of_the_c_library() {
+        for (name, number) in [
+            ("openat2", libc::SYS_openat2),
+            ("execveat", libc::SYS_execveat),
+            ("quotactl", libc::SYS_quotactl),
+            ("uselib", libc::SYS_uselib),
+            ("fanotify_mark", libc::SYS_fanotify_mark),
+            ("bpf", libc::SYS_bpf),
+            ("fchmodat2", libc::SYS_fchmodat2),
+            ("mseal", libc::SYS_mseal),
+        ] {
+            let known = x86_64::ABI.numbers().find(|&(known, _)| known == name);
+            assert_eq!(
+                known.map(|(_, known)| i64::from(known)),
+                Some(number),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_in_no_table_is_unknown() {
+        let table = Table::new(&x86_64::ABI);
+        assert_eq!(table.unknown(), [(337, 423), (470, u32::MAX - 1)]);
+        for (first, last) in table.unknown() {
+            assert!(matches!(table.entry(u64::from(first)), Entry::Unknown));
+            assert!(matches!(table.entry(u64::from(last)), Entry::Unknown));
+        }
+        assert!(matches!(table.entry(0), Entry::Uninteresting));
+        assert!(matches!(table.entry(u64::MAX), Entry::Uninteresting));
+        assert!(matches!(table.entry(2), Entry::Decoded(call) if call.name == "open"));
     }
 
     #[test]

@@ -2,14 +2,18 @@
 
 use super::{Entered, Observer, Returned};
 use crate::trace::{Operation, Outcome, ProcessId};
-use crate::tracer::abi::{At, Look, OpenFlags};
+use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory;
-use crate::tracer::name::Missing;
-use crate::tracer::proc::Link;
+use crate::tracer::name::{Missing, own_place};
+use crate::tracer::proc::{self, Link};
 use crate::tracer::task::{Effect, Pending};
+use crate::tracer::view::View;
 use libc::{c_int, pid_t};
-use std::rc::Rc;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::sync::Arc;
 
 /// How a call's outcome is learnt.
 enum Learnt {
@@ -19,19 +23,60 @@ enum Learnt {
     AtItsEnd,
 }
 
+/// `OPEN_TREE_CLONE` of `<linux/mount.h>`.
+const OPEN_TREE_CLONE: u32 = 1;
+
+/// `BPF_F_PATH_FD` of `<linux/bpf.h>`.
+const BPF_F_PATH_FD: u32 = 1 << 14;
+
+/// What an open with these flags does.
+fn opening(flags: c_int) -> Operation {
+    if flags & libc::O_PATH != 0 {
+        return Operation::OpenPath;
+    }
+    match flags & libc::O_ACCMODE {
+        libc::O_RDONLY if flags & libc::O_TRUNC == 0 => Operation::Read,
+        libc::O_RDONLY | libc::O_WRONLY => Operation::Write,
+        _ => Operation::ReadWrite,
+    }
+}
+
 impl Observer {
     /// Reads the path argument into `self.names[index]`.
     ///
     /// A pointer that cannot be read names nothing: the kernel will say EFAULT.
-    fn read_name(&mut self, call: &Entered, index: usize, at: At) -> Result<(), Missing> {
+    pub(super) fn read_name(
+        &mut self,
+        call: &Entered,
+        index: usize,
+        at: At,
+    ) -> Result<(), Missing> {
         let Some(process) = self.tasks.process_of(call.tid) else {
             return Err(Missing::Null);
         };
-        self.names[index].read(call.tid, process, at, &call.args)
+        let is_as_ours = process.sees_as_we_do;
+        self.names[index].read(call.tid, process, at, &call.args, &self.early)?;
+        if is_as_ours && let Some(tgid) = self.tasks.tgid_of(call.tid) {
+            self.names[index].is_of(call.tid, tgid);
+        }
+        Ok(())
+    }
+
+    /// Our path of what a path below `/proc/self` leads to; the outer is none when it is no such path.
+    fn own_real(&mut self, tid: pid_t, path: &[u8]) -> Option<Option<Vec<u8>>> {
+        let tgid = self.tasks.tgid_of(tid)?;
+        let sees_as_we_do = self.tasks.process_of(tid)?.sees_as_we_do;
+        let place = own_place(path, tid, tgid)?;
+        if self.serves_files || !sees_as_we_do {
+            return Some(None);
+        }
+        let place = Path::new(OsStr::from_bytes(place.to_bytes()));
+        let real = place.canonicalize().ok();
+        Some(real.map(|real| real.into_os_string().into_vec()))
     }
 
     /// Whether the tracer's look-ups tell what this process's own will find.
-    fn may_foresee(&mut self, tid: pid_t) -> bool {
+    pub(super) fn may_foresee(&mut self, tid: pid_t) -> bool {
         if self.exact {
             return false;
         }
@@ -55,21 +100,34 @@ impl Observer {
         self.in_flux.push((tid, name));
     }
 
-    fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
+    pub(super) fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
         let at = self.now();
         let Some(process) = self.tasks.process_of(tid).map(|process| process.id) else {
             return;
         };
+        let own = match outcome {
+            Outcome::Success if self.names[0].is_own() => {
+                let path = self.names[0].absolute().to_vec();
+                self.own_real(tid, &path)
+            }
+            _ => None,
+        };
         let path = self.names[0].absolute();
         self.outbox.write(|batch| {
             let path = batch.keep(path);
+            let real = match own {
+                None => Real::LookUp,
+                Some(None) => Real::Unknown,
+                Some(Some(real)) => Real::Known(batch.keep(&real)),
+            };
             batch.push(Fact::Accessed {
                 process,
                 at,
                 operation,
                 path,
                 target: None,
-                real: Real::LookUp,
+                real,
+                root: None,
                 outcome,
             });
         });
@@ -107,19 +165,11 @@ impl Observer {
                 (read.map_or(0, |_| u64::from_ne_bytes(how) as c_int), false)
             }
         };
-        let operation = if flags & libc::O_PATH != 0 {
-            Operation::OpenPath
-        } else {
-            match flags & libc::O_ACCMODE {
-                libc::O_RDONLY if flags & libc::O_TRUNC == 0 => Operation::Read,
-                libc::O_RDONLY | libc::O_WRONLY => Operation::Write,
-                _ => Operation::ReadWrite,
-            }
-        };
+        let operation = opening(flags);
         self.read_name(call, 0, at).ok()?;
         if self.names[0].last() == b"status" {
             // `/proc/PID/status` names the cores that a task may use.
-            self.core.hold.release();
+            self.herd.is_asked();
         }
         if self.names[0].asked() == b"/dev/fuse" {
             // A file system served by a tracee must not be touched while that tracee is stopped:
@@ -181,15 +231,47 @@ impl Observer {
     pub(super) fn name(&mut self, call: &Entered, operation: Operation, at: At) -> Option<Pending> {
         self.read_name(call, 0, at).ok()?;
         let effect = match operation {
-            Operation::ChangeDirectory => Effect::WorkingDirectory,
+            Operation::ChangeDirectory => {
+                if self.moves_alone(call.tid)
+                    && let Some(outcome) = self.policy.enter(&self.names[0])
+                {
+                    return self.enter(call, outcome);
+                }
+                Effect::WorkingDirectory
+            }
             Operation::ChangeRoot => Effect::Root,
-            Operation::GetAttributes => Effect::None,
+            Operation::GetAttributes | Operation::Map | Operation::Read => Effect::None,
             _ => {
                 self.enters_flux(call.tid, 0);
                 Effect::None
             }
         };
         self.learn(call, operation, Learnt::AtItsEnd, effect)
+    }
+
+    /// Whether a change of the working directory can be foreseen: no other thread may ask for it
+    /// between now and then.
+    fn moves_alone(&mut self, tid: pid_t) -> bool {
+        self.may_foresee(tid)
+            && self
+                .tasks
+                .process_of(tid)
+                .is_some_and(|process| process.threads == 1 && !process.cwd_is_shared)
+    }
+
+    /// The working directory is about to become the one that is named, or not.
+    fn enter(&mut self, call: &Entered, outcome: Outcome) -> Option<Pending> {
+        if outcome.is_success()
+            && let Some(process) = self.tasks.process_of(call.tid)
+        {
+            process.cwd = None;
+        }
+        self.learn(
+            call,
+            Operation::ChangeDirectory,
+            Learnt::Known(outcome),
+            Effect::None,
+        )
     }
 
     pub(super) fn two_names(
@@ -234,6 +316,124 @@ impl Observer {
         })
     }
 
+    /// A descriptor of a name's place among the mounts is made.
+    pub(super) fn tree(&mut self, call: &Entered, at: At, flags: u8) -> Option<Pending> {
+        self.read_name(call, 0, at).ok()?;
+        let is_copy = call.args[usize::from(flags)] as u32 & OPEN_TREE_CLONE != 0;
+        // What a copy holds has no path: it is mounted nowhere.
+        let effect = if is_copy {
+            Effect::None
+        } else {
+            Effect::Descriptor
+        };
+        self.learn(call, Operation::OpenPath, Learnt::AtItsEnd, effect)
+    }
+
+    /// A descriptor was made of what the call does not name: it is named by where it leads.
+    pub(super) fn unnamed_ends(&mut self, tid: pid_t, returned: Returned) {
+        if returned.failed {
+            return;
+        }
+        let fd = returned.value as c_int;
+        let operation = opening(proc::open_flags(tid, fd).unwrap_or(libc::O_RDONLY));
+        let mut path = Vec::new();
+        if Link::Fd(fd).read(tid, &mut path).is_ok() {
+            self.used(tid, operation, fd, &path);
+        }
+    }
+
+    /// Something was done with an open file, whose path this is as the kernel names it to us.
+    fn used(&mut self, tid: pid_t, operation: Operation, fd: c_int, path: &[u8]) {
+        let at = self.now();
+        let Some(process) = self.tasks.process_of(tid) else {
+            return;
+        };
+        let id = process.id;
+        let view = process.view.clone();
+        let named = view.as_ref().map_or(path, |view| view.inside(path));
+        let seen = match &view {
+            Some(view) if !self.serves_files => view.linked(tid, Link::Fd(fd), named),
+            _ => None,
+        };
+        self.outbox.write(|batch| {
+            let root = batch.keep_root(view.as_deref(), seen.as_ref());
+            let kept = batch.keep(named);
+            let real = match (&view, seen) {
+                (None, _) => Real::Known(kept),
+                (Some(_), Some(seen)) => Real::Known(batch.keep(&seen.path)),
+                (Some(_), None) => Real::Unknown,
+            };
+            batch.push(Fact::Accessed {
+                process: id,
+                at,
+                operation,
+                path: kept,
+                target: None,
+                real,
+                root,
+                outcome: Outcome::Success,
+            });
+        });
+    }
+
+    /// A BPF object gets a name or is found by it.
+    pub(super) fn object(
+        &mut self,
+        call: &Entered,
+        command: u8,
+        attributes: u8,
+    ) -> Option<Pending> {
+        // The path's address, the object's descriptor, flags and the directory, of which older
+        // programs pass only the beginning (`union bpf_attr`).
+        const WITH_DIRECTORY: usize = 20;
+        let length = (call.args[usize::from(attributes) + 1] as usize).min(WITH_DIRECTORY);
+        let mut bytes = [0; WITH_DIRECTORY];
+        let address = call.args[usize::from(attributes)];
+        let read = memory::read(call.tid, address, &mut bytes[..length]).ok()?;
+        let word = |at: usize| Some(u32::from_ne_bytes(*bytes[..read].get(at..)?.first_chunk()?));
+        let has_directory = word(12).is_some_and(|flags| flags & BPF_F_PATH_FD != 0);
+        let directory = word(16)
+            .filter(|_| has_directory)
+            .unwrap_or(libc::AT_FDCWD.cast_unsigned());
+        let path = u64::from_ne_bytes(*bytes[..read].first_chunk()?);
+        let named = Entered {
+            args: [u64::from(directory), path, 0, 0, 0, 0],
+            ..*call
+        };
+        let at = At {
+            directory: Some(0),
+            path: 1,
+        };
+        let operation = match call.args[usize::from(command)] as u32 {
+            BPF_OBJ_PIN => Operation::MakeNode,
+            BPF_OBJ_GET => Operation::Read,
+            _ => return None,
+        };
+        self.name(&named, operation, at)
+    }
+
+    /// A file may be mapped, as an array of arguments says (i386).
+    pub(super) fn map_arguments(&mut self, call: &Entered, arguments: u8) -> Option<Pending> {
+        // Address, length, protection, flags, descriptor.
+        let mut bytes = [0; 20];
+        let address = call.args[usize::from(arguments)];
+        if memory::read(call.tid, address, &mut bytes) != Ok(bytes.len()) {
+            return None;
+        }
+        let word = |index: usize| {
+            let bytes = bytes[4 * index..].first_chunk()?;
+            Some(u32::from_ne_bytes(*bytes).cast_signed())
+        };
+        if word(2)? & libc::PROT_EXEC == 0 || word(3)? & libc::MAP_ANONYMOUS != 0 {
+            return None;
+        }
+        let mapped = Entered {
+            args: [u64::from(word(4)?.cast_unsigned()), 0, 0, 0, 0, 0],
+            ..*call
+        };
+        self.descriptor(&mapped, Operation::Map, 0)
+    }
+
     /// A call on an open file, which is named by its descriptor.
     pub(super) fn descriptor(
         &mut self,
@@ -250,21 +450,11 @@ impl Observer {
             _ => Effect::None,
         };
         if effect == Effect::None && !self.exact {
-            let at = self.now();
-            let process = self.tasks.process_of(call.tid)?.id;
-            self.outbox.write(|batch| {
-                let path = batch.keep(&path);
-                batch.push(Fact::Accessed {
-                    process,
-                    at,
-                    operation,
-                    path,
-                    target: None,
-                    real: Real::Known(path),
-                    outcome: Outcome::Success,
-                });
-            });
+            self.used(call.tid, operation, fd, &path);
             return None;
+        }
+        if let Some(view) = &self.tasks.process_of(call.tid)?.view {
+            path = view.inside(&path).to_vec();
         }
         Some(Pending::Access {
             operation,
@@ -291,11 +481,24 @@ impl Observer {
     ) {
         let at = self.now();
         let outcome = returned.outcome();
+        let view = self
+            .tasks
+            .process_of(tid)
+            .and_then(|process| process.view.clone());
         let mut real = Vec::new();
+        let mut seen = None;
         if outcome.is_success() {
-            if effect == Effect::Descriptor {
+            match (&view, effect) {
                 // The truth about what was opened; nothing when it has no name.
-                let _ = Link::Fd(returned.value as c_int).read(tid, &mut real);
+                (None, Effect::Descriptor) => {
+                    let _ = Link::Fd(returned.value as c_int).read(tid, &mut real);
+                }
+                (None, _) => real = self.own_real(tid, path).flatten().unwrap_or_default(),
+                (Some(_), _) if self.serves_files => {}
+                (Some(view), Effect::Descriptor) => {
+                    seen = view.linked(tid, Link::Fd(returned.value as c_int), path);
+                }
+                (Some(view), _) => seen = view.resolve(tid, path, operation.follows()),
             }
             self.apply(tid, effect);
         }
@@ -307,7 +510,10 @@ impl Observer {
         self.outbox.write(|batch| {
             let path = batch.keep(path);
             let target = target.map(|target| batch.keep(target));
-            let real = if !real.is_empty() {
+            let root = batch.keep_root(view.as_deref(), seen.as_ref());
+            let real = if let Some(seen) = &seen {
+                Real::Known(batch.keep(&seen.path))
+            } else if !real.is_empty() {
                 Real::Known(batch.keep(&real))
             } else if looks_up {
                 Real::LookUp
@@ -321,20 +527,19 @@ impl Observer {
                 path,
                 target,
                 real,
+                root,
                 outcome,
             });
         });
     }
 
-    /// The root directory of a process has become another.
-    pub(super) fn root_changed(&mut self, tid: pid_t) {
-        let mut root = Vec::new();
-        let read = Link::Root.read(tid, &mut root);
+    /// The root directory of a process or its mounts may have become others.
+    pub(super) fn view_changed(&mut self, tid: pid_t) {
         let Some(process) = self.tasks.process_of(tid) else {
             return;
         };
         process.sees_as_we_do = false;
         process.cwd = None;
-        process.root = (read == Ok(()) && root != b"/").then(|| Rc::from(root));
+        process.view = View::of(tid).map(Arc::new);
     }
 }

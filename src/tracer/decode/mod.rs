@@ -2,31 +2,53 @@
 //! the call must be awaited, and reports what is known.
 
 mod file;
+mod mount;
 mod network;
 mod process;
+mod unknown;
 
-use super::abi::{Call, Shape, Table};
-use super::core::{Core, Hold};
+#[cfg(fuzzing)]
+pub(super) use network::endpoint;
+
+use super::abi::{Entry, Shape, Table};
 use super::facts::{Fact, Outbox, Real};
+use super::herd::Herd;
 use super::memory::Width;
-use super::name::Name;
+use super::name::{EarlyText, Name};
 use super::policy::Policy;
-use super::sys::{RawCall, SyscallInfo};
-use super::task::{Effect, Pending, Tasks};
+use super::sys::{Notification, RawCall};
+use super::task::{Effect, End, Pending, Tasks};
+use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use libc::pid_t;
 use std::collections::HashSet;
 use std::fs;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
+use unknown::Unknown;
 
-/// How a stopped tracee is to go on.
+/// What becomes of a call that waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// To whatever comes.
-    Run,
-    /// To the end of the call that it is in.
-    End,
+pub(super) enum Answer {
+    /// It is made.
+    Proceed,
+    /// It is made, and the tracee stops on its way back from it.
+    Trap,
+    /// The tracee stops, and then begins it again, to stop at its beginning and its end.
+    Again,
+    /// It is not made and fails with ENOSYS.
+    Refuse,
+}
+
+/// What there is still to do about a call that has been looked at.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// Nothing.
+    Done,
+    /// To report this at its end.
+    Awaited(Pending),
+    /// Not to make it.
+    Refused,
 }
 
 /// A call of a stopped tracee.
@@ -48,6 +70,15 @@ pub(super) struct Returned {
 }
 
 impl Returned {
+    /// Reads what a call left in the register for its result (errno(3): the last 4095 numbers are
+    /// errors).
+    pub(super) fn from_register(value: i64) -> Self {
+        Self {
+            value,
+            failed: (-4095..0).contains(&value),
+        }
+    }
+
     fn outcome(self) -> Outcome {
         if self.failed {
             Outcome::Failure(Errno((-self.value) as i32))
@@ -58,7 +89,7 @@ impl Returned {
 
     /// Whether the call did nothing yet and begins again, or ends with EINTR, once a signal was
     /// handled (ERESTARTSYS and its kind, linux/errno.h).
-    fn is_restart(self) -> bool {
+    pub(super) fn is_restart(self) -> bool {
         self.failed && (-516..=-512).contains(&self.value)
     }
 }
@@ -81,11 +112,12 @@ fn rights(path: &str) -> Option<Vec<String>> {
 pub(super) struct Observer {
     /// What is followed.
     pub(super) tasks: Tasks,
-    /// Where it and the tracer run.
-    pub(super) core: Core,
+    /// Those who share a core.
+    pub(super) herd: Herd,
     outbox: Outbox,
-    tables: Rc<[Table]>,
+    tables: Arc<[Table]>,
     policy: Policy,
+    allowances: Allowances,
     exact: bool,
     /// Whether a tracee may serve a file system (it opened `/dev/fuse`). To look at a name there
     /// while that tracee is stopped would wait for it for ever.
@@ -93,33 +125,51 @@ pub(super) struct Observer {
     /// Whether programs that should get rights of their own do not: under `no_new_privs`, and
     /// always when the tracer is not root (execve(2)).
     pub(super) withholds_rights: bool,
+    /// Whether a tracee that begins a call is stopped, so that its registers can be changed.
+    stops_at_entry: bool,
     began: Instant,
     names: [Name; 2],
+    early: EarlyText,
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
     reported: HashSet<(Option<ProcessId>, GapKind)>,
+    unknown: Unknown,
     gaps: u64,
 }
 
 impl Observer {
-    /// Begins, with these tables; `exact` awaits the end of every call.
-    pub(super) fn new(outbox: Outbox, tables: Rc<[Table]>, hold: Hold, exact: bool) -> Self {
+    /// Begins, with these tables.
+    pub(super) fn new(outbox: Outbox, tables: Arc<[Table]>, herd: Herd, options: &Options) -> Self {
         Self {
             tasks: Tasks::default(),
-            core: Core::new(hold),
+            herd,
             outbox,
             tables,
             policy: Policy::new(),
-            exact,
+            allowances: options.allowances,
+            exact: options.exact,
             serves_files: false,
             withholds_rights: !nix::unistd::geteuid().is_root(),
+            stops_at_entry: true,
             began: Instant::now(),
             names: Default::default(),
+            early: EarlyText::default(),
             in_flux: Vec::new(),
             reported: HashSet::new(),
+            unknown: Unknown::default(),
             gaps: 0,
         }
+    }
+
+    /// From now on calls come as notifications.
+    pub(super) fn is_notified(&mut self) {
+        self.stops_at_entry = false;
+    }
+
+    /// The tables of calls.
+    pub(super) fn tables(&self) -> Arc<[Table]> {
+        Arc::clone(&self.tables)
     }
 
     /// The time since the trace began.
@@ -135,18 +185,22 @@ impl Observer {
         detail: impl Into<String>,
     ) {
         if self.reported.insert((process, kind)) {
-            let at = self.now();
-            let detail = detail.into();
             self.gaps += 1;
-            self.outbox.write(|batch| {
-                batch.push(Fact::Gap {
-                    process,
-                    at,
-                    kind,
-                    detail,
-                });
-            });
+            self.write_gap(process, kind, detail.into(), 1);
         }
+    }
+
+    fn write_gap(&mut self, process: Option<ProcessId>, kind: GapKind, detail: String, count: u64) {
+        let at = self.now();
+        self.outbox.write(|batch| {
+            batch.push(Fact::Gap {
+                process,
+                at,
+                kind,
+                detail,
+                count,
+            });
+        });
     }
 
     /// How many gaps there were.
@@ -155,7 +209,7 @@ impl Observer {
     }
 
     /// A call came by a table that is not decoded.
-    pub(super) fn foreign(&mut self, tid: pid_t) {
+    fn foreign(&mut self, tid: pid_t) {
         let process = self.tasks.process_of(tid).map(|process| process.id);
         self.gap(
             process,
@@ -166,10 +220,15 @@ impl Observer {
 
     /// A thread is gone.
     pub(super) fn ends(&mut self, tid: pid_t, status: ExitStatus) {
+        // Who was killed while it executed a program did not see that fail.
+        if matches!(status, ExitStatus::Code(_)) {
+            self.missed(tid);
+        }
         self.in_flux.retain(|(other, _)| *other != tid);
-        self.core.hold.forget(tid);
+        self.herd.left(tid);
         let at = self.now();
         if let Some(process) = self.tasks.end(tid) {
+            self.tell_unknown(process);
             self.outbox.write(|batch| {
                 batch.push(Fact::Exited {
                     process,
@@ -184,36 +243,161 @@ impl Observer {
         self.tables.iter().find(|table| table.abi.arch == arch)
     }
 
-    /// The description of a call, when it is worth a look.
-    fn wanted(&self, arch: u32, call: &RawCall) -> Option<(&'static Call, Width)> {
-        let table = self.table(arch)?;
-        let description = table.call(call.number)?;
-        description
-            .is_wanted(&call.args)
-            .then_some((description, table.abi.width))
+    /// A stopped tracee begins a call; its end is awaited where [`Task::end`] says so. Whether it is
+    /// to be made.
+    ///
+    /// [`Task::end`]: super::task::Task::end
+    pub(super) fn call_begins(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> bool {
+        match self.begin(tid, arch, raw) {
+            Begun::Done => true,
+            Begun::Awaited(pending) => {
+                if let Some(task) = self.tasks.task(tid) {
+                    task.end = if pending.is_sure() {
+                        End::Unseen
+                    } else {
+                        End::Exit
+                    };
+                    task.pending = Some(pending);
+                }
+                true
+            }
+            Begun::Refused => false,
+        }
     }
 
-    /// A tracee begins a call.
-    pub(super) fn call_begins(&mut self, tid: pid_t, info: &SyscallInfo, raw: &RawCall) -> Next {
-        let Some((call, width)) = self.wanted(info.arch, raw) else {
-            return Next::Run;
+    /// A tracee begins a call and waits for our answer.
+    ///
+    /// `early` is the path that it names, if that was read already.
+    pub(super) fn notified(
+        &mut self,
+        notification: &Notification,
+        early: &mut EarlyText,
+    ) -> Answer {
+        self.herd.moves();
+        std::mem::swap(&mut self.early, early);
+        let answer = self.answer(notification);
+        std::mem::swap(&mut self.early, early);
+        self.early.forget();
+        answer
+    }
+
+    fn answer(&mut self, notification: &Notification) -> Answer {
+        let tid = notification.tid;
+        let pending = match self.begin(tid, notification.arch, &notification.call) {
+            Begun::Done => return Answer::Proceed,
+            Begun::Awaited(pending) => pending,
+            Begun::Refused => return Answer::Refuse,
+        };
+        let Some(task) = self.tasks.task(tid) else {
+            return Answer::Proceed;
+        };
+        if task.end == End::Exit || pending.is_sure() {
+            task.pending = Some(pending);
+            return Answer::Proceed;
+        }
+        if pending.may_wait() {
+            // It is decoded anew when it begins again.
+            task.end = End::Exit;
+            return Answer::Again;
+        }
+        task.pending = Some(pending);
+        task.end = End::Trap;
+        Answer::Trap
+    }
+
+    /// A tracee that is stopped at the beginning of a call may have its registers changed.
+    pub(super) fn at_entry(&mut self, tid: pid_t, arch: u32, raw: &RawCall) {
+        let Some(table) = self.table(arch) else {
+            return;
+        };
+        if let Entry::Decoded(call) = table.entry(raw.number)
+            && let Shape::Clone(flags) = call.shape
+        {
+            let call = Entered {
+                tid,
+                args: raw.args,
+                arch,
+                width: table.abi.width,
+            };
+            self.clear_untraced(&call, flags);
+        }
+    }
+
+    /// Whether a call of this machine's own table ends without waiting for anything, so that no signal
+    /// can interrupt it.
+    pub(super) fn never_waits(&mut self, tid: pid_t, raw: &RawCall) -> bool {
+        let Some(table) = self.tables.first() else {
+            return false;
+        };
+        let (arch, width) = (table.abi.arch, table.abi.width);
+        let Entry::Decoded(call) = table.entry(raw.number) else {
+            return false;
         };
         let call_of = Entered {
             tid,
             args: raw.args,
-            arch: info.arch,
+            arch,
             width,
         };
-        let pending = self.decode(&call_of, call.shape);
-        let Some(pending) = pending else {
-            return Next::Run;
-        };
-        match self.tasks.task(tid) {
-            Some(task) => {
-                task.pending = Some(pending);
-                Next::End
+        match call.shape {
+            Shape::Open(at, _) => {
+                !self.serves_files
+                    && self.read_name(&call_of, 0, at).is_ok()
+                    && self.policy.opens_at_once(&self.names[0])
             }
-            None => Next::Run,
+            Shape::Look(..)
+            | Shape::Name(..)
+            | Shape::Names(..)
+            | Shape::Symlink(..)
+            | Shape::List(_)
+            | Shape::Map(_)
+            | Shape::ChangeDirectory(_)
+            | Shape::Execute(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Reports what is known about a call.
+    fn begin(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> Begun {
+        self.missed(tid);
+        let Some(table) = self.table(arch) else {
+            return Begun::Done;
+        };
+        let width = table.abi.width;
+        let call = match table.entry(raw.number) {
+            Entry::Decoded(call) if call.is_wanted(&raw.args) => call,
+            Entry::Decoded(_) | Entry::Uninteresting => return Begun::Done,
+            Entry::Unknown => {
+                let table = table.abi;
+                self.unknown(tid, table, raw.number);
+                return Begun::Done;
+            }
+        };
+        let call_of = Entered {
+            tid,
+            args: raw.args,
+            arch,
+            width,
+        };
+        if matches!(call.shape, Shape::Ring) {
+            return self.ring(&call_of);
+        }
+        self.decode(&call_of, call.shape)
+            .map_or(Begun::Done, Begun::Awaited)
+    }
+
+    /// Whether a tracee has left a call behind that was not to fail.
+    fn missed(&mut self, tid: pid_t) {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        if let Some(Pending::Execute {
+            path,
+            is_sure: true,
+            ..
+        }) = task.pending.take_if(|pending| pending.is_sure())
+        {
+            self.execution_failed(tid, path.as_deref());
         }
     }
 
@@ -225,6 +409,14 @@ impl Observer {
             Shape::Name(operation, at) => self.name(call, operation, at),
             Shape::Names(operation, from, to) => self.two_names(call, operation, from, to),
             Shape::Symlink(text, at) => self.symlink(call, text, at),
+            Shape::Tree(at, flags) => self.tree(call, at, flags),
+            Shape::Unnamed => Some(Pending::Unnamed),
+            Shape::Mount(source, at) => self.mount(call, source, at),
+            Shape::MountSource(key, at) => self.mount_source(call, key, at),
+            Shape::Unmount(at) => self.unmount(call, at),
+            Shape::MoveMount(from, to) => self.move_mount(call, from, to),
+            Shape::Object(command, attributes) => self.object(call, command, attributes),
+            Shape::MapArguments(arguments) => self.map_arguments(call, arguments),
             Shape::List(fd) => self.descriptor(call, Operation::List, fd),
             Shape::Map(fd) => self.descriptor(call, Operation::Map, fd),
             Shape::ChangeDirectory(fd) => self.descriptor(call, Operation::ChangeDirectory, fd),
@@ -233,21 +425,26 @@ impl Observer {
             | Shape::CloneArguments(_)
             | Shape::Credentials
             | Shape::Namespaces
-            | Shape::Mounts
             | Shape::Limit(_)
-            | Shape::Cores
+            | Shape::Cores(_)
             | Shape::Ring
             | Shape::Trace
-            | Shape::Filter => self.life(call, shape),
-            Shape::Address(..) | Shape::Message(..) | Shape::Listen(_) | Shape::SocketCall(..) => {
-                self.network(call, shape)
-            }
+            | Shape::Filter(_) => self.life(call, shape),
+            Shape::Address(..)
+            | Shape::Message(..)
+            | Shape::Messages(..)
+            | Shape::Listen(_)
+            | Shape::SocketCall(..) => self.network(call, shape),
         }
     }
 
     /// A tracee ends the call whose end was awaited.
     pub(super) fn call_ends(&mut self, tid: pid_t, returned: Returned) {
-        let Some(pending) = self.tasks.task(tid).and_then(|task| task.pending.take()) else {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        task.end = End::Unseen;
+        let Some(pending) = task.pending.take() else {
             return;
         };
         self.in_flux.retain(|(other, _)| *other != tid);
@@ -279,8 +476,10 @@ impl Observer {
             Pending::Execute { path, .. } => {
                 // Success is PTRACE_EVENT_EXEC's.
                 if let (Some(path), Outcome::Failure(_)) = (path, outcome) {
+                    let view = self.tasks.process_of(tid).and_then(|it| it.view.clone());
                     self.outbox.write(|batch| {
                         let path = batch.keep(&path);
+                        let root = batch.keep_root(view.as_deref(), None);
                         batch.push(Fact::Accessed {
                             process,
                             at,
@@ -288,16 +487,19 @@ impl Observer {
                             path,
                             target: None,
                             real: Real::Unknown,
+                            root,
                             outcome,
                         });
                     });
                 }
             }
+            Pending::Unnamed => self.unnamed_ends(tid, returned),
             Pending::Contact(mut contact) => {
                 contact.outcome = outcome;
                 self.outbox
                     .write(|batch| batch.push(Fact::Contacted(contact)));
             }
+            Pending::AtEntry => {}
             Pending::Silent(effect) => {
                 if outcome.is_success() {
                     self.apply(tid, effect);
@@ -316,7 +518,7 @@ impl Observer {
                     process.cwd = None;
                 }
             }
-            Effect::Root => self.root_changed(tid),
+            Effect::Root | Effect::View => self.view_changed(tid),
             Effect::Rights => {
                 let ours = rights("/proc/thread-self/status");
                 let is_as_we_are = ours.is_some() && ours == rights(&format!("/proc/{tid}/status"));
@@ -324,12 +526,6 @@ impl Observer {
                     && !is_as_we_are
                 {
                     process.sees_as_we_do = false;
-                }
-            }
-            Effect::View => {
-                if let Some(process) = self.tasks.process_of(tid) {
-                    process.sees_as_we_do = false;
-                    process.cwd = None;
                 }
             }
         }

@@ -3,7 +3,8 @@
 use super::{Entered, Observer};
 use crate::trace::{Bytes, Contact, ContactAction, Endpoint, Outcome};
 use crate::tracer::abi::{
-    SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_SENDTO, Shape,
+    SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_SENDMMSG,
+    SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO, Shape,
 };
 use crate::tracer::memory;
 use crate::tracer::sys;
@@ -22,21 +23,9 @@ impl Observer {
             Shape::Address(action, fd, address, length) => {
                 self.address(call, action, arg(fd) as c_int, arg(address), arg(length))
             }
-            Shape::Message(fd, header) => {
-                // struct msghdr begins with the address and its length.
-                let size = call.width.bytes();
-                let mut head = [0; 16];
-                let wanted = size + 4;
-                if memory::read(call.tid, arg(header), &mut head[..wanted]) != Ok(wanted) {
-                    return None;
-                }
-                let address = call.width.pointer(&head)?;
-                let length = u32::from_ne_bytes(*head[size..].first_chunk()?);
-                if address == 0 || length == 0 {
-                    return None;
-                }
-                let fd = arg(fd) as c_int;
-                self.address(call, ContactAction::Send, fd, address, u64::from(length))
+            Shape::Message(fd, header) => self.message(call, arg(fd) as c_int, arg(header)),
+            Shape::Messages(fd, headers, count) => {
+                self.messages(call, arg(fd) as c_int, arg(headers), arg(count) as u32)
             }
             Shape::Listen(fd) => self.listen(call, arg(fd) as c_int),
             Shape::SocketCall(number, array) => {
@@ -60,11 +49,39 @@ impl Observer {
                         self.address(call, ContactAction::Send, fd, word(4)?, word(5)?)
                     }
                     SOCKETCALL_LISTEN => self.listen(call, fd),
+                    SOCKETCALL_SENDMSG => self.message(call, fd, word(1)?),
+                    SOCKETCALL_SENDMMSG => self.messages(call, fd, word(1)?, word(2)? as u32),
                     _ => None,
                 }
             }
             _ => None,
         }
+    }
+
+    /// A message is sent; its `struct msghdr` begins with the address and its length.
+    fn message(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Pending> {
+        let size = call.width.bytes();
+        let mut head = [0; 16];
+        let wanted = size + 4;
+        if memory::read(call.tid, header, &mut head[..wanted]) != Ok(wanted) {
+            return None;
+        }
+        let address = call.width.pointer(&head)?;
+        let length = u32::from_ne_bytes(*head[size..].first_chunk()?);
+        if address == 0 || length == 0 {
+            return None;
+        }
+        self.address(call, ContactAction::Send, fd, address, u64::from(length))
+    }
+
+    /// Several messages are sent, each to an address of its own if it has one. The call succeeds
+    /// when the first was sent, so that this one's address is told.
+    fn messages(&mut self, call: &Entered, fd: c_int, headers: u64, count: u32) -> Option<Pending> {
+        if count == 0 {
+            return None;
+        }
+        // A `struct mmsghdr` begins with its `struct msghdr`.
+        self.message(call, fd, headers)
     }
 
     fn address(
@@ -136,7 +153,7 @@ fn protocol_of(pid: pid_t, fd: c_int) -> Option<String> {
 
 /// Reads a `struct sockaddr` (ip(7), ipv6(7), unix(7)); none when it is too short to be one, or of
 /// the family that means "none".
-fn endpoint(address: &[u8]) -> Option<Endpoint> {
+pub(in crate::tracer) fn endpoint(address: &[u8]) -> Option<Endpoint> {
     let (family, rest) = address.split_first_chunk()?;
     let family = u16::from_ne_bytes(*family);
     Some(match c_int::from(family) {

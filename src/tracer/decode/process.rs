@@ -1,16 +1,22 @@
 //! Calls that make processes, change what they are, or hide them.
 
-use super::{Entered, Observer};
+use super::{Begun, Entered, Observer};
 use crate::trace::steering::is_steering;
-use crate::trace::{GapKind, ProcessId};
-use crate::tracer::abi::{At, Shape};
+use crate::trace::{GapKind, Operation, Outcome, ProcessId};
+use crate::tracer::abi::{At, CoreUse, Shape};
 use crate::tracer::facts::{Fact, Real};
+use crate::tracer::image::Chain;
 use crate::tracer::memory::{self, Width};
 use crate::tracer::proc::Link;
 use crate::tracer::sys;
 use crate::tracer::task::{Effect, Pending};
+use crate::tracer::view::View;
+use bstr::ByteSlice;
 use libc::{c_int, pid_t};
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Below so many descriptors a program may plausibly run out of them.
 const FEW_DESCRIPTORS: u64 = 256;
@@ -23,6 +29,12 @@ impl Observer {
             .and_then(|parent| self.tasks.process_of(parent))
             .map(|parent| parent.id);
         let process = self.tasks.start_process(pid, parent);
+        if let Some(child) = self.tasks.process_of(pid)
+            && !child.sees_as_we_do
+        {
+            // It may have been made with namespaces of its own (CLONE_NEWNS).
+            child.view = View::of(pid).map(Arc::new);
+        }
         self.outbox.write(|batch| {
             batch.push(Fact::Started {
                 process,
@@ -40,10 +52,10 @@ impl Observer {
         argv: u8,
         flags: Option<u8>,
     ) -> Option<Pending> {
-        let process = self.tasks.process_of(call.tid)?;
-        let name = &mut self.names[0];
         let mut path = None;
-        if name.read(call.tid, process, at, &call.args).is_ok() {
+        let mut is_sure = false;
+        if self.read_name(call, 0, at).is_ok() {
+            let name = &self.names[0];
             let by_descriptor = name.asked().is_empty()
                 && flags.is_some_and(|flags| {
                     call.args[usize::from(flags)] as c_int & libc::AT_EMPTY_PATH != 0
@@ -51,6 +63,16 @@ impl Observer {
             // The empty path of a descriptor without a name (a memfd) is no path at all.
             if !by_descriptor || name.absolute().starts_with(b"/") {
                 path = Some(name.absolute().to_vec());
+            }
+            if self.may_foresee(call.tid) {
+                match self.policy.execute(&self.names[0]) {
+                    Some(Outcome::Success) => is_sure = true,
+                    Some(failure) => {
+                        self.accessed(call.tid, Operation::Execute, failure);
+                        return None;
+                    }
+                    None => {}
+                }
             }
         }
         let mut strings = Vec::new();
@@ -61,18 +83,49 @@ impl Observer {
             &mut strings,
         )
         .then_some(strings);
-        Some(Pending::Execute { path, argv })
+        Some(Pending::Execute {
+            path,
+            argv,
+            is_sure,
+        })
+    }
+
+    /// A tracee goes on in the program that it was to leave, though its exec was sure to succeed.
+    pub(super) fn execution_failed(&mut self, tid: pid_t, path: Option<&[u8]>) {
+        let process = self.tasks.process_of(tid).map(|process| process.id);
+        let path = path.unwrap_or_default().as_bstr();
+        self.gap(
+            process,
+            GapKind::Outcome,
+            format!(
+                "The kernel refused to execute {path}, for a reason that was not seen: arguments \
+                 that are too long, a file that is being written, or no memory."
+            ),
+        );
     }
 
     /// A process runs another program now.
     pub(crate) fn executed(&mut self, tgid: pid_t, former: pid_t, given: Option<Pending>) {
-        let pending = self.tasks.execute(tgid, former).or(given);
-        self.core.hold.rename(former, tgid);
+        let seen = self.tasks.execute(tgid, former);
+        let is_given = seen.is_none();
+        let pending = seen.or(given);
+        if former != tgid {
+            self.herd.left(former);
+        }
         self.in_flux.retain(|(tid, _)| *tid != former);
-        let (path, argv) = match pending {
-            Some(Pending::Execute { path, argv }) => (path, argv),
+        let (mut path, argv) = match pending {
+            Some(Pending::Execute { path, argv, .. }) => (path, argv),
             _ => (None, None),
         };
+        // The command itself is named as it was given to us.
+        if let Some(asked) = &mut path
+            && is_given
+            && !asked.starts_with(b"/")
+            && let Some(process) = self.tasks.process_of(tgid)
+            && let Some(cwd) = process.working(tgid)
+        {
+            asked.splice(0..0, cwd.path.iter().copied().chain([b'/']));
+        }
         let at = self.now();
         let mut env = Vec::new();
         if let Ok(info) = sys::syscall_info(tgid) {
@@ -86,18 +139,51 @@ impl Observer {
                 }
             });
         }
-        let sees_as_we_do = self
-            .tasks
-            .process_of(tgid)
-            .is_some_and(|process| process.sees_as_we_do);
+        let Some(process) = self.tasks.process_of(tgid) else {
+            return;
+        };
+        let sees_as_we_do = process.sees_as_we_do;
+        let view = process.view.clone();
         let looks_up = sees_as_we_do && !self.serves_files;
         let mut real = Vec::new();
-        // The truth about what runs, before the links that lead there can be removed: for a script
-        // it is its interpreter, hence the comparison.
-        let has_real = match &path {
-            Some(path) => looks_up && runs_itself(tgid, path),
-            None => true,
-        } && Link::Exe.read(tgid, &mut real).is_ok();
+        let mut seen = None;
+        let mut chain = None;
+        match &view {
+            Some(view) if !self.serves_files => {
+                seen = match &path {
+                    Some(path) => view.resolve(tgid, path, true),
+                    None => view.linked(tgid, Link::Exe, b""),
+                };
+                let found_by = |path: Vec<u8>| {
+                    let seen = view.resolve(tgid, &path, true)?;
+                    Some(if seen.is_same { path } else { seen.path })
+                };
+                chain = Some(Box::new(match &seen {
+                    Some(seen) => Chain::of(Path::new(OsStr::from_bytes(&seen.path)), found_by),
+                    None => Chain::default(),
+                }));
+            }
+            Some(_) => {}
+            // The truth about what runs, before the links that lead there can be removed: for a
+            // script it is its interpreter, hence the comparison.
+            None => {
+                let runs_itself = match &path {
+                    Some(path) => looks_up && runs_itself(tgid, path),
+                    None => true,
+                };
+                if Link::Exe.read(tgid, &mut real).is_err() {
+                    real.clear();
+                }
+                if !runs_itself {
+                    let runs = std::mem::take(&mut real);
+                    chain = path
+                        .as_ref()
+                        .filter(|_| looks_up && !runs.is_empty())
+                        .and_then(|path| Chain::by_registration(path, runs))
+                        .map(Box::new);
+                }
+            }
+        }
         let elevated = !self.serves_files
             && Link::Exe.with(tgid, |exe| {
                 let is_set_id = sys::status(libc::AT_FDCWD, exe, 0)
@@ -110,7 +196,10 @@ impl Observer {
         let id = process.id;
         let cwd = process.working(tgid);
         self.outbox.write(|batch| {
-            let real = if has_real {
+            let root = batch.keep_root(view.as_deref(), seen.as_ref());
+            let real = if let Some(seen) = &seen {
+                Real::Known(batch.keep(&seen.path))
+            } else if !real.is_empty() {
                 Real::Known(batch.keep(&real))
             } else if looks_up {
                 Real::LookUp
@@ -122,6 +211,8 @@ impl Observer {
                 at,
                 path: path.as_deref().map(|path| batch.keep(path)),
                 real,
+                root,
+                chain,
                 argv: argv.as_deref().map(|argv| batch.keep(argv)),
                 cwd: cwd.as_ref().map(|cwd| batch.keep(&cwd.path)),
                 env: batch.keep(&env),
@@ -131,6 +222,16 @@ impl Observer {
         if elevated {
             self.raised(tgid, id);
         }
+    }
+
+    /// Processes were made to end that the command had left behind.
+    pub(crate) fn background_ended(&mut self) {
+        self.gap(
+            None,
+            GapKind::Truncated,
+            "Processes that the command left in the background were ended; what they would have \
+             done is not known.",
+        );
     }
 
     /// A program with rights of its own runs: what it may see differs from what we may.
@@ -148,16 +249,36 @@ impl Observer {
         }
     }
 
+    /// An io_uring is to be set up.
+    pub(super) fn ring(&mut self, call: &Entered) -> Begun {
+        let process = self.tasks.process_of(call.tid).map(|process| process.id);
+        let (begun, detail) = if self.allowances.io_uring {
+            (
+                Begun::Done,
+                "The program set up an io_uring; files that it opens through it are not seen.",
+            )
+        } else {
+            (
+                Begun::Refused,
+                "The program asked for an io_uring and was told that there is none (ENOSYS), as \
+                 on older kernels; --allow-io-uring lets it have one.",
+            )
+        };
+        self.gap(process, GapKind::IoUring, detail);
+        begun
+    }
+
     /// Decodes the calls that are about processes themselves.
     pub(super) fn life(&mut self, call: &Entered, shape: Shape) -> Option<Pending> {
         let process = self.tasks.process_of(call.tid)?;
         let id = process.id;
         match shape {
             Shape::Clone(flags) => {
-                let flags = call.args[usize::from(flags)];
-                self.child_flags(call, flags, |flags| {
-                    sys::set_first_argument(call.tid, call.arch, flags).is_ok()
-                });
+                let untraced = u64::from(libc::CLONE_UNTRACED.cast_unsigned());
+                if !self.stops_at_entry && call.args[usize::from(flags)] & untraced != 0 {
+                    return Some(Pending::AtEntry);
+                }
+                self.clear_untraced(call, flags);
                 None
             }
             Shape::CloneArguments(arguments) => {
@@ -172,19 +293,10 @@ impl Observer {
                 None
             }
             // make(1) and shells set the identity that they have already.
-            Shape::Credentials => {
-                // With another identity it may be beyond our reach (sched_setaffinity(2), EPERM).
-                self.core.hold.release();
-                Some(Pending::Silent(Effect::Rights))
-            }
+            Shape::Credentials => Some(Pending::Silent(Effect::Rights)),
             Shape::Namespaces => {
                 process.cwd_is_shared = true;
                 Some(Pending::Silent(Effect::View))
-            }
-            Shape::Mounts => {
-                // What is mounted may be served by a tracee: see the note on /dev/fuse in `open`.
-                self.exact = true;
-                None
             }
             Shape::Limit(value) => {
                 let mut limit = [0; 8];
@@ -200,16 +312,12 @@ impl Observer {
                 }
                 None
             }
-            Shape::Cores => {
-                self.core.hold.release();
+            Shape::Cores(CoreUse::Ask) => {
+                self.herd.is_asked();
                 None
             }
-            Shape::Ring => {
-                self.gap(
-                    Some(id),
-                    GapKind::IoUring,
-                    "The program set up an io_uring; files that it opens through it are not seen.",
-                );
+            Shape::Cores(CoreUse::Order) => {
+                self.herd.is_ordered();
                 None
             }
             Shape::Trace => {
@@ -220,18 +328,35 @@ impl Observer {
                 );
                 None
             }
-            Shape::Filter => {
+            Shape::Filter(flags) => {
                 process.sees_as_we_do = false;
+                let listens = flags.is_some_and(|flags| {
+                    call.args[usize::from(flags)] & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0
+                });
                 self.gap(
                     Some(id),
                     GapKind::OwnSeccomp,
-                    "The program installed a seccomp filter of its own; calls that the filter \
-                     answers are not seen.",
+                    if listens && !self.stops_at_entry {
+                        "The program asked for a seccomp filter with a listener; the kernel allows \
+                         one, which is ours, and refused (EBUSY). With `--engine ptrace` it can \
+                         have its own."
+                    } else {
+                        "The program installed a seccomp filter of its own; calls that the filter \
+                         answers are not seen."
+                    },
                 );
                 None
             }
             _ => None,
         }
+    }
+
+    /// Looks at the flags in a register that a child is made with, and clears CLONE_UNTRACED there;
+    /// the tracee is stopped.
+    pub(super) fn clear_untraced(&mut self, call: &Entered, flags: u8) {
+        self.child_flags(call, call.args[usize::from(flags)], |flags| {
+            sys::set_first_argument(call.tid, call.arch, flags).is_ok()
+        });
     }
 
     /// Looks at the flags a child is made with; `set` makes them others.
@@ -249,7 +374,8 @@ impl Observer {
         }
         if has(libc::CLONE_UNTRACED) {
             let id = process.id;
-            let cleared = set(flags & !u64::from(libc::CLONE_UNTRACED.cast_unsigned()));
+            let cleared = !self.allowances.untraced
+                && set(flags & !u64::from(libc::CLONE_UNTRACED.cast_unsigned()));
             self.gap(
                 Some(id),
                 GapKind::Untraced,

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,6 +293,125 @@ static int keeps_cores(void)
 	return 0;
 }
 
+/* A child makes a sibling of itself. */
+static int by_clone_parent(void)
+{
+	pid_t sibling;
+	if (pipe(barrier_pipe) != 0)
+		return 94;
+	pid_t pid = fork();
+	if (pid == 0) {
+		sibling = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+		if (sibling == 0) {
+			mark("sibling");
+			_exit(11);
+		}
+		_exit(write(barrier_pipe[1], &sibling, sizeof sibling) == sizeof sibling ? 0 : 1);
+	}
+	int result = ended(pid, 0);
+	if (result || read(barrier_pipe[0], &sibling, sizeof sibling) != sizeof sibling)
+		return 97;
+	return ended(sibling, 11 << 8);
+}
+
+/* The same pid three times, in the namespace of the tracer. */
+static int by_pid_reuse(void)
+{
+	pid_t wanted = 0;
+	char name[20];
+	for (int i = 0; i < 3; i++) {
+		struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = wanted ? (uintptr_t)&wanted : 0,
+			.set_tid_size = wanted ? 1 : 0};
+		pid_t pid = syscall(SYS_clone3, &args, sizeof args);
+		if (pid == 0) {
+			snprintf(name, sizeof name, "used-%d", i);
+			mark(name);
+			_exit(20 + i);
+		}
+		if (pid < 0)
+			return errno == EPERM || errno == EEXIST ? 77 : 92;
+		if (ended(pid, (20 + i) << 8))
+			return 91;
+		wanted = pid;
+	}
+	return 0;
+}
+
+static pthread_barrier_t together;
+
+static void *executes_together(void *program)
+{
+	pthread_barrier_wait(&together);
+	return executes(program);
+}
+
+static int by_threads_exec(char *program)
+{
+	pthread_t threads[8];
+	pthread_barrier_init(&together, NULL, 8);
+	for (int i = 0; i < 8; i++)
+		pthread_create(&threads[i], NULL, executes_together, program);
+	pthread_join(threads[0], NULL);
+	return 96;
+}
+
+static void *forks(void *argument)
+{
+	char name[40];
+	pid_t pid = fork();
+	if (pid == 0) {
+		snprintf(name, sizeof name, "forked-by-thread-%d", (int)(intptr_t)argument);
+		mark(name);
+		_exit(0);
+	}
+	return (void *)(intptr_t)ended(pid, 0);
+}
+
+static int by_thread_forks(void)
+{
+	pthread_t threads[8];
+	for (int i = 0; i < 8; i++)
+		pthread_create(&threads[i], NULL, forks, (void *)(intptr_t)i);
+	for (int i = 0; i < 8; i++) {
+		void *result;
+		if (pthread_join(threads[i], &result) != 0 || result)
+			return 97;
+	}
+	return 0;
+}
+
+static int by_spawn(char *program)
+{
+	pid_t pid;
+	char *argv[] = {program, "mark", "spawned", NULL}, *environment[] = {NULL};
+	if (posix_spawn(&pid, program, NULL, NULL, argv, environment) != 0)
+		return 92;
+	return ended(pid, 0);
+}
+
+/* Processes that make children as fast as they can are killed; the children end by themselves. */
+static int killed_while_forking(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	for (int round = 0; round < 20; round++) {
+		pid_t pid = fork();
+		if (pid == 0)
+			for (;;)
+				if (fork() == 0)
+					_exit(0);
+		usleep(200 * round);
+		kill(pid, SIGKILL);
+		if (ended(pid, SIGKILL))
+			return 91;
+	}
+	while (waitpid(-1, NULL, __WALL) > 0)
+		;
+	if (errno != ECHILD)
+		return 98;
+	mark("outlived-them");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "";
@@ -318,7 +438,24 @@ int main(int argc, char **argv)
 	if (!strcmp(way, "leader-ends-exec"))
 		return leader_ends(argv[0]);
 	if (!strcmp(way, "many"))
-		return by_many(2000);
+		return by_many(atoi(argv[2]));
+	if (!strcmp(way, "clone-parent"))
+		return by_clone_parent();
+	if (!strcmp(way, "pid-reuse"))
+		return by_pid_reuse();
+	if (!strcmp(way, "threads-exec"))
+		return by_threads_exec(argv[0]);
+	if (!strcmp(way, "thread-forks"))
+		return by_thread_forks();
+	if (!strcmp(way, "spawn"))
+		return by_spawn(argv[0]);
+	if (!strcmp(way, "undumpable")) {
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		mark("undumpable");
+		return 0;
+	}
+	if (!strcmp(way, "killed-while-forking"))
+		return killed_while_forking();
 	if (!strcmp(way, "daemon"))
 		return by_daemon();
 	if (!strcmp(way, "deep"))

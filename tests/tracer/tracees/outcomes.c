@@ -110,6 +110,38 @@ int main(int argc, char **argv)
 		all(names[i]);
 	all(long_name);
 
+	/* Writing to what exists, and a place to go to. */
+	static const char *const existing[] = {
+		"file", "file/below", "directory", "link", "loop", "secret", "locked/file", "unwritable",
+		"only-writable", "device-link", "tool", "/dev/null", "/etc/shadow",
+	};
+	static const int writing[] = {O_WRONLY, O_WRONLY | O_APPEND, O_WRONLY | O_TRUNC,
+		O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+		O_WRONLY | O_CREAT | O_NOFOLLOW, O_WRONLY | O_CREAT | O_EXCL, O_TRUNC,
+		O_WRONLY | O_DIRECTORY};
+	for (size_t i = 0; i < sizeof existing / sizeof *existing; i++) {
+		/* What is not ours is not to be emptied. */
+		int harmless = existing[i][0] == '/' ? O_TRUNC : 0;
+		for (size_t j = 0; j < sizeof writing / sizeof *writing; j++)
+			if (!(writing[j] & harmless))
+				opened("write", existing[i], O_NONBLOCK | writing[j], 0600);
+		opened("read-write", existing[i], O_NONBLOCK | O_RDWR | O_CREAT, 0600);
+	}
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		said("change-directory", names[i], chdir(names[i]));
+		said("change-directory", top, chdir(top));
+	}
+	static const char *const no_programs[] = {
+		"missing", "missing/below", "file/below", "dangling", "loop", "file", "directory", "secret",
+		"locked/missing",
+	};
+	char *const arguments[] = {"none", NULL};
+	for (size_t i = 0; i < sizeof no_programs / sizeof *no_programs; i++) {
+		said("execute", no_programs[i], execve(no_programs[i], arguments, NULL));
+		said("execute", no_programs[i], syscall(SYS_execve, no_programs[i], 1, NULL));
+	}
+	said("execute", long_name, execve(long_name, arguments, NULL));
+
 	/* What changes names, and what is seen of that at once. */
 	struct stat st;
 	said("stat", "made", stat("made", &st));

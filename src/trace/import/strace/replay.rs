@@ -199,6 +199,7 @@ impl<'a, S: Sink> Replay<'a, S> {
             at,
             kind,
             detail,
+            count: 1,
         }))
     }
 
@@ -491,6 +492,7 @@ impl<'a, S: Sink> Replay<'a, S> {
             at,
             operation,
             path,
+            root: None,
             real: None,
             target,
             outcome,
@@ -565,6 +567,7 @@ impl<'a, S: Sink> Replay<'a, S> {
             at,
             real: real.filter(|real| *real != path),
             path: Some(path),
+            root: None,
             argv,
             cwd: process.cwd.clone(),
             interpreters,

@@ -1,11 +1,14 @@
 //! `nixtrace.yaml`: what a person has decided about names and paths.
 //!
-//! The form is described in `docs/pins.md`. serde_yaml is known only here; the file is bounded in
+//! The form is described in `docs/pins.md`; [`recorded`] writes a file of that form. serde_yaml is known only here; the file is bounded in
 //! size, unknown keys are errors, and every error names the line and column.
 
-use super::{AttrPath, Basis, Candidate, Facts, FileForm, Kind, Output, Query, SourceKind};
+mod pattern;
+pub mod recorded;
+
+use super::{AttrPath, Basis, Candidate, Facts, FileForm, Output, Query, SourceKind};
 use crate::trace::Bytes;
-use globset::{GlobBuilder, GlobMatcher};
+use pattern::Pattern;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::HashSet;
@@ -84,9 +87,7 @@ impl Pins {
             .pins
             .iter()
             .filter(|(pattern, _)| pattern.matches(query))
-            .max_by_key(|(pattern, _)| {
-                (matches!(pattern.form, Form::Exact(_)), pattern.text.len())
-            })?;
+            .max_by_key(|(pattern, _)| (pattern.is_exact(), pattern.text.len()))?;
         Some(Candidate {
             attr: pin.attr.clone(),
             output: pin.output.clone(),
@@ -106,6 +107,13 @@ impl Pins {
             .iter()
             .find(|pattern| pattern.matches(query))
             .map(|pattern| pattern.text.as_str())
+    }
+
+    /// The names that are pinned, as written, each with its attribute and output.
+    fn entries(&self) -> impl Iterator<Item = (&str, &AttrPath, Option<&Output>)> {
+        self.pins
+            .iter()
+            .map(|(pattern, pin)| (pattern.text.as_str(), &pin.attr, pin.output.as_ref()))
     }
 
     /// Attributes to prefer where several would do.
@@ -185,78 +193,6 @@ impl PinsError {
             line,
             column,
             message: text.replace(&place, ""),
-        }
-    }
-}
-
-/// What a pin or an ignored entry is about, as written.
-#[derive(Debug)]
-struct Pattern {
-    text: String,
-    form: Form,
-}
-
-#[derive(Debug)]
-enum Form {
-    /// `libfoo.so.1`, `/usr/bin/x`, `python:numpy`.
-    Exact(Query),
-    /// `/opt/acme/**`: of the file's path.
-    Paths(GlobMatcher),
-    /// `libfoo*.so.*`, `python:numpy*`: of the name, in a kind if one is named.
-    Names(Option<Kind>, GlobMatcher),
-}
-
-impl Pattern {
-    fn new(text: String) -> Result<Self, String> {
-        if text.is_empty() {
-            return Err("an empty name matches nothing".to_owned());
-        }
-        let (kind, name) = match text.split_once(':') {
-            Some((kind, name)) if !name.starts_with(':') => {
-                match <Kind as clap::ValueEnum>::from_str(kind, false) {
-                    Ok(kind) => (Some(kind), name),
-                    Err(_) => (None, text.as_str()),
-                }
-            }
-            _ => (None, text.as_str()),
-        };
-        let form = if !name.contains(['*', '?']) {
-            Form::Exact(match kind {
-                Some(kind) => Query::parse_as(kind, name.as_bytes()),
-                None => Query::parse(name.as_bytes()),
-            })
-        } else {
-            let glob = GlobBuilder::new(name)
-                .literal_separator(true)
-                .build()
-                .map_err(|error| error.to_string())?
-                .compile_matcher();
-            if name.starts_with('/') {
-                Form::Paths(glob)
-            } else {
-                Form::Names(kind, glob)
-            }
-        };
-        Ok(Self { text, form })
-    }
-
-    fn matches(&self, query: &Query) -> bool {
-        match &self.form {
-            Form::Exact(exact) if exact.kind == Kind::Path => {
-                query.path.as_ref() == Some(&exact.name)
-                    || query.kind == Kind::Path && query.name == exact.name
-            }
-            Form::Exact(exact) => exact.kind == query.kind && exact.name == query.name,
-            Form::Paths(glob) => {
-                let path = query
-                    .path
-                    .as_ref()
-                    .or((query.kind == Kind::Path).then_some(&query.name));
-                path.is_some_and(|path| glob.is_match(path.as_path()))
-            }
-            Form::Names(kind, glob) => {
-                kind.is_none_or(|kind| kind == query.kind) && glob.is_match(query.name.as_path())
-            }
         }
     }
 }
@@ -406,6 +342,7 @@ impl<'de> DeserializeSeed<'de> for NewPattern<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::Kind;
     use proptest::prelude::*;
 
     const FILE: &str = "\

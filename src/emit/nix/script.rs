@@ -1,0 +1,133 @@
+//! Lines of shell inside an indented string: quoted for the shell first, then escaped for Nix.
+
+use super::{Expression, NixText};
+use bstr::ByteSlice;
+
+/// One line of a script.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line {
+    /// Its pieces; between two lines of a string nothing else stands.
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A piece of a line.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    /// Text that is escaped for an indented string.
+    Text(String),
+    /// `${…}`
+    Nix(Expression),
+}
+
+impl Line {
+    /// A line that begins with shell source of the program's own.
+    pub(crate) fn shell(source: &'static str) -> Self {
+        Self::default().then(source)
+    }
+
+    /// The columns that it is indented by.
+    pub(super) fn indentation(&self) -> usize {
+        match self.pieces.first() {
+            Some(Piece::Text(text)) => text.len() - text.trim_start_matches(' ').len(),
+            _ => 0,
+        }
+    }
+
+    /// The columns that it takes with every value on one line; none where one has no such form.
+    pub(super) fn width(&self) -> Option<usize> {
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => Some(text.chars().count()),
+                Piece::Nix(value) => Some("${}".len() + value.on_one_line()?.chars().count()),
+            })
+            .sum()
+    }
+
+    /// More shell source of the program's own, as it is: it may hold `$out` and `''${array[@]}`.
+    pub(crate) fn then(mut self, source: &'static str) -> Self {
+        self.pieces.push(Piece::Text(source.to_owned()));
+        self
+    }
+
+    /// A word that the shell reads as these bytes.
+    pub(crate) fn word(mut self, bytes: &[u8]) -> Self {
+        self.pieces.push(Piece::Text(escaped(&shell_word(bytes))));
+        self
+    }
+
+    /// The value of a Nix expression.
+    pub(crate) fn nix(mut self, expression: Expression) -> Self {
+        self.pieces.push(Piece::Nix(expression));
+        self
+    }
+
+    /// The value of a Nix attribute.
+    pub(crate) fn value(self, text: NixText) -> Self {
+        self.nix(text.into())
+    }
+}
+
+/// Bytes as one word of bash.
+///
+/// What a text file should not hold (control characters, bytes that are not UTF-8, characters that
+/// reorder the text) is spelt by `$'\xff'`.
+fn shell_word(bytes: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(byte);
+    if !bytes.is_empty() && bytes.iter().all(is_plain) {
+        return bytes.to_str_lossy().into_owned();
+    }
+    let shows = bytes
+        .to_str()
+        .is_ok_and(|text| super::visible(text.as_bytes()) == text);
+    if shows {
+        let word = format!("'{}'", bytes.to_str_lossy().replace('\'', r"'\''"));
+        // The escape of `${` begins with two quotes, and Nix would take them with one before them
+        // for the escape of two quotes.
+        if !word.contains("'${") {
+            return word;
+        }
+    }
+    let mut word = "$'".to_owned();
+    for &byte in bytes {
+        match byte {
+            b'\'' | b'\\' => {
+                word.push('\\');
+                word.push(char::from(byte));
+            }
+            b'$' => word.push_str("\\x24"),
+            b' '..=b'~' => word.push(char::from(byte)),
+            // No argument and no path holds a NUL, so none is lost.
+            0 => {}
+            _ => word.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    word.push('\'');
+    word
+}
+
+/// Text as it stands in an indented string (Nix manual, "String literal").
+fn escaped(text: &str) -> String {
+    text.replace("''", "'''").replace("${", "''${")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_one_word_for_the_shell() {
+        assert_eq!(shell_word(b"/usr/bin/a-b_c.d"), "/usr/bin/a-b_c.d");
+        assert_eq!(shell_word(b""), "''");
+        assert_eq!(shell_word(b"it's $x"), r"'it'\''s $x'");
+        assert_eq!(shell_word(b"a\n\xff'\\"), r"$'a\x0a\xff\'\\'");
+        assert_eq!(shell_word("\u{202e}".as_bytes()), r"$'\xe2\x80\xae'");
+        assert_eq!(shell_word(b"a ${x}"), "'a ${x}'");
+        assert_eq!(shell_word(b"${x}"), r"$'\x24{x}'");
+    }
+
+    #[test]
+    fn nothing_leaves_the_string() {
+        assert_eq!(escaped("''${x}''"), "'''''${x}'''");
+    }
+}

@@ -1,0 +1,566 @@
+//! What a run was of, as a thing that could become a package: a program, a script, a project.
+//!
+//! Formats that write a package take from here what they cannot know from needs: which files came
+//! with it, what kind of program it is, what began the phases of its build.
+
+use super::classify::{Origin, file_name, is_below_path, is_library_name, parent};
+use super::command::{Language, Part};
+use super::evidence::Evidence;
+use super::host::Host;
+use super::manifest::{Manifest, manifest};
+use super::phase::Step;
+use super::program::{Program, Run};
+use super::{RunKind, is_foreign};
+use crate::elf::{Form, Image};
+use crate::trace::Bytes;
+use bstr::{BStr, ByteSlice};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a run was of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Subject {
+    /// What it is called: the name of its file without an ending, or of its directory.
+    pub name: Bytes,
+    /// Its version, where its directory or its own files tell it.
+    pub version: Option<String>,
+    /// What it is.
+    pub form: SubjectForm,
+    /// The directory that it came in, absolute.
+    pub root: Bytes,
+    /// Whether all of that directory came with it: it holds nothing else.
+    pub whole: bool,
+    /// Where it lies below `root`; none for a project, and for a command that has a package.
+    pub file: Option<Bytes>,
+    /// Its own files that the run used and did not write, below `root`, sorted. One that ends in a
+    /// slash is a directory with all that is in it.
+    pub files: Vec<Bytes>,
+    /// Whether it has more files than are told here.
+    pub more_files: bool,
+}
+
+impl Subject {
+    /// Adds what another run shows of the same thing; a subject that is something else adds nothing.
+    pub fn absorb(&mut self, other: Self) {
+        if (&self.root, &self.file) != (&other.root, &other.file) {
+            return;
+        }
+        let mut built: BTreeSet<Bytes> = BTreeSet::new();
+        match (&mut self.form, other.form) {
+            (
+                SubjectForm::Project {
+                    steps, products, ..
+                },
+                SubjectForm::Project {
+                    steps: more_steps,
+                    products: more_products,
+                    ..
+                },
+            ) => {
+                for step in more_steps {
+                    if !steps.contains(&step) {
+                        steps.push(step);
+                    }
+                }
+                products.extend(more_products);
+                products.sort();
+                products.dedup();
+                built.extend(products.iter().map(|it| it.path.clone()));
+            }
+            (SubjectForm::Program(facts), SubjectForm::Program(more)) => {
+                facts.reads_itself |= more.reads_itself;
+            }
+            (SubjectForm::Script { .. }, SubjectForm::Script { .. })
+            | (SubjectForm::Installed, SubjectForm::Installed) => {}
+            _ => return,
+        }
+        // What one run built another only used.
+        let files: BTreeSet<Bytes> = std::mem::take(&mut self.files)
+            .into_iter()
+            .chain(other.files)
+            .filter(|file| !built.contains(file))
+            .collect();
+        self.more_files |= other.more_files || files.len() > FILES;
+        self.files = files.into_iter().take(FILES).collect();
+        self.whole |= other.whole;
+    }
+}
+
+/// The forms of a subject.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum SubjectForm {
+    /// A command that has a package of its own, with its arguments.
+    #[default]
+    Installed,
+    /// A program of the user's that was built before.
+    Program(ProgramFacts),
+    /// A script of the user's.
+    Script {
+        /// The name of the interpreter: `python3`.
+        interpreter: Bytes,
+        /// Whether that is a shell.
+        shell: bool,
+    },
+    /// Sources that were built.
+    Project {
+        /// What its own files say.
+        manifest: Manifest,
+        /// What began the phases.
+        steps: Vec<Step>,
+        /// Programs and libraries that were linked, below the root where they lie there.
+        products: Vec<Product>,
+    },
+}
+
+/// What matters of a program that Nix did not build.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ProgramFacts {
+    /// How it is loaded; none when the file is gone or is no ELF image.
+    pub linkage: Option<Linkage>,
+    /// How many bytes follow the end of the ELF image.
+    pub appended: u64,
+    /// Whether it has a section header table, without which patchelf refuses it.
+    pub sections: bool,
+    /// Whether it opened its own file for reading.
+    pub reads_itself: bool,
+    /// Sonames that only objects which came with it and were never loaded need, and that neither
+    /// the run nor the program itself has, sorted.
+    pub unloaded: Vec<Bytes>,
+}
+
+/// How a program is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linkage {
+    /// By its interpreter.
+    Dynamic,
+    /// By the kernel alone.
+    Static,
+    /// By the kernel alone, wherever it likes; patching breaks it (it looks like a library).
+    StaticPie,
+}
+
+/// A file that a build linked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Product {
+    /// Where it lay in the end.
+    pub path: Bytes,
+    /// Whether it is a shared library.
+    pub library: bool,
+}
+
+/// No more files of a subject are named than these.
+const FILES: usize = 60;
+
+/// No more files of a tree are looked at for what they need.
+const TREE_FILES: usize = 2000;
+
+/// What the run was of.
+pub fn subject(run: &Run, kind: RunKind, host: &dyn Host) -> Subject {
+    let Some(main) = run.command() else {
+        return Subject::default();
+    };
+    match kind {
+        RunKind::Build => project(run, host),
+        RunKind::Script | RunKind::Binary => {
+            let file = main.shown();
+            let is_users = match &main.script {
+                Some(script) => !is_foreign(run.territory.origin(script.as_ref())),
+                None => !is_foreign(main.origin),
+            };
+            if is_users {
+                own(run, main, file, host)
+            } else {
+                Subject {
+                    name: stem(file_name(file.as_ref())),
+                    root: run.header.cwd.clone(),
+                    ..Subject::default()
+                }
+            }
+        }
+    }
+}
+
+/// A program or script of the user's.
+fn own(run: &Run, main: &Program, file: &Bytes, host: &dyn Host) -> Subject {
+    let directory = parent(file.as_ref()).unwrap_or_default();
+    let root: Bytes = match parent(directory) {
+        Some(above) if file_name(directory) == "bin" && above.len() > 1 => above.into(),
+        _ => directory.into(),
+    };
+    let holds_more = is_below_path(run.header.cwd.as_ref(), root.as_ref())
+        || run
+            .header
+            .home
+            .as_ref()
+            .is_some_and(|home| is_below_path(home.as_ref(), root.as_ref()))
+        || run.territory.origin(root.as_ref()) == Origin::System
+        || parent(root.as_ref()).is_none_or(|above| above == "/");
+    let used = used_files(run, &root);
+    let relative = below(file, &root);
+    let whole = !holds_more && used.read.iter().any(|it| Some(it) != relative.as_ref());
+    let given = arguments(run);
+    let mut files: BTreeSet<Bytes> = used
+        .read
+        .iter()
+        .filter(|it| !given.contains(&join(&root, it)))
+        .cloned()
+        .collect();
+    files.extend(relative.clone());
+    let version = version_in(file_name(root.as_ref()));
+    let form = match &main.script {
+        Some(_) => SubjectForm::Script {
+            interpreter: main.name().into(),
+            shell: main.part == Part::Interpreter(Language::Shell),
+        },
+        None => SubjectForm::Program(program_facts(run, main, &root, whole, host)),
+    };
+    let more_files = files.len() > FILES;
+    Subject {
+        name: stem(file_name(file.as_ref())),
+        version,
+        form,
+        whole,
+        file: relative,
+        files: files.into_iter().take(FILES).collect(),
+        more_files,
+        root,
+    }
+}
+
+/// A project that was built where its first step ran.
+fn project(run: &Run, host: &dyn Host) -> Subject {
+    let start = &run.header.cwd;
+    // `cd build && cmake ..` begins below the project.
+    let root = run
+        .steps
+        .iter()
+        .map(|step| &step.cwd)
+        .find(|cwd| {
+            is_below_path(start.as_ref(), cwd.as_ref())
+                || is_below_path(cwd.as_ref(), start.as_ref())
+        })
+        .filter(|cwd| is_below_path(start.as_ref(), cwd.as_ref()))
+        .unwrap_or(start)
+        .clone();
+    let manifest = manifest(root.as_ref(), host);
+    let used = used_files(run, &root);
+    let files = used.folded();
+    let products = run
+        .outputs
+        .iter()
+        .filter_map(|path| {
+            let image = host.image(path.as_ref())?;
+            Some(Product {
+                path: below(path, &root).unwrap_or_else(|| path.clone()),
+                library: image.form() == Form::Library || is_library_name(file_name(path.as_ref())),
+            })
+        })
+        .collect::<BTreeSet<_>>();
+    let directory = file_name(root.as_ref());
+    let more_files = files.len() > FILES;
+    Subject {
+        name: match &manifest.name {
+            Some(name) => name.as_str().into(),
+            None => without_version(directory).into(),
+        },
+        version: manifest.version.clone().or_else(|| version_in(directory)),
+        form: SubjectForm::Project {
+            manifest,
+            steps: run.steps.clone(),
+            products: products.into_iter().collect(),
+        },
+        whole: false,
+        file: None,
+        files: files.into_iter().take(FILES).collect(),
+        more_files,
+        root,
+    }
+}
+
+/// The files below a directory that the run used, relative to it.
+#[derive(Default)]
+struct UsedFiles {
+    read: BTreeSet<Bytes>,
+    written: BTreeSet<Bytes>,
+}
+
+fn used_files(run: &Run, root: &Bytes) -> UsedFiles {
+    let mut used = UsedFiles::default();
+    let mut all: BTreeSet<&Bytes> = BTreeSet::new();
+    for program in &run.programs {
+        for path in [Some(&program.executable), program.script.as_ref()] {
+            all.extend(path);
+        }
+        for (path, usage) in &program.uses {
+            if usage.seen.has(Evidence::Written) {
+                used.written.extend(below(path, root));
+            }
+            let is_used = usage.seen.has(Evidence::Read) || usage.seen.has(Evidence::Mapped);
+            if is_used && !usage.own_output && !usage.seen.has(Evidence::Listed) {
+                all.insert(path);
+            }
+        }
+    }
+    for path in all {
+        if matches!(
+            run.territory.origin(path.as_ref()),
+            Origin::Own | Origin::Scratch
+        ) && let Some(inner) = below(path, root)
+            && !used.written.contains(&inner)
+            && !is_left_behind(inner.as_ref())
+        {
+            used.read.insert(inner);
+        }
+    }
+    used
+}
+
+impl UsedFiles {
+    /// The files, with a directory in which nothing was written in place of what is in it.
+    fn folded(&self) -> BTreeSet<Bytes> {
+        let first = |path: &Bytes| -> Bytes {
+            match path.find_byte(b'/') {
+                Some(slash) => path[..=slash].into(),
+                None => path.clone(),
+            }
+        };
+        let touched: BTreeSet<Bytes> = self.written.iter().map(first).collect();
+        self.read
+            .iter()
+            .map(|path| {
+                let top = first(path);
+                if touched.contains(&top) {
+                    path.clone()
+                } else {
+                    top
+                }
+            })
+            .collect()
+    }
+}
+
+/// Whether a file is what tools leave beside sources: no part of them.
+fn is_left_behind(path: &BStr) -> bool {
+    path.ends_with(b".pyc")
+        || path.split_str("/").any(|part| {
+            (part.starts_with(b".") && part.len() > 1)
+                || part == b"__pycache__"
+                || part == b"node_modules"
+        })
+}
+
+/// Files that the caller named or gave open: his, not the program's.
+fn arguments(run: &Run) -> BTreeSet<Bytes> {
+    let cwd = &run.header.cwd;
+    let named = run.header.argv.iter().skip(1).map(|word| {
+        if word.starts_with(b"/") {
+            word.clone()
+        } else {
+            join(cwd, &word.strip_prefix(b"./").unwrap_or(word).into())
+        }
+    });
+    let open = run.header.inherited.iter().map(|it| it.path.clone());
+    named.chain(open).collect()
+}
+
+fn program_facts(
+    run: &Run,
+    main: &Program,
+    root: &Bytes,
+    whole: bool,
+    host: &dyn Host,
+) -> ProgramFacts {
+    let file = main.file();
+    let Some(image) = host.image(file.as_ref()) else {
+        return ProgramFacts {
+            sections: true,
+            ..ProgramFacts::default()
+        };
+    };
+    let reads_itself = main
+        .uses
+        .iter()
+        .any(|(path, usage)| usage.seen.has(Evidence::Read) && usage.file(path) == file);
+    ProgramFacts {
+        linkage: linkage(&image),
+        appended: image.appended(),
+        sections: image.section_headers,
+        reads_itself,
+        unloaded: if whole {
+            needed_by_unloaded(run, root, host)
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+fn linkage(image: &Image) -> Option<Linkage> {
+    match image.form() {
+        Form::Program | Form::Library => Some(Linkage::Dynamic),
+        Form::StaticProgram => Some(Linkage::Static),
+        Form::StaticPie => Some(Linkage::StaticPie),
+        Form::NotLoadable => None,
+    }
+}
+
+/// What only objects of the tree need that the run never loaded: autoPatchelf will ask for it, and
+/// nothing says that it is wanted.
+fn needed_by_unloaded(run: &Run, root: &Bytes, host: &dyn Host) -> Vec<Bytes> {
+    let mut objects: BTreeMap<Bytes, std::sync::Arc<Image>> = BTreeMap::new();
+    let mut names: BTreeSet<Bytes> = BTreeSet::new();
+    let mut directories = vec![root.clone()];
+    let mut seen = 0;
+    while let Some(directory) = directories.pop() {
+        for name in host.entries(directory.as_ref()) {
+            seen += 1;
+            if seen > TREE_FILES {
+                return Vec::new();
+            }
+            let path = join(&directory, &name);
+            match host.image(path.as_ref()) {
+                Some(image) => {
+                    names.insert(name);
+                    names.extend(image.soname.as_ref().map(|it| Bytes::from(it.as_slice())));
+                    objects.insert(path, image);
+                }
+                // What has entries is a directory.
+                None if !is_left_behind(name.as_ref()) => directories.push(path),
+                None => {}
+            }
+        }
+    }
+    let mut loaded: BTreeSet<&Bytes> = BTreeSet::new();
+    for program in &run.programs {
+        loaded.insert(program.file());
+        for (path, usage) in &program.uses {
+            if usage.seen.has(Evidence::Mapped) {
+                loaded.insert(usage.file(path));
+                names.insert(file_name(path.as_ref()).into());
+            }
+        }
+    }
+    let unloaded: BTreeSet<Bytes> = objects
+        .iter()
+        .filter(|(path, _)| !loaded.contains(path))
+        .flat_map(|(_, image)| &image.needed)
+        .map(|needed| Bytes::from(needed.as_slice()))
+        .filter(|needed| !names.contains(needed) && !is_of_libc(needed.as_ref()))
+        .collect();
+    unloaded.into_iter().collect()
+}
+
+/// Libraries that autoPatchelf finds in the C library itself.
+fn is_of_libc(soname: &BStr) -> bool {
+    const LIBC: &[&str] = &[
+        "libc",
+        "libm",
+        "libdl",
+        "libpthread",
+        "librt",
+        "libutil",
+        "libresolv",
+    ];
+    soname.starts_with(b"ld-linux")
+        || LIBC.iter().any(|name| {
+            soname
+                .strip_prefix(name.as_bytes())
+                .is_some_and(|rest| rest.starts_with(b".so"))
+        })
+}
+
+fn join(directory: &Bytes, name: &Bytes) -> Bytes {
+    [directory.as_bytes(), b"/", name.as_bytes()]
+        .concat()
+        .into()
+}
+
+/// The path relative to the directory, if it lies below it.
+fn below(path: &Bytes, directory: &Bytes) -> Option<Bytes> {
+    let inner = path
+        .strip_prefix(directory.as_bytes())?
+        .strip_prefix(b"/")?;
+    (!inner.is_empty()).then(|| inner.into())
+}
+
+/// The name of a file without the ending of a script.
+fn stem(name: &BStr) -> Bytes {
+    const ENDINGS: &[&[u8]] = &[
+        b".py",
+        b".sh",
+        b".pl",
+        b".rb",
+        b".js",
+        b".AppImage",
+        b".bin",
+        b".run",
+    ];
+    let bare = ENDINGS.iter().find_map(|ending| name.strip_suffix(*ending));
+    match bare {
+        Some(bare) if !bare.is_empty() => bare.into(),
+        _ => name.into(),
+    }
+}
+
+/// The version that the name of a directory ends with: `acme-1.2.3`, `acme_1.2`, `acme-v1.2-linux`.
+fn version_in(name: &BStr) -> Option<String> {
+    let name = name.to_str().ok()?;
+    name.split(['-', '_'])
+        .skip(1)
+        .map(|part| part.strip_prefix('v').unwrap_or(part))
+        .find(|part| is_version(part))
+        .map(str::to_owned)
+}
+
+fn is_version(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.contains('.')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+}
+
+/// The name of a directory up to its version.
+fn without_version(name: &BStr) -> &BStr {
+    let Some(version) = version_in(name) else {
+        return name;
+    };
+    let at = name.find(version.as_bytes()).unwrap_or(name.len());
+    let bare = name[..at].trim_end_with(|it| it == '-' || it == '_' || it == 'v');
+    if bare.is_empty() {
+        name
+    } else {
+        bare.as_bstr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_tells_name_and_version() {
+        let both = |name: &str| {
+            let name = BStr::new(name);
+            (without_version(name).to_string(), version_in(name))
+        };
+        assert_eq!(
+            both("acme-1.2.3"),
+            ("acme".to_owned(), Some("1.2.3".to_owned()))
+        );
+        assert_eq!(
+            both("acme-viewer_v2.0-linux-x86_64"),
+            ("acme-viewer".to_owned(), Some("2.0".to_owned()))
+        );
+        assert_eq!(both("project"), ("project".to_owned(), None));
+        assert_eq!(both("mp3-player-7"), ("mp3-player-7".to_owned(), None));
+    }
+
+    #[test]
+    fn a_script_is_called_without_its_ending() {
+        assert_eq!(stem("report.py".into()), "report".into());
+        assert_eq!(stem(".py".into()), ".py".into());
+        assert_eq!(stem("acme".into()), "acme".into());
+    }
+}

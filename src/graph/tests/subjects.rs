@@ -1,0 +1,202 @@
+//! Scenes of what a run was of: a program with its own files, a script, a project and its phases.
+
+use super::*;
+use crate::graph::phase::Tool;
+use crate::graph::subject::SubjectForm;
+use crate::graph::surroundings::Toolkit;
+
+const HERE: &str = "/home/ada/project";
+
+fn names(files: &[Bytes]) -> Vec<String> {
+    files.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_program_alone_in_a_project_takes_nothing_else_of_it() {
+    let mut scene = Scene::new();
+    let app = format!("{HERE}/app");
+    scene
+        .elf(&app, None, &["libz.so.1"])
+        .library("libz.so.1", &[])
+        .exec(0, &app)
+        .map(0, &format!("{LIB}/libz.so.1"))
+        .read(0, &format!("{HERE}/table.dat"))
+        .write(0, &format!("{HERE}/result"))
+        .exit(0, 0);
+    let subject = scene.usage().subject;
+    assert_eq!(subject.name, "app".into());
+    assert!(!subject.whole);
+    assert_eq!(subject.file, Some("app".into()));
+    assert_eq!(names(&subject.files), ["app", "table.dat"]);
+    assert!(matches!(subject.form, SubjectForm::Program(_)));
+}
+
+#[test]
+fn a_program_in_a_directory_of_its_own_comes_with_all_of_it() {
+    let mut scene = Scene::new();
+    let root = format!("{HERE}/acme-viewer-1.2.3");
+    scene
+        .elf(&format!("{root}/bin/acme"), None, &["libacme.so"])
+        .elf(&format!("{root}/lib/libacme.so"), Some("libacme.so"), &[])
+        .text(&format!("{root}/bin/acme"), "")
+        .text(&format!("{root}/lib/libacme.so"), "")
+        .text(&format!("{root}/lib/libunused.so"), "")
+        .elf(
+            &format!("{root}/lib/libunused.so"),
+            Some("libunused.so"),
+            &["libcuda.so.1", "libacme.so", "libc.so.6"],
+        )
+        .exec(0, &format!("{root}/bin/acme"))
+        .map(0, &format!("{root}/lib/libacme.so"))
+        .exit(0, 0);
+    let subject = scene.usage().subject;
+    assert!(subject.whole);
+    assert_eq!(subject.root, root.as_str().into());
+    assert_eq!(subject.version.as_deref(), Some("1.2.3"));
+    let SubjectForm::Program(facts) = subject.form else {
+        panic!("no program");
+    };
+    assert_eq!(names(&facts.unloaded), ["libcuda.so.1"]);
+}
+
+#[test]
+fn what_the_caller_names_is_no_part_of_the_program() {
+    let mut scene = Scene::new();
+    let app = format!("{HERE}/app");
+    scene.builder = Builder::new(Header {
+        argv: vec!["./app".into(), "letter.txt".into()],
+        ..Header::for_tests()
+    });
+    scene.start(0, None);
+    scene
+        .elf(&app, None, &[])
+        .exec(0, &format!("{app} letter.txt"))
+        .read(0, &format!("{HERE}/letter.txt"))
+        // What standard input was, in the header of tests.
+        .read(0, "/home/ada/input")
+        .exit(0, 0);
+    assert_eq!(names(&scene.usage().subject.files), ["app"]);
+}
+
+#[test]
+fn a_command_that_was_typed_by_its_name_in_this_directory_is_found_there() {
+    let mut scene = Scene::new();
+    scene
+        .elf(&format!("{HERE}/app"), None, &[])
+        .exec(0, "./app")
+        .exit(0, 0);
+    assert_eq!(scene.usage().subject.root, HERE.into());
+}
+
+#[test]
+fn a_build_has_the_phases_that_its_outermost_commands_begin() {
+    let mut scene = Scene::new();
+    scene.exec_script(0, &format!("{HERE}/build.sh"), &["/bin/sh"]);
+    for (process, line) in [
+        (1, "/usr/bin/make -j2 CFLAGS=-O3"),
+        (3, "/usr/bin/make check"),
+    ] {
+        scene.start(process, Some(0));
+        scene.exec(process, line);
+        scene.start(process + 1, Some(process));
+        // make below make is no step of its own.
+        scene.exec(process + 1, "/usr/bin/make install");
+    }
+    scene.start(5, Some(3));
+    scene.exec(5, "/usr/bin/jq .");
+    scene.start(6, Some(1));
+    scene.exec(6, CC);
+    scene
+        .read(6, &format!("{HERE}/src/main.c"))
+        .read(6, &format!("{HERE}/src/main.h"))
+        .read(6, &format!("{HERE}/config.h"))
+        .write(6, &format!("{HERE}/out/main.o"));
+    scene.text(&format!("{HERE}/Makefile"), "PREFIX = /usr\ninstall:\n");
+    let usage = scene.usage();
+    let SubjectForm::Project {
+        steps, manifest, ..
+    } = &usage.subject.form
+    else {
+        panic!("no project: {:?}", usage.subject.form);
+    };
+    let phases: Vec<(Phase, Tool)> = steps.iter().map(|step| (step.phase, step.tool)).collect();
+    assert_eq!(
+        phases,
+        [(Phase::Build, Tool::Make), (Phase::Check, Tool::Make)]
+    );
+    assert!(manifest.targets.contains("install"));
+    // A directory in which nothing was written stands for its files.
+    assert_eq!(
+        names(&usage.subject.files),
+        ["build.sh", "config.h", "src/"]
+    );
+    let jq = usage
+        .needs
+        .iter()
+        .find(|need| need.thing == Thing::Command("jq".into()))
+        .unwrap();
+    assert_eq!(jq.phases.iter().collect::<Vec<_>>(), [Some(Phase::Check)]);
+}
+
+const CC: &str = "/usr/lib/gcc/x86_64-linux-gnu/12/cc1 -quiet src/main.c";
+
+#[test]
+fn who_asks_for_a_library_is_the_program_or_a_library_of_its_own() {
+    let mut scene = Scene::new();
+    let (app, own) = (format!("{HERE}/app"), format!("{HERE}/libown.so"));
+    scene
+        .elf(&app, None, &["libown.so", "libz.so.1"])
+        .elf(&own, Some("libown.so"), &["libssl.so.3"])
+        .library("libz.so.1", &[])
+        .library("libssl.so.3", &[])
+        .exec(0, &app)
+        .map(0, &own)
+        .map(0, &format!("{LIB}/libz.so.1"))
+        .map(0, &format!("{LIB}/libssl.so.3"))
+        .exit(0, 0);
+    let usage = scene.usage();
+    let asker = |soname: &str| {
+        let thing = Thing::Library(soname.into());
+        let need = usage.needs.iter().find(|need| need.thing == thing);
+        need.unwrap().asker
+    };
+    assert_eq!(asker("libz.so.1"), Asker::Main);
+    assert_eq!(asker("libssl.so.3"), Asker::OwnLibrary);
+}
+
+#[test]
+fn a_toolkit_is_used_when_its_machinery_is() {
+    let toolkits = |schemas: bool| {
+        let mut scene = Scene::new();
+        let app = format!("{HERE}/app");
+        scene
+            .elf(&app, None, &["libgtk-3.so.0"])
+            .library("libgtk-3.so.0", &[])
+            .exec(0, &app)
+            .map(0, &format!("{LIB}/libgtk-3.so.0"));
+        if schemas {
+            scene.read(0, "/usr/share/glib-2.0/schemas/gschemas.compiled");
+        }
+        scene.exit(0, 0);
+        let toolkits = scene.usage().surroundings.toolkits;
+        toolkits.iter().map(|it| it.toolkit).collect::<Vec<_>>()
+    };
+    assert_eq!(toolkits(true), [Toolkit::Gtk3]);
+    assert_eq!(toolkits(false), []);
+}
+
+#[test]
+fn places_that_were_written_to_are_told_but_not_those_for_the_moment() {
+    let mut scene = Scene::new();
+    let app = format!("{HERE}/app");
+    scene
+        .elf(&app, None, &[])
+        .exec(0, &app)
+        .write(0, "/var/lib/app/db")
+        .write(0, "/tmp/scratch")
+        .write(0, "/dev/null")
+        .exit(0, 0);
+    let surroundings = scene.usage().surroundings;
+    assert_eq!(names(&surroundings.writes), ["/var/lib/app"]);
+    assert!(surroundings.scratch);
+}

@@ -1,0 +1,211 @@
+//! Answers the calls that wait at the filter's listener, on threads of their own: as many as there
+//! are cores, so that what the program does at once is looked at at once.
+//!
+//! Most calls are looked at and may go on at once. What needs ptrace, which only the tracing thread
+//! may use, becomes an errand of that thread: it is rung for until it has come.
+
+use super::abi::Table;
+use super::decode::{Answer, Observer};
+use super::name::EarlyText;
+use super::sys::{self, Listener, Notification};
+use libc::pid_t;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+/// How long to wait before ringing again. Whoever is rung for just before it goes to sleep does not
+/// hear it.
+const AGAIN: Duration = Duration::from_millis(1);
+
+/// How often a lock is tried before its holder is waited for: it is held for microseconds, and to
+/// wake a thread takes longer.
+const TRIES: u32 = 4000;
+
+/// Locks what the tracing thread and the attendants use.
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    for _ in 0..TRIES {
+        match shared.try_lock() {
+            Ok(guard) => return guard,
+            Err(TryLockError::Poisoned(error)) => return error.into_inner(),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
+    // A panic of the other thread goes on in the thread that joins it; nothing is shown before.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A tracee that is to stop, and the call of its that waits for an answer.
+#[derive(Clone, Copy, Debug)]
+struct Errand {
+    tid: pid_t,
+    id: u64,
+    is_made: bool,
+}
+
+/// What the tracing thread is to do for the attendants.
+#[derive(Debug)]
+pub(super) struct Errands {
+    tracer: pid_t,
+    /// The attendants that are there.
+    attendants: Mutex<Vec<pid_t>>,
+    waiting: Mutex<Vec<Errand>>,
+    /// How many wait, to be seen without the lock.
+    count: AtomicUsize,
+    is_finished: AtomicBool,
+}
+
+impl Errands {
+    /// Begins; the calling thread is the one that runs errands.
+    pub(super) fn new() -> Self {
+        sys::hang_bell();
+        Self {
+            tracer: sys::own_tid(),
+            attendants: Mutex::default(),
+            waiting: Mutex::default(),
+            count: AtomicUsize::new(0),
+            is_finished: AtomicBool::new(false),
+        }
+    }
+
+    fn add(&self, errand: Errand) {
+        let mut waiting = lock(&self.waiting);
+        waiting.push(errand);
+        self.count.store(waiting.len(), Ordering::SeqCst);
+        drop(waiting);
+        sys::ring(self.tracer);
+    }
+
+    /// Runs all errands that wait.
+    pub(super) fn run(&self, listener: &Listener) {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut waiting = lock(&self.waiting);
+        for errand in waiting.drain(..) {
+            // ESRCH: it was killed, and needs no answer either.
+            let _ = sys::interrupt(errand.tid);
+            if errand.is_made {
+                listener.proceed(errand.id);
+            } else {
+                listener.again(errand.id);
+            }
+        }
+        self.count.store(0, Ordering::SeqCst);
+    }
+
+    /// Sends the attendants away, and waits until they have left.
+    pub(super) fn finish(&self) {
+        self.is_finished.store(true, Ordering::SeqCst);
+        loop {
+            let attendants = lock(&self.attendants).clone();
+            if attendants.is_empty() {
+                return;
+            }
+            for attendant in attendants {
+                sys::ring(attendant);
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    /// Whether calls are answered no more, though nobody has asked for that.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.is_finished.load(Ordering::SeqCst)
+    }
+}
+
+/// One attendant's presence, for as long as it lives.
+struct Presence<'a>(&'a Errands);
+
+impl<'a> Presence<'a> {
+    fn new(errands: &'a Errands) -> Self {
+        sys::hang_bell();
+        lock(&errands.attendants).push(sys::own_tid());
+        Self(errands)
+    }
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        let own = sys::own_tid();
+        lock(&self.0.attendants).retain(|&attendant| attendant != own);
+        if std::thread::panicking() {
+            // Calls would wait for ever: the tracing thread is to end it all.
+            self.0.is_finished.store(true, Ordering::SeqCst);
+            sys::ring(self.0.tracer);
+        }
+    }
+}
+
+/// Answers calls until nobody is left who could make any.
+pub(super) fn attend(
+    listener: &Listener,
+    tables: &[Table],
+    observer: &Mutex<Observer>,
+    errands: &Errands,
+) {
+    let _presence = Presence::new(errands);
+    let mut early = EarlyText::default();
+    while !errands.is_finished.load(Ordering::SeqCst) {
+        if errands.count.load(Ordering::SeqCst) > 0 {
+            sys::ring(errands.tracer);
+            if !has_call(listener, AGAIN) {
+                continue;
+            }
+        }
+        match listener.receive() {
+            Ok(notification) => {
+                early.read(tables, &notification);
+                answer(listener, observer, errands, &notification, &mut early);
+            }
+            // Rung for, or the caller was killed meanwhile.
+            Err(Errno::EINTR) => {}
+            Err(Errno::ENOENT) if !is_abandoned(listener) => {}
+            Err(_) => break,
+        }
+    }
+}
+
+fn answer(
+    listener: &Listener,
+    observer: &Mutex<Observer>,
+    errands: &Errands,
+    notification: &Notification,
+    early: &mut EarlyText,
+) {
+    let answer = lock(observer).notified(notification, early);
+    let errand = |is_made| Errand {
+        tid: notification.tid,
+        id: notification.id,
+        is_made,
+    };
+    match answer {
+        Answer::Proceed => listener.proceed(notification.id),
+        Answer::Trap => errands.add(errand(true)),
+        Answer::Again => errands.add(errand(false)),
+        Answer::Refuse => listener.refuse(notification.id, Errno::ENOSYS),
+    }
+}
+
+/// Whether a call comes within some time.
+fn has_call(listener: &Listener, within: Duration) -> bool {
+    events(listener, within).contains(PollFlags::POLLIN)
+}
+
+/// Whether nobody has the filter any more.
+fn is_abandoned(listener: &Listener) -> bool {
+    events(listener, Duration::ZERO).contains(PollFlags::POLLHUP)
+}
+
+fn events(listener: &Listener, within: Duration) -> PollFlags {
+    let mut polled = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let timeout = PollTimeout::try_from(within).unwrap_or(PollTimeout::ZERO);
+    // An error says that it was interrupted, and then there is nothing yet.
+    match poll(&mut polled, timeout) {
+        Ok(_) => polled[0].revents().unwrap_or(PollFlags::empty()),
+        Err(_) => PollFlags::empty(),
+    }
+}

@@ -1,0 +1,46 @@
+//! The parsers of foreign bytes that are the tracer's own, opened to the fuzzer (`fuzz/`); compiled
+//! for nothing else.
+
+use super::{core, decode, header, ignored, image};
+use std::hint::black_box;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// A file in memory.
+struct Memory<'a>(&'a [u8]);
+
+impl FileExt for Memory<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| self.0.get(offset..))
+            .unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The beginning of a file that was executed.
+pub fn image(file: &[u8]) {
+    black_box(image::Image::parse(&Memory(file)).wanted());
+}
+
+/// A socket address in a program's memory.
+pub fn socket_address(bytes: &[u8]) {
+    black_box(decode::endpoint(bytes));
+}
+
+/// `/proc/PID/stat` and `/proc/PID/status` of a process that chose its own name, and os-release(5).
+pub fn text(bytes: &[u8]) {
+    black_box(core::processor(bytes));
+    let text = String::from_utf8_lossy(bytes);
+    for signal in 1..=64 {
+        black_box(ignored::disposition(&text, signal));
+    }
+    black_box(header::os_release(&text));
+}

@@ -1,0 +1,265 @@
+//! A program with its files, traced; and the same program in what was written for it.
+
+use crate::mini::Mini;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A project in a directory of its own, outside of `/usr`.
+pub(crate) struct Project {
+    root: tempfile::TempDir,
+    mini: &'static Mini,
+}
+
+/// What a command left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Behaviour {
+    success: bool,
+    stdout: String,
+}
+
+impl Behaviour {
+    fn of(output: &Output) -> Self {
+        Self {
+            success: output.status.success(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        }
+    }
+}
+
+impl Project {
+    pub(crate) fn new(mini: &'static Mini) -> Self {
+        let root = tempfile::Builder::new()
+            .prefix("nixtrace-e2e-")
+            .tempdir()
+            .unwrap();
+        std::fs::create_dir(root.path().join("acme")).unwrap();
+        Self { root, mini }
+    }
+
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.root.path().join("acme")
+    }
+
+    /// Writes a file; one whose name ends in no letter after a dot can be executed.
+    pub(crate) fn file(self, name: &str, content: &str) -> Self {
+        let path = self.directory().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let mode = if content.starts_with("#!") {
+            0o755
+        } else {
+            0o644
+        };
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        self
+    }
+
+    /// Runs a command of the host in the project, to prepare it.
+    pub(crate) fn prepare(self, command: &str) -> Self {
+        let output = self.host(command);
+        assert!(
+            output.status.success(),
+            "{command}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        self
+    }
+
+    fn host(&self, command: &str) -> Output {
+        Command::new("sh")
+            .args(["-c", command])
+            .current_dir(self.directory())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.root.path().join("home"))
+            .env("LANG", "C.UTF-8")
+            .output()
+            .unwrap()
+    }
+
+    /// Traces the command and has these formats written.
+    fn trace(&self, formats: &str, command: &str) -> Behaviour {
+        let nixtrace = env!("CARGO_BIN_EXE_nixtrace");
+        let traced = self.host(&format!("{nixtrace} -q -f {formats} -- {command}"));
+        Behaviour::of(&traced)
+    }
+
+    /// Traces the command, and runs it again in the shell that was written.
+    #[track_caller]
+    pub(crate) fn works_in_its_shell(&self, command: &str, needs: &[&str]) {
+        let expected = self.trace("shell", command);
+        self.shell_does(command, &expected);
+        self.is_minimal("shell.nix", needs, |project| {
+            project.in_shell(command) == expected
+        });
+    }
+
+    /// The same for a build, whose result then has to run there; `clean` makes it start afresh.
+    #[track_caller]
+    pub(crate) fn builds_in_its_shell(&self, command: &str, clean: &str, needs: &[&str]) {
+        self.trace("shell", command);
+        let both = format!("{clean} && {command} >/dev/null");
+        let done = Behaviour {
+            success: true,
+            stdout: String::new(),
+        };
+        self.shell_does(&both, &done);
+        self.is_minimal("shell.nix", needs, |project| {
+            project.in_shell(&both) == done
+        });
+    }
+
+    /// The same for a program that Nix did not build, started as nix-ld starts it.
+    #[track_caller]
+    pub(crate) fn works_with_nix_ld(&self, program: &str, needs: &[&str]) {
+        let expected = self.trace("shell", program);
+        // The loader of nixpkgs knows where its own glibc is; the one of Debian has to be told.
+        let path = "$NIX_LD_LIBRARY_PATH:${NIX_LD%/*}";
+        let command = format!("$NIX_LD --library-path \"{path}\" {program}");
+        self.shell_does(&command, &expected);
+        self.is_minimal("shell.nix", needs, |project| {
+            project.in_shell(&command) == expected
+        });
+    }
+
+    /// Traces the command, builds the package that was written, and runs the program that it has.
+    #[track_caller]
+    pub(crate) fn works_as_a_package(&self, command: &str, program: &str, needs: &[&str]) {
+        let expected = self.trace("package", command);
+        let arguments: Vec<&str> = command.split(' ').skip(1).collect();
+        let run = |project: &Self| project.packaged(program, &arguments);
+        match run(self) {
+            Ok(found) => assert_eq!(found, expected, "{}", self.text("package.nix")),
+            Err(error) => panic!("{error}\n{}", self.text("package.nix")),
+        }
+        self.is_minimal("package.nix", needs, |project| {
+            run(project).is_ok_and(|found| found == expected)
+        });
+    }
+
+    /// Traces a build, has the package built by Nix, and runs the program that it has.
+    #[track_caller]
+    pub(crate) fn is_built_as_a_package(
+        &self,
+        command: &str,
+        clean: &str,
+        program: &str,
+        prints: &str,
+        needs: &[&str],
+    ) {
+        self.trace("package", command);
+        self.host(clean);
+        let expected = Behaviour {
+            success: true,
+            stdout: prints.to_owned(),
+        };
+        match self.packaged(program, &[]) {
+            Ok(found) => assert_eq!(found, expected, "{}", self.text("package.nix")),
+            Err(error) => panic!("{error}\n{}", self.text("package.nix")),
+        }
+        self.is_minimal("package.nix", needs, |project| {
+            project
+                .packaged(program, &[])
+                .is_ok_and(|found| found == expected)
+        });
+    }
+
+    /// What the command does in the shell.
+    fn in_shell(&self, command: &str) -> Behaviour {
+        Behaviour::of(&self.shell_output(command))
+    }
+
+    fn shell_output(&self, command: &str) -> Output {
+        let arguments = ["--pure", "--keep", "LANG", "shell.nix", "--run", command];
+        self.mini
+            .nix(true, "nix-shell", &arguments, Some(&self.directory()))
+    }
+
+    #[track_caller]
+    fn shell_does(&self, command: &str, expected: &Behaviour) {
+        let output = self.shell_output(command);
+        assert_eq!(
+            Behaviour::of(&output),
+            *expected,
+            "{command}: {}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.text("shell.nix")
+        );
+    }
+
+    /// What the program of the package does; an error when it cannot be built.
+    fn packaged(&self, program: &str, arguments: &[&str]) -> Result<Behaviour, String> {
+        let directory = self.directory();
+        let built = self.mini.nix(
+            true,
+            "nix-build",
+            &["--no-out-link", "default.nix"],
+            Some(&directory),
+        );
+        if !built.status.success() {
+            return Err(String::from_utf8_lossy(&built.stderr).into_owned());
+        }
+        let store_path = String::from_utf8(built.stdout).unwrap();
+        let program = Path::new(store_path.trim()).join("bin").join(program);
+        // Its own directory is gone, as it is for whoever installs it.
+        let elsewhere = self.root.path();
+        let output = self.mini.run(true, &program, arguments, Some(elsewhere));
+        let mut behaviour = Behaviour::of(&output);
+        if !behaviour.success {
+            behaviour.stdout += &String::from_utf8_lossy(&output.stderr);
+        }
+        Ok(behaviour)
+    }
+
+    /// That exactly these packages can be taken out of the file, and that it fails without any.
+    #[track_caller]
+    fn is_minimal(&self, file: &str, needs: &[&str], works: impl Fn(&Self) -> bool) {
+        let path = self.directory().join(file);
+        let text = self.text(file);
+        for need in needs {
+            let less = without(&text, need);
+            assert_ne!(less, text, "{need} is not listed in {text}");
+            std::fs::write(&path, &less).unwrap();
+            assert!(!works(self), "it works without {need}: {less}");
+        }
+        std::fs::write(&path, &text).unwrap();
+    }
+
+    pub(crate) fn text(&self, file: &str) -> String {
+        std::fs::read_to_string(self.directory().join(file)).unwrap()
+    }
+}
+
+/// The text with a package taken out of every list.
+fn without(text: &str, package: &str) -> String {
+    let names = [
+        format!("pkgs.{package}"),
+        format!("ps.{package}"),
+        format!("p.{package}"),
+        package.to_owned(),
+    ];
+    let mut lines = Vec::new();
+    let mut is_body = false;
+    for line in text.lines() {
+        // The arguments of the function are no list.
+        is_body |= line.ends_with("{ ") || line.contains("}:");
+        let item = line.trim().split(" # ").next().unwrap_or_default();
+        if is_body && names.iter().any(|name| item == name) {
+            continue;
+        }
+        let mut line = line.to_owned();
+        for name in &names {
+            line = line.replace(&format!("[ {name} ]"), "[ ]");
+        }
+        lines.push(line);
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_package_is_taken_out_of_lists_only() {
+    let text = "{\n  jq,\n}:\n\n{\n  a = [\n    jq # why\n    zlib\n  ];\n  b = [ jq ];\n}\n";
+    let less = "{\n  jq,\n}:\n\n{\n  a = [\n    zlib\n  ];\n  b = [ ];\n}\n";
+    assert_eq!(without(text, "jq"), less);
+}

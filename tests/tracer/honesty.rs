@@ -1,0 +1,303 @@
+//! What is not seen is told, and what few programs do is seen.
+
+use crate::support::{Trace, WAYS, directory, tracee, watch};
+use nixtrace::trace::{ExitStatus, GapKind, Operation};
+use nixtrace::tracer::{Allowances, Options};
+use std::fs;
+use std::process::{Command, Output};
+
+/// `nixtrace record ARGS… -- tracees/rare MODE`.
+fn record(args: &[&str], mode: &str) -> Output {
+    let place = directory();
+    Command::new(env!("CARGO_BIN_EXE_nixtrace"))
+        .args(["record", "-o"])
+        .arg(place.path().join("trace.jsonl"))
+        .args(args)
+        .arg("--")
+        .arg(tracee("rare"))
+        .arg(mode)
+        .output()
+        .unwrap()
+}
+
+fn rare(options: Options, args: &[&str]) -> Trace {
+    watch(options, tracee("rare"), args)
+}
+
+#[test]
+fn an_unknown_call_is_told_once_and_counted() {
+    for options in WAYS {
+        let trace = rare(options, &["unknown"]);
+        trace.assert_success();
+        let gaps: Vec<_> = trace
+            .gaps()
+            .iter()
+            .map(|gap| {
+                assert_eq!(gap.kind, GapKind::UnknownSyscall);
+                let number = gap.detail.split(' ').find(|word| word.starts_with("500"));
+                (number.unwrap().to_owned(), gap.count)
+            })
+            .collect();
+        let expected = [("5000", 1), ("5001", 1), ("5000", 2)];
+        assert_eq!(
+            gaps,
+            expected.map(|(number, count)| (number.to_owned(), count)),
+            "{options:?}"
+        );
+        assert_eq!(trace.told_gaps(), 2);
+    }
+}
+
+#[test]
+fn a_program_that_tries_all_numbers_does_not_fill_the_trace() {
+    let trace = rare(Options::default(), &["all-unknown"]);
+    trace.assert_success();
+    assert_eq!(trace.told_gaps(), 17);
+    let told: u64 = trace.gaps().iter().map(|gap| gap.count).sum();
+    assert_eq!(told, 100);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn x32_calls_are_told() {
+    for options in WAYS {
+        let trace = rare(options, &["x32"]);
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [GapKind::ForeignAbi], "{options:?}");
+    }
+}
+
+#[test]
+fn an_io_uring_is_refused_and_told() {
+    for options in WAYS {
+        let trace = rare(options, &["ring"]);
+        trace.assert_success();
+        let [gap] = trace.gaps()[..] else {
+            panic!("one gap: {:?}", trace.gaps());
+        };
+        assert_eq!(gap.kind, GapKind::IoUring);
+        assert!(gap.detail.contains("ENOSYS"), "{}", gap.detail);
+    }
+}
+
+#[test]
+fn an_io_uring_that_is_allowed_is_told() {
+    for options in WAYS {
+        let allowances = Allowances {
+            io_uring: true,
+            ..options.allowances
+        };
+        let trace = rare(
+            Options {
+                allowances,
+                ..options
+            },
+            &["ring"],
+        );
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [GapKind::IoUring]);
+        assert!(!trace.gaps()[0].detail.contains("ENOSYS"));
+    }
+}
+
+#[test]
+fn a_child_that_may_stay_untraced_is_not_followed_and_told() {
+    let options = Options {
+        allowances: Allowances {
+            untraced: true,
+            ..Allowances::default()
+        },
+        engine: nixtrace::tracer::EngineChoice::Syscall,
+        ..Options::default()
+    };
+    let trace = watch(options, tracee("life"), ["untraced"]);
+    trace.assert_success();
+    assert_eq!(trace.gap_kinds(), [GapKind::Untraced]);
+    assert_eq!(trace.processes(), (1, 1));
+}
+
+#[test]
+fn every_call_that_names_a_file_is_seen() {
+    for options in WAYS {
+        let trace = rare(options, &["names"]);
+        trace.assert_success();
+        for (operation, names) in [
+            (Operation::OpenPath, "open_tree open_tree_attr"),
+            (
+                Operation::GetAttributes,
+                "fspick fsconfig-string fsconfig-path getxattrat listxattrat file_getattr \
+                 quotactl fanotify_mark",
+            ),
+            (
+                Operation::SetAttributes,
+                "mount umount move_mount setxattrat removexattrat file_setattr",
+            ),
+            (Operation::Write, "acct"),
+            (Operation::ReadWrite, "swapon swapoff"),
+            (Operation::Read, "bpf"),
+        ] {
+            for name in names.split(' ') {
+                let path = format!("/rare/{name}");
+                assert!(
+                    trace.accesses().any(|access| access.operation == operation
+                        && access.path.to_string() == path
+                        && !access.outcome.is_success()),
+                    "{name} {options:?}"
+                );
+            }
+        }
+        let target = |path: &str| {
+            let access = trace
+                .accesses()
+                .find(|access| access.path.to_string() == path);
+            access.unwrap().target.as_ref().map(ToString::to_string)
+        };
+        assert_eq!(target("/rare/mount").as_deref(), Some("/rare/device"));
+        assert_eq!(target("/rare/move_mount").as_deref(), Some("/rare/moved"));
+        assert!(!trace.accesses().any(|it| it.path.ends_with(b"no-name")));
+        assert_eq!(trace.gap_kinds(), []);
+    }
+}
+
+#[test]
+fn a_descriptor_that_is_taken_from_another_process_is_named() {
+    for options in WAYS {
+        let place = directory();
+        let file = place.path().canonicalize().unwrap().join("file");
+        fs::write(&file, "x").unwrap();
+        let trace = rare(options, &["taken", file.to_str().unwrap()]);
+        trace.assert_success();
+        let users: Vec<_> = trace
+            .accesses()
+            .filter(|access| {
+                access.path.as_path() == file && access.operation == Operation::ReadWrite
+            })
+            .map(|access| access.process.0)
+            .collect();
+        assert_eq!(users, [0, 1], "{options:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_opened_by_its_handle_is_named() {
+    for options in WAYS {
+        let place = directory();
+        let file = place.path().canonicalize().unwrap().join("file");
+        fs::write(&file, "x").unwrap();
+        let trace = rare(options, &["handle", file.to_str().unwrap()]);
+        if trace.status() == ExitStatus::Code(77) {
+            return;
+        }
+        trace.assert_success();
+        assert!(trace.accesses().any(|access| {
+            access.path.as_path() == file && access.operation == Operation::Read
+        }));
+    }
+}
+
+#[test]
+fn what_was_not_seen_is_listed_and_strictly_a_failure() {
+    let output = record(&[], "ring");
+    assert_eq!(output.status.code(), Some(0));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("not seen\n  io-uring  The program asked"),
+        "{told}"
+    );
+
+    for quiet in [&["--strict"][..], &["--strict", "--quiet"]] {
+        let output = record(quiet, "unknown");
+        assert_eq!(output.status.code(), Some(124));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("number 5000 (x86_64)"), "{told}");
+        assert!(told.contains("(3 times)"), "{told}");
+        assert!(
+            told.contains("error: not everything could be seen"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_was_seen_whole_is_strictly_no_failure() {
+    let output = record(&["--strict"], "names");
+    assert_eq!(output.status.code(), Some(0));
+    let output = record(&["--strict"], "no-such-mode");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn untraced_children_and_a_filter_are_refused_together() {
+    let output = record(&["--allow-untraced", "--engine", "ptrace"], "names");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// Runs nixtrace under a tracer; what it says and whether it fails at once.
+fn refused_under(tracer: &[&str]) -> String {
+    let place = directory();
+    let start = std::time::Instant::now();
+    let output = Command::new(tracer[0])
+        .args(&tracer[1..])
+        .arg(env!("CARGO_BIN_EXE_nixtrace"))
+        .args(["record", "-o"])
+        .arg(place.path().join("inner.jsonl"))
+        .args(["--", "/bin/true"])
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(125), "{told}");
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(30),
+        "{told}"
+    );
+    assert!(!place.path().join("inner.jsonl").exists());
+    told
+}
+
+#[test]
+fn inside_another_nixtrace_it_says_why_it_cannot_trace() {
+    let nixtrace = env!("CARGO_BIN_EXE_nixtrace");
+    let told = refused_under(&[nixtrace, "record", "-o", "outer.jsonl", "--"]);
+    assert!(told.contains("runs inside another nixtrace"), "{told}");
+    assert!(told.contains("not seen\n  nested-tracer"), "{told}");
+}
+
+#[test]
+fn inside_another_tracer_it_names_that() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return;
+    }
+    let told = refused_under(&["strace", "-f", "-o", "/dev/null"]);
+    assert!(told.contains("is itself traced by strace"), "{told}");
+}
+
+#[test]
+fn where_a_filter_forbids_ptrace_it_says_so() {
+    let forbid = tracee("rare");
+    let told = refused_under(&[forbid.to_str().unwrap(), "forbid"]);
+    assert!(
+        told.contains("the seccomp filter that nixtrace runs under"),
+        "{told}"
+    );
+    assert!(told.contains("hint: "), "{told}");
+}
+
+#[test]
+fn below_a_directory_without_a_name_the_rest_of_a_path_is_told_and_marked() {
+    use nixtrace::trace::{Errno, Outcome};
+    let missing = Outcome::Failure(Errno::ENOENT);
+    for options in WAYS {
+        let place = directory();
+        let trace = rare(options, &["deep", place.path().to_str().unwrap()]);
+        trace.assert_success();
+        for (operation, path, outcome) in [
+            (Operation::Stat, "…/missing", missing),
+            (Operation::Write, "…/file", Outcome::Success),
+            (Operation::Stat, "…/file", Outcome::Success),
+            (Operation::Stat, "…/other", missing),
+        ] {
+            assert!(trace.has(operation, path, outcome), "{path} {options:?}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the kernel and the loader bring in beside the program is told as well.
+
+use crate::everywhere::Case;
+use crate::support::{compiled, tracee};
+use nixtrace::trace::{Operation, Outcome};
+use std::path::Path;
+
+/// This machine's loader, by the name that programs ask for it.
+fn loader() -> String {
+    let trace = crate::support::watch(crate::support::WAYS[0], tracee("life"), ["exit", "0"]);
+    trace.executed()[0].loader.as_ref().unwrap().to_string()
+}
+
+#[test]
+fn a_program_that_is_given_to_the_loader_is_read_and_mapped() {
+    let program = tracee("life");
+    let name = program.to_str().unwrap();
+    Case::of(loader(), &[name, "mark", "loaded"]).check(|trace, _| {
+        let [executed] = trace.executed()[..] else {
+            panic!("one program ran: the loader");
+        };
+        assert_eq!(executed.path.as_ref().unwrap().to_string(), loader());
+        assert!(executed.loader.is_none());
+        assert!(trace.has(Operation::Read, &program, Outcome::Success));
+        assert!(trace.has(Operation::Map, &program, Outcome::Success));
+        assert!(trace.failed(Operation::Stat, "/life/loaded").is_some());
+    });
+}
+
+#[test]
+fn a_library_that_is_preloaded_is_mapped() {
+    let library = compiled("preloaded", "libpreloaded.so", &["-shared", "-fPIC"]);
+    let preload = format!("LD_PRELOAD={}", library.display());
+    let program = tracee("life");
+    let args = [&preload, program.to_str().unwrap(), "exit", "0"];
+    Case::of("/usr/bin/env", &args).check(|trace, _| {
+        let executed = trace.executed()[1];
+        let value = executed.env["LD_PRELOAD"].as_path();
+        assert_eq!(value, library);
+        assert!(trace.has(Operation::Map, &library, Outcome::Success));
+    });
+}
+
+#[test]
+fn a_preloaded_library_that_is_missing_is_a_failure() {
+    let args = ["LD_PRELOAD=/loading/missing.so", "/bin/true"];
+    Case::of("/usr/bin/env", &args).check(|trace, _| {
+        let failed = trace.failed(Operation::Read, "/loading/missing.so");
+        assert_eq!(failed, Some(libc::ENOENT));
+        let mapped = |path: &str| trace.has(Operation::Map, Path::new(path), Outcome::Success);
+        assert!(!mapped("/loading/missing.so"));
+    });
+}

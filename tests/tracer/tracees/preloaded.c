@@ -1,0 +1,2 @@
+/* A library that a program did not ask for. */
+int preloaded_nothing;
