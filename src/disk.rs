@@ -1,4 +1,4 @@
-//! This machine's disk, as the graph asks about it.
+//! This machine's disk, as the graph and the importers ask about it.
 //!
 //! Reads are bounded and never wait: a file of the user's tree can have been replaced by a named
 //! pipe or grown to any size since the run.
@@ -7,6 +7,8 @@ use crate::elf::Image;
 use crate::elf::files::{self, Images};
 use crate::graph::Host;
 use crate::trace::Bytes;
+use crate::trace::import::System;
+use crate::tracer::image::Image as Head;
 use bstr::{BStr, ByteSlice};
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -96,6 +98,60 @@ impl Host for Disk {
             names
         });
         names.contains(library)
+    }
+}
+
+/// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
+const MOST_INTERPRETERS: usize = 5;
+
+/// So many answers are remembered for an importer, which asks the same thing again and again.
+const REMEMBERED: usize = 200_000;
+
+/// This machine's files, as an importer of foreign traces asks about them.
+#[derive(Debug, Default)]
+pub struct Links {
+    real: HashMap<(Bytes, bool), Option<Bytes>>,
+}
+
+impl System for Links {
+    fn real(&mut self, path: &Bytes, follows: bool) -> Option<Bytes> {
+        if let Some(known) = self.real.get(&(path.clone(), follows)) {
+            return known.clone();
+        }
+        let real = if follows {
+            path.as_path().canonicalize().ok()
+        } else {
+            let file = path.as_path();
+            let parent = file.parent().and_then(|parent| parent.canonicalize().ok());
+            let is_there = file.symlink_metadata().is_ok();
+            parent
+                .zip(file.file_name())
+                .filter(|_| is_there)
+                .map(|(parent, name)| parent.join(name))
+        };
+        let real = real.map(Bytes::from);
+        if self.real.len() >= REMEMBERED {
+            self.real.clear();
+        }
+        self.real.insert((path.clone(), follows), real.clone());
+        real
+    }
+
+    fn runs_with(&mut self, path: &Bytes) -> (Vec<Bytes>, Option<Bytes>) {
+        let mut interpreters: Vec<Bytes> = Vec::new();
+        let mut head = Head::read(path.as_path());
+        while let Head::Script(interpreter) = head {
+            head = Head::read(as_path(interpreter.as_bstr()));
+            interpreters.push(interpreter.into());
+            if interpreters.len() == MOST_INTERPRETERS {
+                break;
+            }
+        }
+        let loader = match head {
+            Head::Elf(loader) => loader.map(Bytes::from),
+            _ => None,
+        };
+        (interpreters, loader)
     }
 }
 

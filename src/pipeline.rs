@@ -1,10 +1,12 @@
-//! The whole way, in a few lines: a run becomes needs, needs become packages, and packages become
+//! The whole way, in a few lines: runs become needs, needs become packages, and packages become
 //! the environment that every format is written from.
 
-use crate::emit::{Environment, GapNote, NetworkUse};
-use crate::graph::{self, Host, Run};
+use crate::emit::{Environment, GapNote, NetworkUse, RunNote};
+use crate::graph::resources::Provision;
+use crate::graph::{self, Host, Run, joined};
 use crate::resolve::{self, Query, Resolution};
-use crate::trace::Bytes;
+use crate::trace::{Bytes, GapKind};
+use std::collections::BTreeMap;
 
 /// Notes the versions that this machine has of the packages.
 ///
@@ -21,22 +23,93 @@ pub fn note_versions(environment: &mut Environment, version: impl Fn(&Bytes) -> 
     }
 }
 
-/// What a run needs from nixpkgs.
+/// A run, with the name that tells it from others.
+#[derive(Clone, Copy)]
+pub struct NamedRun<'a> {
+    /// The name; not shown where there is only one run.
+    pub name: &'a str,
+    /// The run.
+    pub run: &'a Run,
+}
+
+/// What runs need from nixpkgs.
 ///
-/// `resolve` is asked once for each thing that the run used.
+/// `resolve` is asked once for each thing that a run used.
 pub fn environment(
-    run: &Run,
+    runs: &[NamedRun<'_>],
     host: &dyn Host,
     resolve: impl FnMut(&Query) -> Resolution,
 ) -> Environment {
-    let usage = graph::analyse(run, host);
+    explained(runs, host, resolve).environment
+}
+
+/// What runs need, and which files show it.
+pub struct Explained {
+    /// What they need.
+    pub environment: Environment,
+    /// For each run, and each need of it whose package is told: the package, and the file that shows
+    /// the need.
+    pub provisions: Vec<Vec<Provision>>,
+}
+
+impl Explained {
+    /// The attributes that are to be listed, each once.
+    pub fn listed(&self) -> Vec<String> {
+        let packages = self.environment.packages.iter();
+        packages
+            .filter(|package| package.implied.is_none())
+            .map(|package| package.attr.to_string())
+            .collect()
+    }
+
+    /// What implies an attribute, if something does.
+    pub fn implied_by(&self, attr: &str) -> Option<&str> {
+        let mut packages = self.environment.packages.iter();
+        let package = packages.find(|package| package.attr.as_str() == attr)?;
+        package.implied.as_deref()
+    }
+}
+
+/// The same as [`environment`] with the evidence for each package.
+pub fn explained(
+    runs: &[NamedRun<'_>],
+    host: &dyn Host,
+    resolve: impl FnMut(&Query) -> Resolution,
+) -> Explained {
+    let usages = runs
+        .iter()
+        .map(|it| (it.name.to_owned(), graph::analyse(it.run, host)))
+        .collect();
+    let joined::Joined {
+        usage,
+        of_runs,
+        leading,
+    } = joined::join(usages);
     let choice = resolve::minimal::choose(&usage, resolve);
-    Environment {
+    let provision = |number: usize| {
+        let need = &usage.needs[number];
+        let attr = choice.of_needs[number].as_ref()?;
+        let is_told = choice.packages.iter().any(|it| it.attr == *attr);
+        is_told.then(|| Provision {
+            provider: attr.to_string(),
+            path: need.path.clone(),
+            why: need.why.clone(),
+        })
+    };
+    let provisions = of_runs
+        .into_iter()
+        .map(|numbers| numbers.filter_map(provision).collect())
+        .collect();
+    let leading = leading.map(|number| &runs[number].run.header);
+    let environment = Environment {
         subject: usage.subject,
         surroundings: usage.surroundings,
-        directory: run.header.cwd.clone(),
-        architecture: run.header.architecture.clone(),
-        exit: run.status.map(|status| status.shell_code()),
+        directory: leading.map(|it| it.cwd.clone()).unwrap_or_default(),
+        architecture: leading
+            .map(|it| it.architecture.clone())
+            .unwrap_or_default(),
+        exit: exit(runs),
+        runs: notes(runs),
         packages: choice.packages,
         unresolved: choice.unresolved,
         missing: choice.missing,
@@ -50,15 +123,49 @@ pub fn environment(
                 succeeded,
             })
             .collect(),
-        gaps: run
-            .gaps
-            .iter()
-            .map(|((kind, detail), &count)| GapNote {
-                kind: *kind,
-                detail: detail.clone(),
-                count,
-            })
-            .collect(),
-        ..Environment::new(usage.kind, run.header.argv.clone())
+        gaps: gaps(runs),
+        ..Environment::new(
+            usage.kind,
+            leading.map(|it| it.argv.clone()).unwrap_or_default(),
+        )
+    };
+    Explained {
+        environment,
+        provisions,
     }
+}
+
+/// How the runs ended: as the first that failed, or as one whose end was not seen.
+fn exit(runs: &[NamedRun<'_>]) -> Option<u8> {
+    let exits = || runs.iter().map(|it| Some(it.run.status?.shell_code()));
+    let failed = exits().find(|exit| exit.is_some_and(|exit| exit != 0));
+    failed.or_else(|| exits().min()).flatten()
+}
+
+/// The runs by name, if there are several.
+fn notes(runs: &[NamedRun<'_>]) -> Vec<RunNote> {
+    if runs.len() < 2 {
+        return Vec::new();
+    }
+    runs.iter()
+        .map(|it| RunNote {
+            name: it.name.to_owned(),
+            command: it.run.header.argv.clone(),
+            exit: it.run.status.map(|status| status.shell_code()),
+        })
+        .collect()
+}
+
+fn gaps(runs: &[NamedRun<'_>]) -> Vec<GapNote> {
+    let mut gaps: BTreeMap<(GapKind, &str), u64> = BTreeMap::new();
+    for ((kind, detail), count) in runs.iter().flat_map(|it| &it.run.gaps) {
+        *gaps.entry((*kind, detail)).or_default() += count;
+    }
+    gaps.into_iter()
+        .map(|((kind, detail), count)| GapNote {
+            kind,
+            detail: detail.to_owned(),
+            count,
+        })
+        .collect()
 }

@@ -232,7 +232,8 @@ fn header() -> Header {
         home: Some("/home/ada".into()),
         environment: Vec::new(),
         inherited: Vec::new(),
-        engine: "ptrace-seccomp".to_owned(),
+        engine: "notify".to_owned(),
+        scenarios: Vec::new(),
         exact: false,
     }
 }

@@ -102,6 +102,11 @@ fn conditions(args: &Args) -> Result<Conditions, Failure> {
         conditions.library_path = given;
         return Ok(conditions);
     }
+    conditions_here(given)
+}
+
+/// The conditions for a program that is started from here.
+pub(super) fn conditions_here(given: Option<Bytes>) -> Result<Conditions, Failure> {
     let cwd = std::env::current_dir()
         .map_err(|error| Failure::new("cannot tell the working directory").because(&error))?;
     let variable = |name| std::env::var_os(name).map(Bytes::from);
@@ -113,15 +118,15 @@ fn conditions(args: &Args) -> Result<Conditions, Failure> {
 }
 
 /// What there is to say of one file.
-struct Answer {
-    closure: Closure,
+pub(super) struct Answer {
+    pub(super) closure: Closure,
     /// The places of needs that are met by luck; see [`Loader::lucky`].
     lucky: BTreeSet<usize>,
     /// Whether the loader would trust no variable.
     is_privileged: bool,
 }
 
-fn look(
+pub(super) fn look(
     disk: &Disk,
     conditions: &Conditions,
     path: &Path,

@@ -1,18 +1,20 @@
-//! `nixtrace emit`: from a trace that was kept to an expression.
+//! `nixtrace emit`: from traces that were kept to an expression.
 
 use super::expression::ExpressionArgs;
 use super::output::Written;
+use super::reading::{self, Named};
 use super::{Exit, Failure};
-use crate::graph::Builder;
-use crate::trace::{Gap, GapKind, Micros, Reader, Record};
 use std::path::PathBuf;
 
-/// Write an expression from a trace that was recorded before
+/// Write an expression from traces that were recorded before
+///
+/// Several traces, or a merged one, give what all of their runs need; a reason that does not hold for
+/// all says for which it does.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// The trace
-    #[arg(value_name = "TRACE")]
-    trace: PathBuf,
+    /// The traces
+    #[arg(value_name = "TRACE", required = true)]
+    traces: Vec<PathBuf>,
 
     #[command(flatten)]
     expression: ExpressionArgs,
@@ -24,23 +26,9 @@ pub(super) struct Args {
 /// When the trace cannot be read or the expression not be written.
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let plan = args.expression.plan()?;
-    let unreadable = |error| Failure::of(&error);
-    let mut reader = Reader::open(&args.trace).map_err(unreadable)?;
-    let mut builder = Builder::new(reader.header().clone());
-    for record in reader.by_ref() {
-        builder.add(&record.map_err(unreadable)?);
-    }
-    if reader.truncated() {
-        builder.add(&Record::Gap(Gap {
-            process: None,
-            at: Micros(0),
-            kind: GapKind::Truncated,
-            detail: "the trace was cut short; what came after its last line is not known"
-                .to_owned(),
-            count: 1,
-        }));
-    }
-    let written = plan.carry_out(&builder.finish())?;
+    let runs = reading::runs(&args.traces)?;
+    let runs: Vec<_> = runs.iter().map(Named::borrowed).collect();
+    let written = plan.carry_out(&runs)?;
     Ok(match written {
         Written::WouldChange => Exit::Negative,
         Written::Yes | Written::UpToDate => Exit::Success,

@@ -9,8 +9,7 @@ use super::resolving::{ResolverArgs, record, unusable_index};
 use crate::atomic::Existing;
 use crate::disk::Disk;
 use crate::emit::{self, Comments, Environment, Format};
-use crate::graph::Run;
-use crate::pipeline;
+use crate::pipeline::{self, NamedRun};
 use crate::report;
 use crate::resolve::Resolver;
 use crate::trace::Bytes;
@@ -120,16 +119,16 @@ impl ExpressionArgs {
 }
 
 impl Plan {
-    /// Resolves the run, writes the files and tells a person on standard error.
+    /// Resolves the runs, writes the files and tells a person on standard error.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub(super) fn carry_out(mut self, run: &Run) -> Result<Written, Failure> {
-        let mut environment = self.environment(run);
+    pub(super) fn carry_out(mut self, runs: &[NamedRun<'_>]) -> Result<Written, Failure> {
+        let mut environment = self.environment(runs);
         if let Some(damage) = self.resolver.damage() {
             return Err(unusable_index(&damage));
         }
-        self.options.home.clone_from(&run.header.home);
+        self.options.home = runs.first().and_then(|it| it.run.header.home.clone());
         let work = self.files.settle(&environment)?;
         self.options.beside.clone_from(&work.formats);
         if self.options.assert_versions || work.formats.contains(&Format::Json) {
@@ -175,9 +174,9 @@ impl Plan {
         Ok(outcome)
     }
 
-    fn environment(&self, run: &Run) -> Environment {
+    fn environment(&self, runs: &[NamedRun<'_>]) -> Environment {
         let mut progress = Progress::begin("looking up packages", self.quiet);
-        pipeline::environment(run, &Disk::new(), |query| {
+        pipeline::environment(runs, &Disk::new(), |query| {
             progress.step();
             self.resolver.resolve(query)
         })

@@ -4,27 +4,36 @@
 //! Each verb is a module with `Args` (what was typed) and `run(Args) -> Result<u8, Failure>`, the
 //! exit status.
 
+mod completions;
+mod doctor;
 mod elf;
 mod emit;
 pub mod exit;
 mod expression;
 mod failure;
 mod files;
+mod import;
 mod index;
+mod merge;
 mod nixpkgs;
 mod output;
+mod pager;
 mod progress;
+mod reading;
 mod record;
+mod report;
 mod resolve;
 mod resolving;
 mod run;
+mod show;
 mod tracing;
+mod why;
 
 pub use exit::Exit;
 pub use failure::Failure;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
 /// See what a program really uses, and write the Nix expression that provides it
@@ -54,6 +63,14 @@ enum Verb {
     Run(run::Args),
     Record(record::Args),
     Emit(emit::Args),
+    Show(show::Args),
+    Why(why::Args),
+    Merge(merge::Args),
+    Import(import::Args),
+    Report(report::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
+    Man(completions::ManArgs),
     Elf(elf::Args),
     Resolve(resolve::Args),
     Index(index::Args),
@@ -66,6 +83,10 @@ Examples:
   nixtrace -f flake,image -- ./app    write flake.nix, image.nix and what they call
   nixtrace record -o app.jsonl -- ./app
   nixtrace emit app.jsonl -o shell.nix
+  nixtrace show app.jsonl             what it used, by class, and what was not seen
+  nixtrace why app.jsonl openssl      the chains from the command to it
+  nixtrace report app.jsonl           a page to look at, report.html
+  nixtrace doctor ./app               what it lacks here, and the line that adds it
   nixtrace elf ./app                  what it is linked to; nothing is run
   nixtrace resolve libssl.so.3 git    which package has it, and why
 
@@ -84,6 +105,14 @@ pub fn main() -> ExitCode {
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Record(args)) => record::run(args),
         Some(Verb::Emit(args)) => emit::run(args),
+        Some(Verb::Show(args)) => show::run(args),
+        Some(Verb::Why(args)) => why::run(args),
+        Some(Verb::Merge(args)) => merge::run(args),
+        Some(Verb::Import(args)) => import::run(args),
+        Some(Verb::Report(args)) => report::run(args),
+        Some(Verb::Doctor(args)) => doctor::run(args),
+        Some(Verb::Completions(args)) => completions::run(args),
+        Some(Verb::Man(args)) => completions::man(args),
         Some(Verb::Elf(args)) => elf::run(args),
         Some(Verb::Resolve(args)) => resolve::run(args),
         Some(Verb::Index(args)) => index::run(args),
@@ -95,6 +124,11 @@ pub fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// The whole command line, for what is generated from it.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Tells a person what is wrong with the command line (or prints the help that was asked for).

@@ -5,6 +5,7 @@ use super::output::{Written, unwritable};
 use super::tracing::{self, TracingArgs};
 use super::{Exit, Failure};
 use crate::graph::Builder;
+use crate::pipeline::NamedRun;
 use crate::trace::{Record, Sink, Writer};
 use std::ffi::OsString;
 use std::io;
@@ -106,7 +107,11 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let builder = kept
         .builder
         .ok_or_else(|| Failure::new("the tracer saw nothing of the command"))?;
-    let written = plan.carry_out(&builder.finish())?;
+    let run = builder.finish();
+    let written = plan.carry_out(&[NamedRun {
+        name: "",
+        run: &run,
+    }])?;
     // The report has it, where there is one.
     if args.expression.quiet && traced.is_strict() {
         eprint!("{}", traced.not_seen());

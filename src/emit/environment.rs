@@ -28,6 +28,9 @@ pub struct Environment {
     pub architecture: String,
     /// How the command ended, as a shell would report it; none when the trace does not say.
     pub exit: Option<u8>,
+    /// The runs that this is made from, if they are several; `command` is that of the first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<RunNote>,
     /// Packages, sorted by role and attribute; those that others imply among them.
     pub packages: Vec<Package>,
     /// What was used and has no certain package, sorted by path.
@@ -52,6 +55,7 @@ impl Environment {
             directory: Bytes::default(),
             architecture: String::new(),
             exit: None,
+            runs: Vec::new(),
             packages: Vec::new(),
             unresolved: Vec::new(),
             missing: Vec::new(),
@@ -59,6 +63,17 @@ impl Environment {
             gaps: Vec::new(),
         }
     }
+}
+
+/// One of several runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunNote {
+    /// Its name.
+    pub name: String,
+    /// Its command, with [secrets](crate::trace::secrets) hidden.
+    pub command: Vec<Bytes>,
+    /// How it ended, as a shell would report it.
+    pub exit: Option<u8>,
 }
 
 /// An address that the run used.

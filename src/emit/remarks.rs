@@ -20,13 +20,17 @@ const GAPS: usize = 5;
 
 /// The lines above the expression.
 pub(crate) fn header(environment: &Environment, home: &Home) -> Vec<Comment> {
-    let command = command_line(&environment.command, home);
-    let mut lines = vec![format!("Written by nixtrace for: {command}")];
+    let mut lines = made_for(environment, home);
     if let Some(status) = environment.exit
         && status != 0
     {
         lines.push(format!(
-            "Its exit status was {status}: it may need more than was seen here."
+            "{} exit status was {status}: it may need more than was seen here.",
+            if environment.runs.is_empty() {
+                "Its"
+            } else {
+                "One run's"
+            }
         ));
     }
     for gap in environment.gaps.iter().take(GAPS) {
@@ -44,6 +48,27 @@ pub(crate) fn header(environment: &Environment, home: &Home) -> Vec<Comment> {
         lines.push(format!("Not seen: {more} more things, see `-f json`"));
     }
     lines.iter().filter_map(|line| Comment::new(line)).collect()
+}
+
+/// No more runs than these are named one by one.
+const RUNS: usize = 8;
+
+/// The command, or those of all runs with their names.
+fn made_for(environment: &Environment, home: &Home) -> Vec<String> {
+    let runs = &environment.runs;
+    if runs.is_empty() {
+        let command = command_line(&environment.command, home);
+        return vec![format!("Written by nixtrace for: {command}")];
+    }
+    let mut lines = vec![format!("Written by nixtrace for {} runs:", runs.len())];
+    lines.extend(runs.iter().take(RUNS).map(|run| {
+        let command = command_line(&run.command, home);
+        format!("- {}: {command}", run.name)
+    }));
+    if runs.len() > RUNS {
+        lines.push(format!("- and {} more", runs.len() - RUNS));
+    }
+    lines
 }
 
 /// Why a file lists nothing.

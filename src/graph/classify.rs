@@ -7,7 +7,11 @@ use crate::trace::{Bytes, Header};
 use bstr::{BStr, ByteSlice};
 
 /// Whose a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+#[value(rename_all = "kebab-case")]
 pub enum Origin {
     /// The program's own tree: its project, its directory, the user's home.
     Own,

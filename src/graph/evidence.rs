@@ -23,6 +23,17 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// All kinds, strongest first.
+    const ALL: [Self; 7] = [
+        Self::Executed,
+        Self::Mapped,
+        Self::Read,
+        Self::Written,
+        Self::Listed,
+        Self::Examined,
+        Self::Probed,
+    ];
+
     /// What an access shows. A call that failed shows only that somebody looked.
     pub fn of(access: &Access) -> Self {
         if !access.outcome.is_success() {
@@ -67,6 +78,11 @@ impl Seen {
     /// Adds what was seen.
     pub fn add(&mut self, evidence: Evidence) {
         self.0 |= evidence.bit();
+    }
+
+    /// The strongest thing that was seen, if anything was.
+    pub fn strongest(self) -> Option<Evidence> {
+        Evidence::ALL.into_iter().find(|&it| self.has(it))
     }
 
     /// Whether this was seen.

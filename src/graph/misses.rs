@@ -5,14 +5,15 @@
 //! failure made its parent fail, and so on up to the command; and it was found nowhere else.
 
 use super::building::header_name;
+use super::chronicle::Chronicle;
 use super::classify::{file_name, is_library_name, parent};
 use super::command::{self, Language, Part};
 use super::modules::perl_module;
 use super::program::{Program, ProgramId, Run};
 use super::{MissingThing, Thing};
-use crate::trace::{Access, Bytes, ExitStatus, Operation, ProcessId};
+use crate::trace::{Access, Bytes, Errno, ExitStatus, Operation, Outcome, ProcessId};
 use bstr::{BStr, ByteSlice};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A look-up in vain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +68,7 @@ impl LookUps {
     /// A look-up failed. `searches` says whether the program looks at commands before it executes
     /// them, as shells do.
     pub fn missed(&mut self, access: &Access, path: Bytes, by: ProgramId, searches: bool) {
-        let execute = is_command_look_up(access, searches);
+        let execute = is_command_look_up(access.operation, access.path.as_ref(), searches);
         if !execute && !has_telling_name(path.as_ref()) {
             return;
         }
@@ -124,7 +125,7 @@ impl LookUps {
 }
 
 /// Whether a process failed by itself. Who was told to end did not fail for want of something.
-fn is_failure(status: ExitStatus) -> bool {
+pub fn is_failure(status: ExitStatus) -> bool {
     const TOLD_TO_END: [i32; 5] = [
         libc::SIGTERM,
         libc::SIGINT,
@@ -148,14 +149,14 @@ pub fn searches_for_commands(program: &Program) -> bool {
 
 /// Whether a command was looked for: by executing it, or by the look along `PATH` that a shell
 /// takes before it does.
-fn is_command_look_up(access: &Access, searches: bool) -> bool {
-    let looks = matches!(access.operation, Operation::Stat | Operation::Check);
-    let in_command_place = parent(access.path.as_ref()).is_some_and(|it| {
+fn is_command_look_up(operation: Operation, path: &BStr, searches: bool) -> bool {
+    let looks = matches!(operation, Operation::Stat | Operation::Check);
+    let in_command_place = parent(path).is_some_and(|it| {
         ["bin", "sbin", "games"]
             .iter()
             .any(|bin| file_name(it) == *bin)
     });
-    in_command_place && (access.operation == Operation::Execute || (looks && searches))
+    in_command_place && (operation == Operation::Execute || (looks && searches))
 }
 
 /// Whether a file of this name can be the want of a program.
@@ -189,6 +190,70 @@ pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThi
         }
     }
     missing.into_iter().collect()
+}
+
+/// Something that a run looked for and did not find anywhere, whether it failed or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// What, as far as the paths tell.
+    pub thing: Thing,
+    /// The programs that looked for it, for a person.
+    pub by: BTreeSet<String>,
+    /// How often they did.
+    pub count: u64,
+    /// Whether it explains that the run failed.
+    pub explains: bool,
+    /// Whether only a `configure` and its like asked, which go without where they can.
+    pub only_probed: bool,
+}
+
+/// What a run looked for in vain and a package can have: what explains its failure first, then what
+/// its programs asked for, what only a `configure` asked last; what many asked for before others.
+pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
+    let run = &chronicle.run;
+    let explaining = missing(run, |id| run.program_shown(id));
+    let found = found_names(run);
+    let mut things: BTreeMap<Thing, Sought> = BTreeMap::new();
+    for probe in &chronicle.probes {
+        if probe.outcome != Outcome::Failure(Errno::ENOENT) {
+            continue;
+        }
+        let program = &run.programs[probe.program.0];
+        let searches = searches_for_commands(program);
+        let path: &BStr = probe.path.as_ref();
+        let execute = is_command_look_up(probe.operation, path, searches);
+        if !execute && !has_telling_name(path) {
+            continue;
+        }
+        let miss = Miss {
+            path: probe.path.clone(),
+            execute,
+            by: probe.program,
+        };
+        let Some((thing, names)) = wanted(program, &miss) else {
+            continue;
+        };
+        if names.iter().any(|name| found.contains(name.as_slice())) {
+            continue;
+        }
+        let entry = things.entry(thing.clone()).or_insert_with(|| Sought {
+            explains: explaining.iter().any(|it| it.thing == thing),
+            thing,
+            by: BTreeSet::new(),
+            count: 0,
+            only_probed: true,
+        });
+        entry.by.insert(run.program_shown(probe.program));
+        entry.count += probe.tally.count;
+        entry.only_probed &= program.probing;
+    }
+    let mut sought: Vec<Sought> = things.into_values().collect();
+    // The sort is stable, so what ranks the same stays in the order of names.
+    sought.sort_by_key(|it| {
+        let users = std::cmp::Reverse((it.by.len(), it.count));
+        (!it.explains, it.only_probed, users)
+    });
+    sought
 }
 
 /// The names of all files that the run used; of those in a tree of their own (headers, Perl's

@@ -7,21 +7,27 @@
 
 pub mod arguments;
 pub mod building;
+pub mod chronicle;
 pub mod classify;
 pub mod command;
 pub mod data;
 pub mod evidence;
 pub mod host;
 pub mod include;
+pub mod inventory;
+pub mod joined;
 pub mod loading;
 pub mod manifest;
 pub mod misses;
 pub mod modules;
 pub mod phase;
 pub mod program;
+pub mod resources;
 pub mod subject;
 pub mod surroundings;
+pub mod weigh;
 
+pub use chronicle::{Chronicle, Chronicler};
 pub use command::Language;
 pub use evidence::Evidence;
 pub use host::Host;
@@ -250,25 +256,12 @@ impl Analysis<'_> {
 
     /// A path as a person of this project writes it.
     fn shown(&self, path: &Bytes) -> String {
-        let cwd = &self.run.header.cwd;
-        let inner = path
-            .strip_prefix(cwd.as_bytes())
-            .and_then(|rest| rest.strip_prefix(b"/"));
-        match inner {
-            Some(inner) if cwd.len() > 1 => format!("./{}", inner.as_bstr()),
-            _ => self.run.territory.shown(path.as_ref()).to_string(),
-        }
+        self.run.shown(path)
     }
 
     /// What a person calls a program: its path if it is the user's, else its name.
     fn program_shown(&self, id: ProgramId) -> String {
-        let program = self.program(id);
-        let shown = program.shown();
-        if is_foreign(self.run.territory.origin(shown.as_ref())) {
-            file_name(shown.as_ref()).to_string()
-        } else {
-            self.shown(shown)
-        }
+        self.run.program_shown(id)
     }
 
     /// What a program is among those who ask.

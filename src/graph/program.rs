@@ -131,6 +131,28 @@ impl Run {
         let command = self.programs.iter().find(is_command);
         command.or(self.programs.first())
     }
+
+    /// A path as a person of this project writes it: `./src/a.c`, `~/notes`.
+    pub fn shown(&self, path: &Bytes) -> String {
+        let cwd = &self.header.cwd;
+        let inner = path
+            .strip_prefix(cwd.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"/"));
+        match inner {
+            Some(inner) if cwd.len() > 1 => format!("./{}", inner.as_bstr()),
+            _ => self.territory.shown(path.as_ref()).to_string(),
+        }
+    }
+
+    /// What a person calls a program: its path if it is the user's, else its name.
+    pub fn program_shown(&self, id: ProgramId) -> String {
+        let shown = self.programs[id.0].shown();
+        if self.territory.origin(shown.as_ref()).has_package() {
+            file_name(shown.as_ref()).to_string()
+        } else {
+            self.shown(shown)
+        }
+    }
 }
 
 impl Use {
@@ -265,6 +287,12 @@ impl Builder {
             }
             Record::Footer(footer) => self.run.status = Some(footer.status),
         }
+    }
+
+    /// The program that a process runs, or the one on whose behalf it runs a launcher or a shim.
+    pub fn program_of(&self, process: ProcessId) -> Option<ProgramId> {
+        let running = self.running.get(&process)?;
+        running.program.or(running.behalf)
     }
 
     /// The run as far as it was seen.

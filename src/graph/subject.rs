@@ -39,6 +39,53 @@ pub struct Subject {
     pub more_files: bool,
 }
 
+impl Subject {
+    /// Adds what another run shows of the same thing; a subject that is something else adds nothing.
+    pub fn absorb(&mut self, other: Self) {
+        if (&self.root, &self.file) != (&other.root, &other.file) {
+            return;
+        }
+        let mut built: BTreeSet<Bytes> = BTreeSet::new();
+        match (&mut self.form, other.form) {
+            (
+                SubjectForm::Project {
+                    steps, products, ..
+                },
+                SubjectForm::Project {
+                    steps: more_steps,
+                    products: more_products,
+                    ..
+                },
+            ) => {
+                for step in more_steps {
+                    if !steps.contains(&step) {
+                        steps.push(step);
+                    }
+                }
+                products.extend(more_products);
+                products.sort();
+                products.dedup();
+                built.extend(products.iter().map(|it| it.path.clone()));
+            }
+            (SubjectForm::Program(facts), SubjectForm::Program(more)) => {
+                facts.reads_itself |= more.reads_itself;
+            }
+            (SubjectForm::Script { .. }, SubjectForm::Script { .. })
+            | (SubjectForm::Installed, SubjectForm::Installed) => {}
+            _ => return,
+        }
+        // What one run built another only used.
+        let files: BTreeSet<Bytes> = std::mem::take(&mut self.files)
+            .into_iter()
+            .chain(other.files)
+            .filter(|file| !built.contains(file))
+            .collect();
+        self.more_files |= other.more_files || files.len() > FILES;
+        self.files = files.into_iter().take(FILES).collect();
+        self.whole |= other.whole;
+    }
+}
+
 /// The forms of a subject.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]

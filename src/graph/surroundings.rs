@@ -30,6 +30,29 @@ pub struct Surroundings {
     pub well_known: BTreeSet<WellKnown>,
 }
 
+impl Surroundings {
+    /// Adds what another run wants; where both know a variable, what the first said of it stays.
+    pub fn absorb(&mut self, other: Self) {
+        for variable in other.variables {
+            let place = self
+                .variables
+                .binary_search_by(|it| it.name.cmp(&variable.name));
+            if let Err(place) = place {
+                self.variables.insert(place, variable);
+            }
+        }
+        self.toolkits.extend(other.toolkits);
+        self.toolkits.sort();
+        self.toolkits.dedup();
+        self.writes.extend(other.writes);
+        self.writes.sort();
+        self.writes.dedup();
+        self.scratch |= other.scratch;
+        self.accounts |= other.accounts;
+        self.well_known.extend(other.well_known);
+    }
+}
+
 /// A variable of the environment that mattered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Variable {

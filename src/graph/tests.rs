@@ -6,11 +6,14 @@ use crate::trace::{
     Access, Errno, Executed, ExitStatus, Exited, Header, Micros, Operation, Outcome, ProcessId,
     Record, Started,
 };
+use bstr::ByteSlice;
 use std::sync::Arc;
 
 mod builds;
+mod chronicles;
 mod failures;
 mod reading;
+mod resources;
 mod subjects;
 
 const LIB: &str = "/usr/lib/x86_64-linux-gnu";

@@ -86,6 +86,8 @@ pub struct Choice {
     pub unresolved: Vec<Unresolved>,
     /// Sorted by name.
     pub missing: Vec<Missing>,
+    /// The attribute that has each need, by the need's number; none where that stayed open.
+    pub of_needs: Vec<Option<AttrPath>>,
 }
 
 /// Commands that every `stdenv` has, compiler or not (nixpkgs manual, "Tools provided by
@@ -182,7 +184,16 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
             .map(|(unresolved, more)| with_count(unresolved, more))
             .collect(),
         missing: missing(usage, &mut resolve),
+        of_needs: answers
+            .into_iter()
+            .map(|answer| answer.best.map(|best| best.attr))
+            .collect(),
     }
+}
+
+/// What has a thing that is known by its name alone.
+pub fn provider(thing: &Thing, mut resolve: impl FnMut(&Query) -> Resolution) -> Resolution {
+    first_answer(&queries(thing, None), &mut resolve)
 }
 
 /// The questions to ask for a thing, the sharpest first.

@@ -287,6 +287,9 @@ impl Reader {
             Ok(Record::Header(mut header)) => {
                 // A trace may come from elsewhere, with its secrets.
                 secrets::redact(&mut header.argv);
+                for scenario in &mut header.scenarios {
+                    secrets::redact(&mut scenario.header.argv);
+                }
                 reader.header = header;
             }
             Ok(_) => return Err(no_header()),

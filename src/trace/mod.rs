@@ -9,11 +9,18 @@
 
 pub mod bytes;
 pub mod file;
+pub mod import;
+pub mod merge;
 mod root;
+pub mod scenario;
 pub mod secrets;
+pub(crate) mod steering;
+mod whole;
 
 pub use bytes::Bytes;
 pub use file::{ReadError, Reader, Sink, Writer};
+pub use scenario::{Runs, Scenario};
+pub use whole::WholeWriter;
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -94,6 +101,9 @@ pub struct Header {
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
     /// only look at or open existing files was determined just before the kernel ran them.
     pub exact: bool,
+    /// The runs of a merged trace, in the order of their records; empty for a trace of one run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<Scenario>,
 }
 
 /// A file that a command was given open.
@@ -122,6 +132,7 @@ impl Header {
             inherited: Vec::new(),
             engine: String::new(),
             exact: false,
+            scenarios: Vec::new(),
         }
     }
 

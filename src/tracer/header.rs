@@ -48,6 +48,7 @@ pub(super) fn collect(command: &Command, options: &Options) -> Header {
         inherited: inherited_files(),
         engine: String::new(),
         exact: options.exact,
+        scenarios: Vec::new(),
     }
 }
 

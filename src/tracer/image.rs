@@ -92,7 +92,7 @@ impl Chain {
 
 /// A file as execve(2) sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Image {
+pub(crate) enum Image {
     /// A script, with the interpreter of its `#!` line.
     Script(Vec<u8>),
     /// An ELF file, with the loader that it asks for.
@@ -103,7 +103,7 @@ pub(super) enum Image {
 
 impl Image {
     /// Reads the beginning of a file.
-    pub(super) fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         // A path of the traced program may lead to a FIFO, whose opening would wait.
         match path.metadata() {
             Ok(metadata) if metadata.is_file() => {}

@@ -26,7 +26,7 @@ pub mod fuzzing;
 mod header;
 mod herd;
 mod ignored;
-mod image;
+pub(crate) mod image;
 mod inherited;
 mod launch;
 mod memory;

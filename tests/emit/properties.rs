@@ -185,6 +185,7 @@ prop_compose! {
     ) -> Environment {
         Environment {
             exit,
+            runs: Vec::new(),
             packages,
             unresolved: unresolved
                 .into_iter()

@@ -132,3 +132,52 @@ fn help_names_every_verb() {
         assert!(text.contains(verb), "{verb}: {text}");
     }
 }
+
+#[test]
+fn completions_know_every_verb_in_every_shell() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = home
+            .command([nixtrace()])
+            .args(["completions", shell])
+            .run()
+            .exits(0)
+            .text();
+        for word in ["show", "why", "merge", "import", "report", "nixpkgs"] {
+            assert!(script.contains(word), "{word} for {shell}");
+        }
+    }
+}
+
+#[test]
+fn bash_reads_the_completions_and_completes_a_verb() {
+    needs!("bash");
+    let home = Home::new();
+    let script = format!(
+        "source <('{}' completions bash); COMP_WORDS=(nixtrace sh); COMP_CWORD=1; \
+         _nixtrace nixtrace sh nixtrace; echo \"${{COMPREPLY[@]}}\"",
+        nixtrace().display()
+    );
+    let finished = home.command(["bash", "-c", &script]).run().exits(0);
+    assert_eq!(finished.text().trim(), "show");
+}
+
+#[test]
+fn every_verb_has_a_manual_page() {
+    let home = Home::new();
+    let pages = home.outside("man1");
+    home.command([nixtrace()])
+        .args(["man", "-o"])
+        .arg(&pages)
+        .run()
+        .exits(0);
+    for (page, text) in [
+        ("nixtrace.1", "Examples:"),
+        ("nixtrace-show.1", "class"),
+        ("nixtrace-index-build.1", "index"),
+    ] {
+        let page = std::fs::read_to_string(pages.join(page)).unwrap();
+        assert!(page.contains(".TH ") && page.contains(text), "{page}");
+    }
+    assert!(!pages.join("nixtrace-help.1").exists());
+}

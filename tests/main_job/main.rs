@@ -9,6 +9,11 @@
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
 //! - `interruption`: signals, kills, full disks in the middle of a run.
 //! - `recording`: the trace file.
+//! - `doctor`: what is missing, and the line to add.
+//! - `importing`: traces that other programs have taken.
+//! - `merging`: several runs, one result.
+//! - `picturing`: the page in a real browser, and pictures.
+//! - `showing`: what a trace holds, as tables and as a tree.
 //! - `looking_up`: the verbs that run no command.
 
 #![allow(
@@ -18,11 +23,16 @@
 
 mod bad_input;
 mod building;
+mod doctor;
 mod formats;
+mod importing;
 mod interruption;
 mod looking_up;
+mod merging;
+mod picturing;
 mod real_inputs;
 mod recording;
+mod showing;
 mod support;
 mod transparency;
 mod version_managers;

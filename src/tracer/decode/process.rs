@@ -1,6 +1,7 @@
 //! Calls that make processes, change what they are, or hide them.
 
 use super::{Begun, Entered, Observer};
+use crate::trace::steering::is_steering;
 use crate::trace::{GapKind, Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, CoreUse, Shape};
 use crate::tracer::facts::{Fact, Real};
@@ -19,49 +20,6 @@ use std::sync::Arc;
 
 /// Below so many descriptors a program may plausibly run out of them.
 const FEW_DESCRIPTORS: u64 = 256;
-
-/// The variables whose values are kept: those that steer where files are searched.
-const STEERING: [&str; 30] = [
-    "PATH",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "LD_AUDIT",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PERL5LIB",
-    "RUBYLIB",
-    "GEM_PATH",
-    "GEM_HOME",
-    "NODE_PATH",
-    "CLASSPATH",
-    "JAVA_HOME",
-    "GOPATH",
-    "GOROOT",
-    "PKG_CONFIG_PATH",
-    "PKG_CONFIG_LIBDIR",
-    "CMAKE_PREFIX_PATH",
-    "CPATH",
-    "C_INCLUDE_PATH",
-    "CPLUS_INCLUDE_PATH",
-    "LIBRARY_PATH",
-    "ACLOCAL_PATH",
-    "GI_TYPELIB_PATH",
-    "GIO_EXTRA_MODULES",
-    "XDG_DATA_DIRS",
-    "XDG_CONFIG_DIRS",
-    "QT_PLUGIN_PATH",
-    "GST_PLUGIN_SYSTEM_PATH_1_0",
-    "VIRTUAL_ENV",
-];
-
-/// Whether a variable (`NAME=value`) is one whose value is kept.
-fn is_steering(variable: &[u8]) -> bool {
-    STEERING.iter().any(|name| {
-        variable
-            .strip_prefix(name.as_bytes())
-            .is_some_and(|rest| rest.starts_with(b"="))
-    })
-}
 
 impl Observer {
     /// A process came into being.

@@ -1,0 +1,272 @@
+//! `nixtrace doctor`: what a program lacks here, or a run has looked for in vain, and what to add.
+
+use super::resolving::{ResolverArgs, unusable_index};
+use super::{Exit, Failure, elf, reading};
+use crate::elf::closure::{Interpreter, Outcome};
+use crate::elf::{Disk, Error, NotElf};
+use crate::graph::misses::{Sought, sought};
+use crate::graph::{Language, Thing};
+use crate::report::{self, printable};
+use crate::resolve::{Resolution, Resolver, Verdict, minimal};
+use crate::trace::Bytes;
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Say what a program lacks here, or what a run looked for in vain, and what would provide it
+///
+/// For a program nothing is run: its interpreter and libraries are looked for as the loader would,
+/// and what is missing is told with the attribute that has it and the line to add. For a trace it is
+/// what the run looked for, found nowhere and a package would have: what explains its failure first.
+///
+/// Exits with 1 when something is missing.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Programs, libraries or scripts
+    #[arg(value_name = "FILE", required_unless_present = "trace")]
+    files: Vec<PathBuf>,
+
+    /// Look at this trace
+    #[arg(long, value_name = "TRACE")]
+    trace: Option<PathBuf>,
+
+    /// Write JSON, one object for each thing that is missing, one a line (docs/reading.md)
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    resolver: ResolverArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nixtrace doctor ./app
+  nixtrace record -o build.jsonl -- make; nixtrace doctor --trace build.jsonl";
+
+/// Something that is missing.
+struct Finding {
+    /// The program or run that lacks it.
+    of: String,
+    thing: Thing,
+    /// Whether it is what starts the program: an ELF interpreter.
+    is_loader: bool,
+    /// How that showed, for a person.
+    why: String,
+    answer: Resolution,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a file or the trace cannot be read.
+pub(super) fn run(args: Args) -> Result<u8, Failure> {
+    let resolver = args.resolver.open()?;
+    let mut findings = Vec::new();
+    for file in &args.files {
+        findings.extend(of_file(file, &resolver)?);
+    }
+    if let Some(trace) = &args.trace {
+        for run in reading::chronicles(std::slice::from_ref(trace))? {
+            let missing = sought(&run.of);
+            findings.extend(
+                missing
+                    .into_iter()
+                    .filter_map(|it| of_run(it, &run.name, &resolver)),
+            );
+        }
+    }
+    if let Some(damage) = resolver.damage() {
+        return Err(unusable_index(&damage));
+    }
+    if args.json {
+        for finding in &findings {
+            println!("{}", json(finding));
+        }
+    } else if findings.is_empty() {
+        println!("nothing is missing");
+    } else {
+        print!("{}", text(&findings));
+    }
+    Ok(if findings.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Negative
+    } as u8)
+}
+
+fn of_file(file: &Path, resolver: &Resolver) -> Result<Vec<Finding>, Failure> {
+    let shown = printable(file.as_os_str().as_bytes());
+    let finding = |thing: Thing, is_loader, why| Finding {
+        of: shown.clone(),
+        answer: minimal::provider(&thing, |query| resolver.resolve(query)),
+        thing,
+        is_loader,
+        why,
+    };
+    if let Some(interpreter) = interpreter_of_script(file) {
+        let name = interpreter.as_path().file_name().map(Bytes::from);
+        return Ok(match (interpreter.as_path().exists(), name) {
+            (false, Some(name)) => {
+                let why = format!("the interpreter {interpreter} of its `#!` line is not there");
+                vec![finding(Thing::Command(name), false, why)]
+            }
+            _ => Vec::new(),
+        });
+    }
+    let conditions = elf::conditions_here(std::env::var_os("LD_LIBRARY_PATH").map(Bytes::from))?;
+    let closure = elf::look(&Disk::new(), &conditions, file, None)?.closure;
+    let mut findings = Vec::new();
+    if let Interpreter::Missing(path) = &closure.interpreter
+        && let Some(name) = path.as_path().file_name()
+    {
+        let why = format!("its interpreter {path} is not there");
+        findings.push(finding(Thing::Library(Bytes::from(name)), true, why));
+    }
+    let mut told = BTreeSet::new();
+    for need in &closure.needs {
+        if let Outcome::Missing(_) = need.outcome
+            && told.insert(need.name.clone())
+        {
+            let by = &closure.object(need.from).path;
+            let why = format!("needed by {by}");
+            findings.push(finding(Thing::Library(need.name.clone()), false, why));
+        }
+    }
+    Ok(findings)
+}
+
+/// The interpreter that a script's `#!` line names.
+fn interpreter_of_script(file: &Path) -> Option<Bytes> {
+    match crate::elf::Image::read(file) {
+        Err(Error::NotElf {
+            what: NotElf::Script { interpreter },
+            ..
+        }) => {
+            let program = bstr::ByteSlice::fields(interpreter.as_slice()).next()?;
+            Some(program.into())
+        }
+        _ => None,
+    }
+}
+
+/// What a run missed, if a package has it or it explains that the run failed.
+fn of_run(sought: Sought, run: &str, resolver: &Resolver) -> Option<Finding> {
+    let answer = minimal::provider(&sought.thing, |query| resolver.resolve(query));
+    let is_provided = answer.verdict == Verdict::Package;
+    if !is_provided && !sought.explains {
+        return None;
+    }
+    let by: Vec<String> = sought.by.into_iter().take(3).collect();
+    let mut why = format!("looked for by {}", by.join(", "));
+    if sought.explains {
+        why.push_str("; the run failed without it");
+    } else if sought.only_probed {
+        why.push_str(", which only tried");
+    }
+    Some(Finding {
+        of: run.to_owned(),
+        thing: sought.thing,
+        is_loader: false,
+        why,
+        answer,
+    })
+}
+
+fn text(findings: &[Finding]) -> String {
+    let rows: Vec<[String; 3]> = findings
+        .iter()
+        .map(|finding| {
+            let attr = match (&finding.answer.best, finding.answer.candidates.first()) {
+                (Some(best), _) => best.attr.to_string(),
+                (None, Some(first)) => format!("perhaps {}", first.attr),
+                (None, None) => "no package is known".to_owned(),
+            };
+            [
+                printable(name(finding).as_bytes()),
+                attr,
+                printable(finding.why.as_bytes()),
+            ]
+        })
+        .collect();
+    let mut text = String::new();
+    let mut last = None;
+    for (finding, row) in findings.iter().zip(&rows) {
+        if last.replace(&finding.of) != Some(&finding.of) {
+            text.push_str(&format!("{} lacks\n", finding.of));
+        }
+        text.push_str(&report::show::three_columns(row, &rows));
+    }
+    for (place, lines) in advice(findings) {
+        text.push_str(&format!("\n{place}\n"));
+        for line in lines {
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    text
+}
+
+/// The thing's name as it was asked for.
+fn name(finding: &Finding) -> Bytes {
+    finding.answer.query.name.clone()
+}
+
+/// The lines to add, by where; only for what has a certain answer.
+fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
+    let attrs = |wanted: fn(&Finding) -> bool| -> Vec<String> {
+        let attrs: BTreeSet<String> = findings
+            .iter()
+            .filter(|finding| wanted(finding))
+            .filter_map(|finding| Some(format!("pkgs.{}", finding.answer.best.as_ref()?.attr)))
+            .collect();
+        attrs.into_iter().collect()
+    };
+    let list = |attrs: &[String]| format!("[ {} ]", attrs.join(" "));
+    let has_loader = findings.iter().any(|finding| finding.is_loader);
+    let libraries = attrs(|it| matches!(it.thing, Thing::Library(_)) && !it.is_loader);
+    let built_with = attrs(|it| matches!(it.thing, Thing::Header(_) | Thing::PkgConfig(_)));
+    let commands = attrs(|it| matches!(it.thing, Thing::Command(_)));
+    let modules = attrs(
+        |it| matches!(&it.thing, Thing::Module { language, .. } if *language != Language::Shell),
+    );
+    let mut nixos = Vec::new();
+    let mut elsewhere = Vec::new();
+    if has_loader || !libraries.is_empty() {
+        nixos.push("programs.nix-ld.enable = true;".to_owned());
+        elsewhere.push("nativeBuildInputs = [ pkgs.autoPatchelfHook ];".to_owned());
+    }
+    if !libraries.is_empty() {
+        nixos.push(format!("programs.nix-ld.libraries = {};", list(&libraries)));
+    }
+    if !commands.is_empty() {
+        nixos.push(format!("environment.systemPackages = {};", list(&commands)));
+        elsewhere.push(format!("packages = {};", list(&commands)));
+    }
+    let inputs: BTreeSet<String> = [libraries, built_with, modules]
+        .concat()
+        .into_iter()
+        .collect();
+    if !inputs.is_empty() {
+        let inputs: Vec<String> = inputs.into_iter().collect();
+        elsewhere.push(format!("buildInputs = {};", list(&inputs)));
+    }
+    [
+        ("on NixOS, in configuration.nix:", nixos),
+        ("elsewhere, in its shell.nix or package.nix:", elsewhere),
+    ]
+    .into_iter()
+    .filter(|(_, lines)| !lines.is_empty())
+    .collect()
+}
+
+fn json(finding: &Finding) -> serde_json::Value {
+    serde_json::json!({
+        "of": finding.of,
+        "name": name(finding),
+        "kind": finding.answer.query.kind,
+        "loader": finding.is_loader,
+        "why": finding.why,
+        "best": finding.answer.best,
+        "candidates": finding.answer.candidates.iter().take(5).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,167 @@
+//! The processes of a run as a tree: what each ran, how long it lived, how it ended.
+
+use super::table::cut_end;
+use super::words::{command_line, duration, ending};
+use crate::graph::chronicle::{Chronicle, Process};
+use crate::trace::{ExitStatus, ProcessId};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
+
+/// One process a line, children below their parent; `width` columns wide at most.
+pub fn tree(chronicle: &Chronicle, width: usize) -> String {
+    let forest = Forest::of(&chronicle.processes);
+    let mut text = String::new();
+    // What is left to print, the next one last. Processes nest as deep as the trace says, so this
+    // does not recurse.
+    let mut stack: Vec<(usize, String, Place)> = Vec::new();
+    for &root in forest.roots.iter().rev() {
+        stack.push((root, String::new(), Place::Root));
+    }
+    // The lines of a tree that is deeper than a terminal is wide begin in the same column.
+    let deepest_indent = width.min(4000) / 2;
+    while let Some((number, indent, place)) = stack.pop() {
+        let process = &chronicle.processes[number];
+        let (branch, below) = match place {
+            Place::Root => ("", ""),
+            Place::Inner => ("├─ ", "│  "),
+            Place::Last => ("└─ ", "   "),
+        };
+        let end = match (process.duration(), process.status) {
+            (Some(time), Some(ExitStatus::Code(0))) => format!("({})", duration(time)),
+            (Some(time), Some(status)) => format!("({}, {})", duration(time), ending(status)),
+            _ => "(its end was not seen)".to_owned(),
+        };
+        let start = format!("{indent}{branch}{}", process.pid);
+        let room = width.saturating_sub(start.width() + end.width() + 2);
+        let _ = writeln!(text, "{start} {} {end}", cut_end(&what(process), room));
+        let below = if indent.width() < deepest_indent {
+            format!("{indent}{below}")
+        } else {
+            indent
+        };
+        let children = forest.children.get(&process.id);
+        for (place, &child) in children.into_iter().flatten().rev().enumerate() {
+            let place = if place == 0 {
+                Place::Last
+            } else {
+                Place::Inner
+            };
+            stack.push((child, below.clone(), place));
+        }
+    }
+    if chronicle.left_out.processes > 0 {
+        let _ = writeln!(
+            text,
+            "… and {} more processes",
+            chronicle.left_out.processes
+        );
+    }
+    text
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Root,
+    Inner,
+    Last,
+}
+
+/// What a process ran, one after the other.
+pub(crate) fn what(process: &Process) -> String {
+    let ran: Vec<String> = process
+        .ran
+        .iter()
+        .map(|ran| {
+            let mut words = match (ran.argv.is_empty(), &ran.path) {
+                (false, _) => command_line(&ran.argv),
+                (true, Some(path)) => command_line(std::slice::from_ref(path)),
+                (true, None) => "a program without a name".to_owned(),
+            };
+            if ran.more_arguments > 0 {
+                let _ = write!(words, " … {} more", ran.more_arguments);
+            }
+            words
+        })
+        .collect();
+    match ran.as_slice() {
+        [] => "goes on with its parent's program".to_owned(),
+        ran => ran.join(" → "),
+    }
+}
+
+/// Who is whose child.
+pub(crate) struct Forest {
+    /// Processes without a parent that is known.
+    pub(crate) roots: Vec<usize>,
+    /// The children of each, in the order in which they began.
+    pub(crate) children: HashMap<ProcessId, Vec<usize>>,
+}
+
+impl Forest {
+    pub(crate) fn of(processes: &[Process]) -> Self {
+        let places: HashMap<ProcessId, usize> = processes
+            .iter()
+            .enumerate()
+            .map(|(number, process)| (process.id, number))
+            .collect();
+        let mut forest = Self {
+            roots: Vec::new(),
+            children: HashMap::new(),
+        };
+        for (number, process) in processes.iter().enumerate() {
+            // A parent begins before its child; a trace that says otherwise could go in a circle.
+            let parent = process
+                .parent
+                .filter(|parent| places.get(parent).is_some_and(|&at| at < number));
+            match parent {
+                Some(parent) => forest.children.entry(parent).or_default().push(number),
+                None => forest.roots.push(number),
+            }
+        }
+        forest
+    }
+}
+
+/// The same as JSON: the processes in the order in which they began.
+pub fn json(chronicle: &Chronicle) -> serde_json::Value {
+    let pids: HashMap<ProcessId, i32> = chronicle
+        .processes
+        .iter()
+        .map(|process| (process.id, process.pid))
+        .collect();
+    let processes: Vec<serde_json::Value> = chronicle
+        .processes
+        .iter()
+        .map(|process| {
+            let ran: Vec<serde_json::Value> = process
+                .ran
+                .iter()
+                .map(|ran| {
+                    serde_json::json!({
+                        "at": ran.at,
+                        "path": ran.path,
+                        "argv": ran.argv,
+                        "more_arguments": ran.more_arguments,
+                    })
+                })
+                .collect();
+            serde_json::json!({
+                "process": process.id,
+                "pid": process.pid,
+                "parent": process.parent,
+                "parent_pid": process.parent.and_then(|parent| pids.get(&parent)),
+                "started": process.started,
+                "duration": process.duration(),
+                "exit": process.status.map(|status| status.shell_code()),
+                "ran": ran,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "version": 1,
+        "command": chronicle.run.header.argv,
+        "processes": processes,
+        "left_out": chronicle.left_out.processes,
+    })
+}

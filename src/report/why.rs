@@ -1,0 +1,197 @@
+//! Why a run needs a thing: the chains from the command to it, in words and as JSON.
+
+use super::endpoint::{action, endpoint, outcome};
+use super::printable;
+use super::table::cut_end;
+use super::tree::what;
+use super::words::{counted, duration};
+use crate::graph::Evidence;
+use crate::graph::chronicle::Chronicle;
+use crate::graph::resources::{Chain, Edge, Relation, Resource, ResourceId, Resources};
+use crate::trace::Bytes;
+use std::fmt::Write as _;
+
+/// The chains to one resource, as lines of at most `width` columns.
+pub fn why(
+    chronicle: &Chronicle,
+    resources: &Resources,
+    target: ResourceId,
+    note: Option<&str>,
+    most: usize,
+    width: usize,
+) -> String {
+    let chains = resources.chains(target, usize::MAX);
+    let shown = &chains[..chains.len().min(most)];
+    let mut text = String::new();
+    let note = note.map(|note| format!(", {note}")).unwrap_or_default();
+    let title = format!("{}{note}", name(chronicle, resources.resource(target)));
+    let _ = writeln!(text, "{}", cut_end(&title, width));
+    for chain in shown {
+        text.push('\n');
+        for (number, (what, how)) in words(chronicle, resources, chain).iter().enumerate() {
+            let mark = if number == 0 { "  " } else { "  → " };
+            // How it was used is never cut; a name that is too long is.
+            let room = width.saturating_sub(mark.chars().count() + how.chars().count() + 2);
+            let line = format!("{mark}{}  {how}", cut_end(what, room.max(20)));
+            let _ = writeln!(text, "{}", cut_end(line.trim_end(), width));
+        }
+    }
+    let more = chains.len() - shown.len();
+    if more > 0 {
+        let more = counted(more as u64, "more chain", "more chains");
+        let _ = writeln!(text, "\n  {more}; all with --all");
+    }
+    text
+}
+
+/// The links of a chain in words: what each is, and how it was come by.
+pub(crate) fn words(
+    chronicle: &Chronicle,
+    resources: &Resources,
+    chain: &Chain,
+) -> Vec<(String, String)> {
+    let links = chain.links.iter();
+    links
+        .map(|(id, edge)| link(chronicle, resources.resource(*id), edge.as_ref()))
+        .collect()
+}
+
+/// A link of a chain: what it is, and how it was come by.
+fn link(chronicle: &Chronicle, resource: &Resource, edge: Option<&Edge>) -> (String, String) {
+    let name = name(chronicle, resource);
+    let Some(edge) = edge else {
+        return (name, "the command".to_owned());
+    };
+    let times = edge.tally.as_ref().map(|tally| {
+        let failed = if chronicle.is_error_path(tally) {
+            ", only in processes that failed"
+        } else {
+            ""
+        };
+        format!(
+            "{}×, first at {}{failed}",
+            tally.count,
+            duration(tally.first)
+        )
+    });
+    let how = match (&edge.relation, times) {
+        (Relation::Started, _) => match resource {
+            Resource::Process(number) => format!("process {}", chronicle.processes[*number].pid),
+            _ => String::new(),
+        },
+        (Relation::Missed(failure), Some(times)) => format!("{}, {times}", outcome(*failure)),
+        (Relation::Contacted(_, failure), Some(times)) if !outcome(*failure).is_empty() => {
+            format!("{}, {times}", outcome(*failure))
+        }
+        (Relation::ProvidedBy(why) | Relation::Needs(why), _) => {
+            printable(why.join("; ").as_bytes())
+        }
+        (_, times) => times.unwrap_or_default(),
+    };
+    let verb = match &edge.relation {
+        Relation::Started | Relation::ProvidedBy(_) | Relation::Needs(_) => "",
+        Relation::Ran => "runs ",
+        Relation::Used(evidence) => verb(*evidence),
+        Relation::Missed(_) => "looks for ",
+        Relation::Contacted(what, _) => match action(*what) {
+            "connect" => "connects to ",
+            "bind" => "binds ",
+            "listen" => "listens on ",
+            _ => "sends to ",
+        },
+        Relation::Had => "has ",
+    };
+    (format!("{verb}{name}"), how)
+}
+
+fn verb(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Executed => "runs ",
+        Evidence::Mapped => "loads ",
+        Evidence::Read => "reads ",
+        Evidence::Written => "writes ",
+        Evidence::Listed => "lists ",
+        Evidence::Examined => "looks at ",
+        Evidence::Probed => "looks for ",
+    }
+}
+
+/// What a person calls a resource.
+pub(crate) fn name(chronicle: &Chronicle, resource: &Resource) -> String {
+    let file = |path: &Bytes| printable(chronicle.run.shown(path).as_bytes());
+    match resource {
+        Resource::Process(number) => what(&chronicle.processes[*number]),
+        Resource::Executable(id) => {
+            let program = &chronicle.run.programs[id.0];
+            match &program.script {
+                Some(script) => format!("{} with {}", file(script), file(&program.executable)),
+                None => file(&program.executable),
+            }
+        }
+        Resource::Library(path) | Resource::File(path) | Resource::Missing(path) => file(path),
+        Resource::Endpoint(it) => endpoint(it),
+        Resource::Variable(name, value) => {
+            let value = printable(value.as_bytes());
+            format!("{}={value}", printable(name.as_bytes()))
+        }
+        Resource::Provider(name) => printable(name.as_bytes()),
+    }
+}
+
+/// The kind of a resource, in a word.
+pub(crate) fn kind(resource: &Resource) -> &'static str {
+    match resource {
+        Resource::Process(_) => "process",
+        Resource::Executable(_) => "executable",
+        Resource::Library(_) => "library",
+        Resource::File(_) => "file",
+        Resource::Missing(_) => "missing",
+        Resource::Endpoint(_) => "endpoint",
+        Resource::Variable(..) => "variable",
+        Resource::Provider(_) => "package",
+    }
+}
+
+/// The same as JSON: one object for one resource.
+pub fn json(
+    chronicle: &Chronicle,
+    resources: &Resources,
+    target: ResourceId,
+    note: Option<&str>,
+    most: usize,
+) -> serde_json::Value {
+    let chains: Vec<serde_json::Value> = resources
+        .chains(target, most)
+        .iter()
+        .map(|chain| chain_json(chronicle, resources, chain))
+        .collect();
+    let resource = resources.resource(target);
+    serde_json::json!({
+        "kind": kind(resource),
+        "name": name(chronicle, resource),
+        "implied": note,
+        "chains": chains,
+    })
+}
+
+fn chain_json(chronicle: &Chronicle, resources: &Resources, chain: &Chain) -> serde_json::Value {
+    let links = chain.links.iter().map(|(id, edge)| {
+        let resource = resources.resource(*id);
+        let (_, how) = link(chronicle, resource, edge.as_ref());
+        let pid = match resource {
+            Resource::Process(number) => Some(chronicle.processes[*number].pid),
+            _ => None,
+        };
+        let tally = edge.as_ref().and_then(|edge| edge.tally.as_ref());
+        serde_json::json!({
+            "kind": kind(resource),
+            "name": name(chronicle, resource),
+            "pid": pid,
+            "how": how,
+            "count": tally.map(|tally| tally.count),
+            "first": tally.map(|tally| tally.first),
+            "last": tally.map(|tally| tally.last),
+        })
+    });
+    links.collect()
+}

@@ -1,0 +1,193 @@
+//! `merge`, `emit A B C`, `record --append`: several runs, one result.
+
+use super::support::{Finished, Home, nixtrace};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn record(home: &Home, name: &str, command: &[&str]) -> PathBuf {
+    let trace = home.outside(format!("{name}.jsonl"));
+    home.command([nixtrace()])
+        .args(["record", "-q", "-o"])
+        .arg(&trace)
+        .arg("--")
+        .args(command)
+        .run();
+    trace
+}
+
+fn merge(home: &Home, output: &str, traces: &[&Path]) -> PathBuf {
+    let output = home.outside(output);
+    merging(home, &output, traces).exits(0);
+    output
+}
+
+fn merging(home: &Home, output: &Path, traces: &[&Path]) -> Finished {
+    home.command([nixtrace()])
+        .args(["merge", "--force", "-q", "-o"])
+        .arg(output)
+        .args(traces)
+        .run()
+}
+
+fn emit(home: &Home, format: &str, traces: &[&Path]) -> String {
+    home.command([nixtrace()])
+        .args(["emit", "-q", "-o", "-", "-f", format])
+        .args(traces)
+        .run()
+        .exits(0)
+        .text()
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn merging_is_associative_commutative_and_idempotent() {
+    let home = Home::new();
+    let a = record(&home, "a", &["cat", "/etc/hosts"]);
+    let b = record(&home, "b", &["sh", "-c", "ls / > list; false"]);
+    let c = record(&home, "c", &["true"]);
+    // One of them was cut short.
+    let text = std::fs::read_to_string(&b).unwrap();
+    std::fs::write(&b, &text[..text.len() * 2 / 3]).unwrap();
+    let all = merge(&home, "all.jsonl", &[&a, &b, &c]);
+    let backwards = merge(&home, "backwards.jsonl", &[&c, &b, &a]);
+    assert!(bytes(&all) == bytes(&backwards));
+    let ab = merge(&home, "ab.jsonl", &[&a, &b]);
+    let bc = merge(&home, "bc.jsonl.zst", &[&b, &c]);
+    let left = merge(&home, "left.jsonl", &[&ab, &c]);
+    let right = merge(&home, "right.jsonl", &[&a, &bc]);
+    assert!(bytes(&left) == bytes(&all));
+    assert!(bytes(&right) == bytes(&all));
+    let again = merge(&home, "again.jsonl", &[&all, &bc, &all, &a]);
+    assert!(bytes(&again) == bytes(&all));
+}
+
+#[test]
+fn several_traces_give_the_same_as_their_merge_in_any_order() {
+    let home = Home::new();
+    let a = record(&home, "a", &["jq", "--version"]);
+    let b = record(&home, "b", &["git", "--version"]);
+    let all = merge(&home, "all.jsonl", &[&a, &b]);
+    for format in ["shell", "json"] {
+        let merged = emit(&home, format, &[&all]);
+        assert_eq!(emit(&home, format, &[&a, &b]), merged);
+        assert_eq!(emit(&home, format, &[&b, &a]), merged);
+    }
+    let shell = emit(&home, "shell", &[&all]);
+    for line in [
+        "# Written by nixtrace for 2 runs:",
+        "# - a: jq --version",
+        "# - b: git --version",
+    ] {
+        assert!(shell.contains(line), "{line:?} in {shell}");
+    }
+    let result: Value = serde_json::from_str(&emit(&home, "json", &[&all])).unwrap();
+    let git = result["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|package| package["attr"] == "git")
+        .unwrap();
+    assert_eq!(git["because"][0], "the command (in b)");
+    assert_eq!(result["runs"][1]["name"], "b");
+}
+
+#[test]
+fn runs_are_told_apart_when_a_merged_trace_is_shown() {
+    let home = Home::new();
+    let a = record(&home, "a", &["cat", "/etc/hosts"]);
+    let b = record(&home, "b", &["cat", "/etc/passwd"]);
+    let named = [
+        format!("smoke={}", a.display()),
+        format!("full={}", b.display()),
+    ];
+    let all = merge(&home, "all.jsonl", &named.each_ref().map(Path::new));
+    let show = |options: &[&str]| {
+        home.command([nixtrace().as_os_str(), "show".as_ref(), all.as_os_str()])
+            .args(options)
+            .run()
+            .exits(0)
+            .text()
+    };
+    let text = show(&["--class", "configuration"]);
+    let runs: Vec<&str> = text.lines().filter(|it| it.starts_with("run ")).collect();
+    assert_eq!(runs, ["run full", "run smoke"]);
+    let smoke = show(&["--class", "configuration", "--run", "smoke"]);
+    assert!(
+        smoke.contains("/etc/hosts") && !smoke.contains("/etc/passwd"),
+        "{smoke}"
+    );
+    let lines: Vec<Value> = show(&["--json"])
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["run"], "full");
+    assert_eq!(
+        lines[1]["command"],
+        serde_json::json!(["cat", "/etc/hosts"])
+    );
+}
+
+#[test]
+fn a_run_is_appended_and_the_trace_before_it_is_kept() {
+    let home = Home::new();
+    let trace = home.outside("app.jsonl");
+    let append = |options: &[&str], command: &[&str]| {
+        home.command([nixtrace()])
+            .args(["record", "--append", "-o"])
+            .arg(&trace)
+            .args(options)
+            .arg("--")
+            .args(command)
+            .run()
+    };
+    append(&[], &["cat", "/etc/hosts"]).exits(0);
+    append(&[], &["cat", "/no/such"])
+        .exits(1)
+        .says("run `cat-2` is one of 2 in ");
+    append(&["--name", "third", "-q"], &["true"]).exits(0);
+    let header = std::fs::read_to_string(&trace).unwrap();
+    let header: Value = serde_json::from_str(header.lines().next().unwrap()).unwrap();
+    let names: Vec<&str> = header["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["cat", "cat-2", "third"]);
+    let left: Vec<_> = std::fs::read_dir(home.outside(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["app.jsonl"], "nothing is left beside the trace");
+    append(&[], &["/no/such/command"]).exits(127);
+    assert_eq!(std::fs::read_dir(home.outside("")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_trace_that_was_cut_short_is_merged_with_a_gap_that_says_so() {
+    let home = Home::new();
+    let a = record(&home, "a", &["cat", "/etc/hosts"]);
+    let b = record(&home, "b", &["true"]);
+    let text = std::fs::read_to_string(&a).unwrap();
+    std::fs::write(&a, &text[..text.len() / 2]).unwrap();
+    let all = merge(&home, "all.jsonl", &[&a, &b]);
+    let result: Value = serde_json::from_str(&emit(&home, "json", &[&all])).unwrap();
+    assert_eq!(result["gaps"][0]["kind"], "truncated");
+    let apart: Value = serde_json::from_str(&emit(&home, "json", &[&a, &b])).unwrap();
+    assert_eq!(result, apart);
+}
+
+#[test]
+fn what_is_no_trace_is_not_merged_and_nothing_is_written() {
+    let home = Home::new();
+    let a = record(&home, "a", &["true"]);
+    let notes = home.write("project/notes", "hello\n");
+    let output = home.outside("all.jsonl");
+    merging(&home, &output, &[&a, &notes])
+        .exits(125)
+        .says("is not a trace of nixtrace");
+    assert!(!output.exists());
+}

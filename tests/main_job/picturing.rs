@@ -1,0 +1,243 @@
+//! `report`: the page in a real browser, and the pictures.
+
+use super::support::{Home, needs, nixtrace};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn record(home: &Home, command: &[&str]) -> PathBuf {
+    let trace = home.outside("trace.jsonl");
+    home.command([nixtrace()])
+        .args(["record", "-q", "--force", "-o"])
+        .arg(&trace)
+        .arg("--")
+        .args(command)
+        .run();
+    trace
+}
+
+fn report(home: &Home, trace: &Path, options: &[&str]) -> String {
+    home.command([nixtrace().as_os_str(), "report".as_ref(), trace.as_os_str()])
+        .args(["-o", "-"])
+        .args(options)
+        .run()
+        .exits(0)
+        .text()
+}
+
+/// Opens a page in a browser, plays the script on it and gives what that put into `result`.
+///
+/// Errors of the page (and what is logged as one) are in `result.errors`.
+fn browse(home: &Home, page: &str, script: &str) -> Value {
+    let listen = "<script>window.result = { errors: [] };\
+                  addEventListener('error', event => result.errors.push(String(event.message)));\
+                  addEventListener('securitypolicyviolation', event => result.errors.push(event.violatedDirective));\
+                  console.error = (...words) => result.errors.push(words.join(' '));</script>";
+    let play = format!(
+        "<script>addEventListener('load', async () => {{\
+         const later = time => new Promise(done => setTimeout(done, time));\
+         try {{ {script} }} catch (error) {{ result.errors.push(String(error)); }}\
+         const told = document.createElement('pre'); told.id = 'told';\
+         told.textContent = JSON.stringify(result); document.body.append(told); }});</script>"
+    );
+    let page = page
+        .replacen("<head>", &format!("<head>{listen}"), 1)
+        .replacen("</body>", &format!("{play}</body>"), 1);
+    let file = home.outside("page.html");
+    std::fs::write(&file, page).unwrap();
+    let profile = home.outside("profile");
+    let dom = home
+        .command(["chromium"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            "--virtual-time-budget=20000",
+            "--window-size=1280,900",
+            "--dump-dom",
+        ])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(format!("file://{}", file.display()))
+        .run()
+        .text();
+    let told = dom
+        .split_once("<pre id=\"told\">")
+        .and_then(|(_, rest)| rest.split_once("</pre>"))
+        .unwrap_or_else(|| panic!("the page did not come to its end: {dom:.3000}"));
+    let text = told.0.replace("&lt;", "<").replace("&gt;", ">");
+    serde_json::from_str(&text.replace("&amp;", "&")).unwrap()
+}
+
+#[test]
+fn the_page_renders_searches_and_shows_evidence() {
+    needs!("chromium", "git", "jq");
+    let home = Home::new();
+    let trace = record(
+        &home,
+        &[
+            "sh",
+            "-c",
+            "git --version; jq --version; cat '/no/<b>such</b>'; true",
+        ],
+    );
+    let page = report(&home, &trace, &[]);
+    let result = browse(
+        &home,
+        &page,
+        "result.ready = document.documentElement.dataset.ready;\
+         result.packages = [...document.querySelectorAll('tr[data-attr]')].map(row => row.dataset.attr);\
+         result.nodes = document.querySelectorAll('.picture .node').length;\
+         result.rows = document.querySelectorAll('.processes .row').length;\
+         result.used = document.querySelectorAll('table.used tbody tr').length;\
+         document.querySelector('tr[data-attr=\"git\"]').click();\
+         result.evidence = document.getElementById('detail').innerText;\
+         result.lit = document.querySelectorAll('.picture .node.chosen').length;\
+         document.querySelector('.picture .node.package[data-name=\"jq\"]')\
+           .dispatchEvent(new MouseEvent('click', { bubbles: true }));\
+         result.clicked = document.getElementById('detail').innerText;\
+         const before = document.querySelector('.graph svg').getAttribute('viewBox');\
+         document.querySelector('[data-zoom=in]').click();\
+         result.zoomed = before !== document.querySelector('.graph svg').getAttribute('viewBox');\
+         const search = document.getElementById('search');\
+         search.value = 'no/<b>such'; search.dispatchEvent(new Event('input'));\
+         await later(500);\
+         result.found = document.getElementById('found').textContent;\
+         result.sought = [...document.querySelectorAll('table.used tbody tr')].map(row => row.innerText);\
+         result.bold = document.querySelectorAll('table.used b').length;",
+    );
+    assert_eq!(result["errors"], serde_json::json!([]), "{result:#}");
+    assert_eq!(result["ready"], "yes");
+    let packages = result["packages"].as_array().unwrap();
+    for attr in ["git", "jq"] {
+        assert!(packages.contains(&attr.into()), "{result:#}");
+    }
+    assert!(result["nodes"].as_u64() > Some(4), "{result:#}");
+    assert!(result["rows"].as_u64() >= Some(4), "{result:#}");
+    assert!(result["used"].as_u64() > Some(10), "{result:#}");
+    let evidence = result["evidence"].as_str().unwrap();
+    for part in ["git", "run by sh", "the command", "bin/git "] {
+        assert!(evidence.contains(part), "{part}: {result:#}");
+    }
+    // The program and the package are both called so.
+    assert_eq!(result["lit"], 2);
+    assert!(
+        result["clicked"].as_str().unwrap().starts_with("jq"),
+        "{result:#}"
+    );
+    assert_eq!(result["zoomed"], true);
+    assert!(
+        result["found"].as_str().unwrap().contains("2 processes"),
+        "{result:#}"
+    );
+    assert!(
+        result["sought"][0].as_str().unwrap().contains("ENOENT"),
+        "{result:#}"
+    );
+    assert_eq!(result["bold"], 0, "names are no markup");
+}
+
+#[test]
+fn ten_thousand_processes_stay_usable() {
+    needs!("chromium");
+    let home = Home::new();
+    let trace = home.outside("many.jsonl");
+    let mut text = String::from(
+        "{\"type\":\"header\",\"format\":1,\"nixtrace\":\"0\",\"kernel\":\"Linux\",\"architecture\":\"x86_64\",\"os\":{},\"start\":0,\"argv\":[\"make\"],\"cwd\":\"/w\",\"home\":null,\"environment\":[],\"engine\":\"test\",\"exact\":true}\n",
+    );
+    for process in 0..10_000 {
+        let parent = match process {
+            0 => "null".to_owned(),
+            _ => (process / 3).to_string(),
+        };
+        let at = process * 10;
+        text.push_str(&format!(
+            "{{\"type\":\"started\",\"process\":{process},\"pid\":{process},\"parent\":{parent},\"at\":{at}}}\n\
+             {{\"type\":\"executed\",\"process\":{process},\"at\":{at},\"path\":\"/usr/bin/tool{}\",\"argv\":[\"tool\",\"file{process}.c\"],\"cwd\":\"/w\"}}\n\
+             {{\"type\":\"exited\",\"process\":{process},\"at\":{},\"code\":{}}}\n",
+            process % 300,
+            at + 500,
+            i32::from(process % 100 == 7),
+        ));
+    }
+    std::fs::write(&trace, text).unwrap();
+    let page = report(&home, &trace, &[]);
+    assert!(page.len() < 8 << 20, "{} bytes", page.len());
+    let result = browse(
+        &home,
+        &page,
+        "result.rows = document.querySelectorAll('.processes .row').length;\
+         result.nodes = document.querySelectorAll('.picture .node').length;\
+         const box = document.querySelector('.processes');\
+         box.scrollTop = 1e7; await later(300);\
+         result.last = box.querySelector('.row:last-child').innerText;\
+         const search = document.getElementById('search');\
+         search.value = 'file9999.c'; search.dispatchEvent(new Event('input')); await later(500);\
+         result.found = document.getElementById('found').textContent;\
+         const entry = performance.getEntriesByType('paint')[0];\
+         result.paint = entry ? entry.startTime : null;",
+    );
+    assert_eq!(result["errors"], serde_json::json!([]), "{result:#}");
+    // Only those in sight exist.
+    assert!(
+        (10..100).contains(&result["rows"].as_u64().unwrap()),
+        "{result:#}"
+    );
+    assert!(result["nodes"].as_u64().unwrap() <= 500, "{result:#}");
+    assert!(
+        result["last"].as_str().unwrap().contains("file"),
+        "{result:#}"
+    );
+    assert!(
+        result["found"].as_str().unwrap().contains("1 processes"),
+        "{result:#}"
+    );
+}
+
+#[test]
+fn pictures_are_written_in_three_languages() {
+    let home = Home::new();
+    let trace = record(&home, &["sh", "-c", "git --version"]);
+    let dot = report(&home, &trace, &["-f", "dot"]);
+    assert!(
+        dot.starts_with("digraph run {") && dot.contains("label = \"git\""),
+        "{dot}"
+    );
+    let mermaid = report(&home, &trace, &["-f", "mermaid"]);
+    assert!(
+        mermaid.starts_with("flowchart LR\n") && mermaid.contains("([\"git\"])"),
+        "{mermaid}"
+    );
+    let svg = report(&home, &trace, &["-f", "svg"]);
+    assert!(
+        svg.starts_with("<svg xmlns=") && svg.contains("data-name=\"git\""),
+        "{svg}"
+    );
+}
+
+#[test]
+fn the_page_fetches_nothing_and_hides_secrets() {
+    let home = Home::new();
+    let trace = record(&home, &["sh", "-c", "true", "--password", "hunter2"]);
+    let page = report(&home, &trace, &[]);
+    assert!(!page.contains("hunter2"));
+    for outside in ["http://", "https://", "src=\"", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn an_existing_report_is_kept() {
+    let home = Home::new();
+    let trace = record(&home, &["true"]);
+    let file = home.write("project/report.html", "mine");
+    home.command([nixtrace().as_os_str(), "report".as_ref(), trace.as_os_str()])
+        .run()
+        .exits(125)
+        .says("report.html exists");
+    assert_eq!(std::fs::read(file).unwrap(), b"mine");
+}
