@@ -19,10 +19,11 @@ use nix::errno::Errno;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// After so many milliseconds without an event no maker is about to tell of a child.
-const LONGEST_QUIET: u32 = 50;
+/// A child that has waited for so long, while there was nothing else to do, has no maker that is about
+/// to tell of it.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// How many ends of unknown tracees are kept.
 const MOST_GONE: usize = 1024;
@@ -34,8 +35,8 @@ pub(super) struct Follower {
     engine: Engine,
     errands: Arc<Errands>,
     root: pid_t,
-    /// Tracees that stopped for the first time before the event of who made them was seen.
-    early: HashSet<pid_t>,
+    /// Tracees that stopped for the first time before the event of who made them was seen, and when.
+    early: HashMap<pid_t, Instant>,
     /// How those ended of whom nothing else was known. They may have been killed before the event of
     /// who made them was seen.
     gone: HashMap<pid_t, ExitStatus>,
@@ -43,8 +44,6 @@ pub(super) struct Follower {
     adopted: HashSet<pid_t>,
     /// Whether a tracee was killed, and may have taken the event of a child with it.
     has_lost_makers: bool,
-    /// For how many milliseconds nothing happened while children waited for their makers' events.
-    quiet: u32,
     status: Option<ExitStatus>,
 }
 
@@ -85,11 +84,10 @@ pub(super) fn follow(
         errands: Arc::new(Errands::new()),
         engine,
         root: launched.pid,
-        early: HashSet::new(),
+        early: HashMap::new(),
         gone: HashMap::new(),
         adopted: HashSet::new(),
         has_lost_makers: false,
-        quiet: 0,
         status: None,
     };
     match follower.engine.clone() {
@@ -319,7 +317,7 @@ impl Follower {
             }
             Stop::Trapped => {
                 if observer.tasks.task(tid).is_none() {
-                    self.early.insert(tid);
+                    self.early.insert(tid, Instant::now());
                     self.adopt_orphans(observer);
                     return;
                 }
@@ -407,7 +405,7 @@ impl Follower {
             observer.process_starts(child, Some(parent));
         }
         observer.herd.joined(child);
-        if self.early.remove(&child) {
+        if self.early.remove(&child).is_some() {
             self.resume(observer, child, 0);
         }
         if let Some(status) = end {
@@ -419,7 +417,8 @@ impl Follower {
     /// takes the event with it (ptrace(2), "Death under ptrace"). Such a child has lost the parent that
     /// it had, and its new one is hardly a tracee.
     fn adopt_orphans(&mut self, observer: &mut Observer) {
-        for child in self.early.clone() {
+        let children: Vec<_> = self.early.keys().copied().collect();
+        for child in children {
             // Gone: its end is reported next. A thread dies with the maker that it belongs to.
             if let Some((tgid, parent)) = super::proc::family(child)
                 && tgid == child
@@ -440,23 +439,25 @@ impl Follower {
 
     /// The next change of a tracee, while children wait for the events of makers that may have been
     /// killed: made with CLONE_PARENT, or below a tracee that takes in orphans, they have a parent that
-    /// lives. When nothing happens for a while no event is under way.
+    /// lives. Who waits for long has none.
     fn wait_for_makers(&mut self, shared: &Mutex<Observer>) -> sys::Result<Option<sys::Waited>> {
         let waited = sys::try_wait()?;
         if waited.is_some() {
-            self.quiet = 0;
             return Ok(waited);
         }
-        self.quiet += 1;
-        if self.quiet > LONGEST_QUIET {
-            self.quiet = 0;
-            let mut observer = attend::lock(shared);
-            for child in self.early.clone() {
-                self.adopt(&mut observer, child);
-            }
-        } else {
-            thread::sleep(Duration::from_millis(1));
+        let is_orphan = |since: &Instant| since.elapsed() > LONGEST_WAIT;
+        let orphans: Vec<_> = self
+            .early
+            .iter()
+            .filter(|(_, since)| is_orphan(since))
+            .map(|(&child, _)| child)
+            .collect();
+        let mut observer = attend::lock(shared);
+        for child in orphans {
+            self.adopt(&mut observer, child);
         }
+        drop(observer);
+        thread::sleep(Duration::from_millis(1));
         Ok(None)
     }
 }

@@ -34,6 +34,9 @@ struct Key {
     operation: Operation,
     path: Path_,
     target: Option<Path_>,
+    /// What the kernel said that it led to, if that is another path: behind one name there may be
+    /// one file now and another one later.
+    real: Option<Path_>,
     root: Option<Path_>,
     outcome: Outcome,
 }
@@ -294,6 +297,9 @@ impl<S: Sink> Recorder<S> {
             operation,
             path: self.intern(path),
             target: target.map(|target| self.intern(target)),
+            real: known
+                .filter(|&real| root.is_some() || real != path)
+                .map(|real| self.intern(real)),
             root: root.map(|root| self.intern(root)),
             outcome,
         };
@@ -382,7 +388,7 @@ impl<S: Sink> Recorder<S> {
                 at: repeats.at,
                 operation: key.operation,
                 path: Bytes::from(&*key.path),
-                real: None,
+                real: key.real.as_deref().map(Bytes::from),
                 root: key.root.as_deref().map(Bytes::from),
                 target: key.target.as_deref().map(Bytes::from),
                 outcome: key.outcome,

@@ -13,6 +13,7 @@ use crate::tracer::task::{Effect, Pending};
 use crate::tracer::view::View;
 use bstr::ByteSlice;
 use libc::{c_int, pid_t};
+use nix::errno::Errno;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -125,6 +126,14 @@ impl Observer {
             && let Some(cwd) = process.working(tgid)
         {
             asked.splice(0..0, cwd.path.iter().copied().chain([b'/']));
+        }
+        // A program in memory (memfd_create(2)) has no path, though its descriptor has a place.
+        if path
+            .as_deref()
+            .is_some_and(|path| path.starts_with(b"/proc/"))
+            && Link::Exe.read(tgid, &mut Vec::new()) == Err(Errno::ENOTDIR)
+        {
+            path = None;
         }
         let at = self.now();
         let mut env = Vec::new();
