@@ -1,7 +1,7 @@
 //! strace's text: one file for all processes (`-f`), or one for each (`-ff`).
 //!
-//! [`line`] reads a line, [`args`] its arguments, [`call`] what they mean; these look at one line each,
-//! so blocks of a log are read side by side. [`replay`] follows processes and descriptors through the
+//! [`line`] reads a line, `args` its arguments, `call` what they mean; these look at one line each,
+//! so blocks of a log are read side by side. `replay` follows processes and descriptors through the
 //! lines in their order.
 
 mod args;
