@@ -92,7 +92,7 @@ pub(super) fn follow(
     };
     match follower.engine.clone() {
         Engine::Notify(listener) => thread::scope(|scope| {
-            for number in 0..cores {
+            let attendants = (0..cores).try_for_each(|number| {
                 let listener = Arc::clone(&listener);
                 let tables = Arc::clone(&tables);
                 let observer = Arc::clone(&follower.observer);
@@ -101,9 +101,13 @@ pub(super) fn follow(
                 super::spawn(scope, "attendant", move || {
                     let spare = number > 0;
                     attend::attend(&listener, &tables, &observer, &errands, &herd, spare);
-                })?;
-            }
-            let finished = follower.run(command, launched, &mut outcome, Some(&listener), started);
+                })
+                .map(drop)
+            });
+            // Those that did start are sent away below, whatever happens.
+            let finished = attendants.and_then(|()| {
+                follower.run(command, launched, &mut outcome, Some(&listener), started)
+            });
             if finished.is_err() {
                 follower.abandon();
             }
