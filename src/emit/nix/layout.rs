@@ -151,6 +151,24 @@ impl Expression {
         NixText::assembled(page.source)
     }
 
+    /// Whether nixfmt takes it for simple: names, and calls of one or two of them.
+    pub(super) fn is_simple(&self) -> bool {
+        match self {
+            Self::Atom(text) => text.is_simple(),
+            Self::Apply(function, arguments) => {
+                function.is_simple()
+                    && arguments.len() <= 2
+                    && arguments.iter().all(Self::is_simple)
+            }
+            Self::Parenthesised(inner) => inner.is_simple(),
+            Self::Lines(_)
+            | Self::Let(..)
+            | Self::List(_)
+            | Self::Set { .. }
+            | Self::Lambda(..) => false,
+        }
+    }
+
     /// The form on one line, if it has one.
     pub(super) fn on_one_line(&self) -> Option<String> {
         match self {
@@ -270,19 +288,28 @@ impl Page {
         }
     }
 
-    /// A line of an indented string. A value that has no form on one line, or makes the whole line
-    /// too long, is broken inside its braces; a name alone never is.
+    /// A line of an indented string. A value that has no form on one line is broken inside its
+    /// braces, and so is one that makes the line too long, unless it is short or a plain name.
     fn line(&mut self, line: &Line) {
         let shift = line.indentation();
-        let fits = line.width().is_some_and(|width| width <= WIDTH);
-        for piece in &line.pieces {
+        let mut column = 0;
+        for (number, piece) in line.pieces.iter().enumerate() {
             match piece {
-                Piece::Text(text) => self.source.push_str(text),
+                Piece::Text(text) => {
+                    self.source.push_str(text);
+                    column += width(text);
+                }
                 Piece::Nix(expression) => {
                     self.source.push_str("${");
-                    let is_name = matches!(expression, Expression::Atom(_));
                     match expression.on_one_line() {
-                        Some(line) if fits || is_name => self.source.push_str(&line),
+                        Some(text)
+                            if !piece.may_break()
+                                || column + "${}".len() + width(&text) + line.reach(number + 1)
+                                    <= WIDTH =>
+                        {
+                            self.source.push_str(&text);
+                            column += "${}".len() + width(&text);
+                        }
                         _ => {
                             self.indent += shift;
                             self.indented(|page| {
@@ -291,6 +318,7 @@ impl Page {
                             });
                             self.new_line();
                             self.indent -= shift;
+                            column = "}".len();
                         }
                     }
                     self.source.push('}');

@@ -3,6 +3,9 @@
 use super::{Expression, NixText};
 use bstr::ByteSlice;
 
+/// The columns of a value that nixfmt leaves on its line of a string, however long the line is.
+const UNBROKEN: usize = 30;
+
 /// One line of a script.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
@@ -19,6 +22,21 @@ pub(super) enum Piece {
     Nix(Expression),
 }
 
+impl Piece {
+    /// Whether nixfmt would break it inside its braces to keep the line short.
+    pub(super) fn may_break(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Nix(value) => {
+                !value.is_simple()
+                    && value
+                        .on_one_line()
+                        .is_none_or(|line| line.chars().count() > UNBROKEN)
+            }
+        }
+    }
+}
+
 impl Line {
     /// A line that begins with shell source of the program's own.
     pub(crate) fn shell(source: &'static str) -> Self {
@@ -33,15 +51,20 @@ impl Line {
         }
     }
 
-    /// The columns that it takes with every value on one line; none where one has no such form.
-    pub(super) fn width(&self) -> Option<usize> {
-        self.pieces
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text(text) => Some(text.chars().count()),
-                Piece::Nix(value) => Some("${}".len() + value.on_one_line()?.chars().count()),
-            })
-            .sum()
+    /// The columns from the piece with that number to where the line may next be broken.
+    pub(super) fn reach(&self, from: usize) -> usize {
+        let mut columns = 0;
+        for piece in &self.pieces[from..] {
+            match piece {
+                Piece::Text(text) => columns += text.chars().count(),
+                Piece::Nix(_) if piece.may_break() => return columns + "${".len(),
+                Piece::Nix(value) => {
+                    let value = value.on_one_line().unwrap_or_default();
+                    columns += "${}".len() + value.chars().count();
+                }
+            }
+        }
+        columns
     }
 
     /// More shell source of the program's own, as it is: it may hold `$out` and `''${array[@]}`.

@@ -1,7 +1,7 @@
 //! Whether Nix reads back what was meant.
 
 use super::instantiate::Nix;
-use super::{Comment, NixText, visible};
+use super::{Comment, Entry, Expression, Line, NixText, visible};
 use crate::resolve::AttrPath;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,6 +25,40 @@ fn examples<T>(count: usize, of: impl Strategy<Value = T>) -> Vec<T> {
 
 fn list(items: impl Iterator<Item = String>) -> String {
     format!("[\n{}\n]", items.collect::<Vec<_>>().join("\n"))
+}
+
+/// A line of shell, of every length, with values in it that fit on a line of their own.
+fn line() -> impl Strategy<Value = Line> {
+    let name = "x[a-z]{1,12}";
+    let path = move || {
+        (name, vec(prop_oneof![name, "[0-9][a-z]{1,12}"], 0..3))
+            .prop_map(|(set, parts)| NixText::select_parts(&set, parts.iter().map(String::as_str)))
+    };
+    let call = (path(), vec("x[a-z]{1,12}", 1..4)).prop_map(|(function, arguments)| {
+        let arguments = arguments.iter().map(|name| NixText::attribute(name).into());
+        Expression::Apply(function, arguments.collect())
+    });
+    let value = prop_oneof![path().prop_map(Expression::from), call];
+    ("[a-z ]{1,60}", vec((value, "[a-z ]{1,60}"), 1..4)).prop_map(|(first, rest)| {
+        let first = Line::default().word(format!("x{first}").as_bytes());
+        rest.into_iter().fold(first, |line, (value, text)| {
+            line.nix(value).word(text.as_bytes())
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn lines_of_a_script_are_broken_where_nixfmt_breaks_them(lines in vec(line(), 1..4)) {
+        let set = Expression::Set {
+            entries: vec![Entry::binding("script", Expression::Lines(lines))],
+            spaced: false,
+        };
+        let text = format!("{}\n", set.source(0));
+        let formatted = nixfmt_rs::format(&text)
+            .map_err(|error| TestCaseError::fail(format!("{error:?}\n{text}")))?;
+        prop_assert_eq!(formatted, text);
+    }
 }
 
 /// Text with more than its share of what strings treat specially.

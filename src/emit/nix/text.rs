@@ -198,6 +198,11 @@ impl NixText {
         Self(comment.line(0, WIDTH))
     }
 
+    /// Whether it is an attribute path, of which no name is in quotes.
+    pub(super) fn is_simple(&self) -> bool {
+        self.0.split('.').all(is_identifier)
+    }
+
     /// The source.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
