@@ -115,13 +115,17 @@ pub(super) enum Text {
     Unreadable,
 }
 
+/// How much of a string is read at first: most are shorter.
+const FIRST_PIECE: usize = 256;
+
 /// Appends the string at `address`, without its NUL, to `to`; at most `limit` bytes.
 pub(super) fn read_text(tid: pid_t, address: u64, limit: usize, to: &mut Vec<u8>) -> Text {
     let start = to.len();
     let mut at = address as usize;
     while to.len() - start < limit {
-        let length = to_page_end(at).min(limit - (to.len() - start));
         let chunk = to.len();
+        let piece = if chunk == start { FIRST_PIECE } else { PAGE };
+        let length = to_page_end(at).min(limit - (chunk - start)).min(piece);
         to.resize(chunk + length, 0);
         match read_within_page(tid, at, &mut to[chunk..]) {
             Ok(read) if read > 0 => {
