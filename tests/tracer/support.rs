@@ -99,7 +99,14 @@ pub(crate) fn again_as_nobody(test: &str) -> bool {
     }
     let place = directory();
     let copy = place.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    // Not copied here: a child that another test starts meanwhile would have the copy open to write,
+    // and what is open to write cannot be executed.
+    let copied = std::process::Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&copy)
+        .status()
+        .unwrap();
+    assert!(copied.success());
     let work = place.path().join("work");
     fs::create_dir(&work).unwrap();
     std::os::unix::fs::chown(&work, Some(NOBODY), Some(NOBODY)).unwrap();
