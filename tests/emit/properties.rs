@@ -3,6 +3,7 @@
 use crate::conventions::{follow_conventions, no_reviewer_objects, tokens};
 use crate::nix::Nix;
 use crate::support::parse;
+use crate::written::FILES;
 use nixtrace::emit::{
     Comments, Environment, File, GapNote, Missing, Nixpkgs, Options, Package, Role, RunKind,
     Unresolved, render,
@@ -230,18 +231,6 @@ fn options(comments: Comments, nixpkgs: &Nixpkgs) -> Options {
         ..Options::default()
     }
 }
-
-const FILES: [File; 9] = [
-    File::Shell,
-    File::Package,
-    File::Default,
-    File::Flake,
-    File::Overlay,
-    File::Module,
-    File::Image,
-    File::Arion,
-    File::ArionPkgs,
-];
 
 proptest! {
     #[test]
