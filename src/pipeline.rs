@@ -1,10 +1,11 @@
 //! The whole way, in a few lines: runs become needs, needs become packages, and packages become
 //! the environment that every format is written from.
 
-use crate::emit::{Environment, GapNote, NetworkUse, RunNote};
+use crate::emit::{Environment, GapNote, NetworkUse, RunNote, Shipment};
 use crate::graph::resources::Provision;
+use crate::graph::subject::{SubjectForm, desktop_entries};
 use crate::graph::{self, Host, Run, joined};
-use crate::resolve::{self, Query, Resolution};
+use crate::resolve::{self, InstalledPackage, Manager, Query, Resolution};
 use crate::trace::{Bytes, GapKind};
 use std::collections::BTreeMap;
 
@@ -21,6 +22,49 @@ pub fn note_versions(environment: &mut Environment, version: impl Fn(&Bytes) -> 
             .filter(|_| listed);
         package.version = paths.into_iter().find_map(&version);
     }
+}
+
+/// Notes which package of the machine's own a program came in that is somebody else's, and takes its
+/// version from there.
+///
+/// `package` is asked for the package that owns a file. Only packages of managers whose files nixpkgs
+/// unpacks count.
+pub fn note_shipment(
+    environment: &mut Environment,
+    host: &dyn Host,
+    package: impl FnOnce(&Bytes) -> Option<InstalledPackage>,
+) {
+    let subject = &mut environment.subject;
+    let (SubjectForm::Program(_), Some(file)) = (&subject.form, &subject.file) else {
+        return;
+    };
+    let path: Bytes = [subject.root.as_bytes(), b"/", file].concat().into();
+    let Some(package) = package(&path) else {
+        return;
+    };
+    if !matches!(package.manager, Manager::Dpkg | Manager::Rpm) {
+        return;
+    }
+    subject.version = package.release.or(subject.version.take());
+    let share = |place: &str| [b"/usr/share/", place.as_bytes()].concat();
+    let shown = [
+        "applications",
+        "icons",
+        "pixmaps",
+        "man",
+        "mime",
+        "metainfo",
+    ]
+    .map(share);
+    environment.shipment = Some(Shipment {
+        manager: package.manager,
+        name: package.name,
+        version: package.version,
+        share: shown
+            .iter()
+            .any(|place| package.files.iter().any(|file| file.starts_with(place))),
+        desktop_entries: desktop_entries(&Bytes::default(), &package.files, host),
+    });
 }
 
 /// A run, with the name that tells it from others.

@@ -2,17 +2,16 @@
 //! package set that has the attributes of the catalogue and no others.
 
 use crate::nix::Nix;
-use crate::runs::{self, all};
+use crate::runs;
 use crate::stub::stub;
-use crate::support::{Tell, derivation, parse, run};
-use crate::written::{alone, options, write};
-use nixtrace::emit::{File, Role, RunKind, render};
+use crate::written::{options, write};
+use nixtrace::emit::Environment;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A directory with the files, and what they need beside them.
-fn laid_out(files: &BTreeMap<&'static str, String>) -> tempfile::TempDir {
+pub(crate) fn laid_out(files: &BTreeMap<&'static str, String>) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (file, text) in files {
         std::fs::write(directory.path().join(file), text).unwrap();
@@ -31,35 +30,30 @@ fn uses(nix: &Nix, directory: &Path) -> Result<Value, String> {
     Ok(serde_json::from_str(&json).unwrap())
 }
 
-#[test]
-fn every_file_of_every_run_is_evaluated_by_nix() {
-    let Some(nix) = Nix::installed() else { return };
-    for (name, environment) in all() {
-        let files = write(&environment, &options());
-        for text in files.values() {
-            parse(&nix, text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
-        }
-        let directory = laid_out(&files);
-        let made = uses(&nix, directory.path())
-            .unwrap_or_else(|error| panic!("{name}: {error}\n{}", files["package.nix"]));
-        // A service that is not enabled changes nothing, and a flake or Arion knows no more outputs.
-        for rest in [
-            &made["disabled"],
-            &made["flake"]["others"],
-            &made["arion"]["others"],
-        ] {
-            assert_eq!(*rest, json!({}), "{name}");
-        }
-        assert_eq!(made["flake"]["module"], made["module"], "{name}");
-        // All that call it build the same package.
-        assert_eq!(made["flake"]["package"], made["default"], "{name}");
-        let overlay = made["overlay"].as_object().unwrap();
-        assert_eq!(
-            overlay.values().collect::<Vec<_>>(),
-            [&made["default"]],
-            "{name}"
-        );
+/// That all files for the run are what they are for, and agree with each other.
+#[track_caller]
+pub(crate) fn evaluates(nix: &Nix, name: &str, environment: &Environment) {
+    let files = write(environment, &options());
+    let directory = laid_out(&files);
+    let made = uses(nix, directory.path())
+        .unwrap_or_else(|error| panic!("{name}: {error}\n{}", files["package.nix"]));
+    // A service that is not enabled changes nothing, and a flake or Arion knows no more outputs.
+    for rest in [
+        &made["disabled"],
+        &made["flake"]["others"],
+        &made["arion"]["others"],
+    ] {
+        assert_eq!(*rest, json!({}), "{name}");
     }
+    assert_eq!(made["flake"]["module"], made["module"], "{name}");
+    // All that call it build the same package.
+    assert_eq!(made["flake"]["package"], made["default"], "{name}");
+    let overlay = made["overlay"].as_object().unwrap();
+    assert_eq!(
+        overlay.values().collect::<Vec<_>>(),
+        [&made["default"]],
+        "{name}"
+    );
 }
 
 #[test]
@@ -76,34 +70,4 @@ fn an_unfree_package_is_built_because_it_is_named_and_no_other_is() {
     );
     let error = nix.instantiate(&[], &refused).unwrap_err();
     assert!(error.contains("unfree"), "{error}");
-}
-
-#[test]
-fn an_attribute_that_the_catalogue_does_not_know_is_an_error_of_evaluation() {
-    let Some(nix) = Nix::installed() else { return };
-    let of = |attr: &str, output: &str| {
-        let attr = format!("{attr}^{output}");
-        let environment = run(RunKind::Script, &["./x.sh"]).needs(Role::Command, &attr, "run");
-        derivation(&nix, &render(&environment, File::Shell, &alone()).unwrap())
-    };
-    of("jq", "bin").unwrap();
-    // Never there; removed; an alias of `pkg-config`; not an output.
-    for (attr, output) in [
-        ("no-such-package", "out"),
-        ("SDL2_classic", "out"),
-        ("pkgconfig", "out"),
-        ("jq", "no-such-output"),
-    ] {
-        assert!(of(attr, output).is_err(), "{attr}");
-    }
-    // A module is one of the set of its interpreter.
-    let environment = run(RunKind::Script, &["./x.py"])
-        .needs(Role::Interpreter, "python3", "run")
-        .needs(
-            Role::Module,
-            "python3Packages.jq-of-another-set",
-            "imported",
-        );
-    let text = render(&environment, File::Shell, &alone()).unwrap();
-    assert!(derivation(&nix, &text).is_err());
 }

@@ -1,29 +1,8 @@
 //! Every format for every kind of run, and which are written when nobody says.
 
-use crate::runs::{self, all};
+use crate::runs;
 use crate::written::{options, write};
 use nixtrace::emit::{Environment, Format};
-
-#[test]
-fn every_file_of_every_run_is_what_nixfmt_prints_and_no_reviewer_objects_to() {
-    for (_, environment) in all() {
-        write(&environment, &options());
-    }
-}
-
-#[test]
-fn the_same_run_gives_the_same_bytes_whatever_the_order_of_its_packages() {
-    for (name, environment) in all() {
-        let mut turned = environment.clone();
-        turned.packages.reverse();
-        turned.network.reverse();
-        assert_eq!(
-            write(&environment, &options()),
-            write(&turned, &options()),
-            "{name}"
-        );
-    }
-}
 
 #[test]
 fn a_flake_has_nixpkgs_as_its_only_input() {

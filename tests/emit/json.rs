@@ -27,7 +27,8 @@ fn json_is_the_result_as_it_is() {
         "whole": false,
         "file": null,
         "files": [],
-        "more_files": false
+        "more_files": false,
+        "partial": false
       },
       "surroundings": {
         "variables": [],
@@ -35,7 +36,8 @@ fn json_is_the_result_as_it_is() {
         "writes": [],
         "scratch": false,
         "accounts": false,
-        "well_known": []
+        "well_known": [],
+        "families": []
       },
       "directory": "/home/me/project",
       "architecture": "x86_64",

@@ -13,6 +13,7 @@ mod nix;
 mod pins;
 mod programs;
 mod properties;
+mod rules;
 mod runs;
 mod scripts;
 mod services;

@@ -1,9 +1,12 @@
 //! package.nix of a program that somebody else built: from evidence to what an experienced packager
 //! writes.
 
-use crate::runs;
+use crate::runs::{self, TellMore};
 use crate::written::package;
-use nixtrace::graph::subject::{Linkage, SubjectForm};
+use nixtrace::emit::{Asker, Environment, Role, Shipment};
+use nixtrace::graph::subject::{DesktopEntry, Linkage, ProgramFacts, SubjectForm};
+use nixtrace::graph::surroundings::{Toolkit, ToolkitUse};
+use nixtrace::resolve::Manager;
 
 #[test]
 fn a_closed_program_gets_what_its_evidence_asks_for() {
@@ -105,7 +108,7 @@ fn a_program_that_patching_would_break_runs_as_it_is() {
       # Not patched, so it runs in a file system as it expects; nix-ld runs it too.
       unpatched = stdenv.mkDerivation {
         pname = "acme";
-        version = "0-unstable"; # no version was seen
+        version = "0"; # TODO nixtrace: no version was seen
 
         __structuredAttrs = true;
         strictDeps = true;
@@ -161,7 +164,7 @@ fn an_app_image_is_unpacked() {
 
     appimageTools.wrapType2 {
       pname = "acme.appimage";
-      version = "0-unstable"; # no version was seen
+      version = "0"; # TODO nixtrace: no version was seen
 
       src = ./Acme.AppImage;
 
@@ -180,36 +183,392 @@ fn an_app_image_is_unpacked() {
     "##);
 }
 
-#[test]
-fn a_static_program_is_never_patched() {
-    for linkage in [Linkage::Static, Linkage::StaticPie] {
-        let text = package(&runs::statically(linkage));
-        assert!(!text.contains("autoPatchelfHook"), "{text}");
-        assert!(text.contains("dontPatchELF = true;"), "{text}");
-        assert!(text.contains("dontStrip = true;"), "{text}");
+/// The program of the tests with other facts.
+fn with_facts(change: impl FnOnce(&mut ProgramFacts)) -> Environment {
+    let mut environment = runs::statically(Linkage::Dynamic);
+    let SubjectForm::Program(facts) = &mut environment.subject.form else {
+        unreachable!();
+    };
+    change(facts);
+    environment
+}
+
+#[track_caller]
+fn has(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "no {word}: {text}");
+    }
+}
+
+#[track_caller]
+fn lacks(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(!text.contains(word), "{word}: {text}");
     }
 }
 
 #[test]
-fn a_program_that_reads_its_own_file_or_has_no_sections_is_not_patched() {
-    let mut environment = runs::statically(Linkage::Dynamic);
+fn a_program_with_a_loader_is_patched_and_gets_its_libraries() {
+    let environment = runs::statically(Linkage::Dynamic)
+        .uses(Role::Library, "zlib", Asker::Main, &[], "libz.so.1")
+        .uses(Role::Library, "stdenv.cc.cc^lib", Asker::Main, &[], "");
+    let text = package(&environment);
+    has(
+        &text,
+        &[
+            "nativeBuildInputs = [ autoPatchelfHook ];",
+            "(lib.getLib stdenv.cc.cc)",
+            "zlib # libz.so.1",
+        ],
+    );
+    lacks(
+        &text,
+        &[
+            "runtimeDependencies",
+            "appendRunpaths",
+            "makeWrapper",
+            "IgnoreMissing",
+        ],
+    );
+}
+
+#[test]
+fn what_the_program_opens_and_what_its_libraries_open_are_two_lists() {
+    let opening = |by| {
+        let environment = runs::statically(Linkage::Dynamic);
+        package(&environment.uses(Role::Dlopen, "libGL", by, &[], "libGL.so.1, opened"))
+    };
+    let by_program = opening(Asker::Main);
+    has(&by_program, &["runtimeDependencies = [\n    libGL"]);
+    lacks(&by_program, &["appendRunpaths"]);
+    let by_library = opening(Asker::OwnLibrary);
+    has(
+        &by_library,
+        &["appendRunpaths = [\n    (lib.makeLibraryPath [\n      libGL"],
+    );
+    lacks(&by_library, &["runtimeDependencies"]);
+}
+
+#[test]
+fn libraries_of_its_own_in_odd_directories_need_a_run_path_only_if_they_are_opened_by_name() {
+    // auto-patchelf looks for what is needed in the whole output, so no search path is added.
+    let named = package(&runs::viewer());
+    lacks(&named, &["addAutoPatchelfSearchPath", "placeholder"]);
+    let mut environment = runs::viewer();
     let SubjectForm::Program(facts) = &mut environment.subject.form else {
         unreachable!();
     };
-    facts.sections = false;
-    let without_sections = package(&environment);
-    assert!(
-        without_sections.contains("buildFHSEnv"),
-        "{without_sections}"
+    facts.opened = vec!["lib/plug-ins".into()];
+    let opened = package(&environment);
+    has(
+        &opened,
+        &[
+            "    \"${placeholder \"out\"}/opt/acme/lib/plug-ins\" # libraries of its own that it opens",
+        ],
     );
-    assert!(
-        without_sections.contains("section headers"),
-        "{without_sections}"
+}
+
+#[test]
+fn a_library_that_nothing_loaded_is_ignored_by_its_name_and_never_by_a_pattern() {
+    let text = package(&with_facts(|facts| {
+        facts.unloaded = vec!["libcuda.so.1".into()]
+    }));
+    has(
+        &text,
+        &["autoPatchelfIgnoreMissingDeps = [ \"libcuda.so.1\" ];"],
     );
-    let mut environment = runs::statically(Linkage::Dynamic);
+    lacks(
+        &package(&with_facts(|_| ())),
+        &["autoPatchelfIgnoreMissingDeps"],
+    );
+}
+
+#[test]
+fn commands_and_interpreters_that_it_runs_are_on_the_path_of_its_wrapper() {
+    let environment = runs::statically(Linkage::Dynamic)
+        .uses(Role::Command, "git", Asker::Main, &[], "run by ./acme")
+        .uses(
+            Role::Interpreter,
+            "python3",
+            Asker::Main,
+            &[],
+            "run by ./acme",
+        )
+        .uses(
+            Role::Module,
+            "python3Packages.numpy",
+            Asker::Main,
+            &[],
+            "module numpy",
+        );
+    let text = package(&environment);
+    has(
+        &text,
+        &[
+            "wrapProgram $out/bin/acme \\",
+            "--inherit-argv0",
+            "--prefix PATH : ${",
+            "git # run by ./acme",
+            "(python3.withPackages (ps: [",
+        ],
+    );
+}
+
+#[test]
+fn a_toolkit_that_was_used_has_its_hook_and_one_wrapper() {
+    let with = |toolkits: &[Toolkit]| {
+        let mut environment = runs::statically(Linkage::Dynamic).uses(
+            Role::Command,
+            "git",
+            Asker::Main,
+            &[],
+            "run by ./acme",
+        );
+        environment.surroundings.toolkits = toolkits
+            .iter()
+            .map(|&toolkit| ToolkitUse {
+                toolkit,
+                path: "/usr/share/x".into(),
+            })
+            .collect();
+        package(&environment)
+    };
+    for (toolkit, hook, array) in [
+        (Toolkit::Glib, "wrapGAppsNoGuiHook #", "gappsWrapperArgs+=("),
+        (Toolkit::Gtk3, "wrapGAppsHook3 #", "gappsWrapperArgs+=("),
+        (Toolkit::Gtk4, "wrapGAppsHook4 #", "gappsWrapperArgs+=("),
+        (Toolkit::Qt5, "qt5.wrapQtAppsHook #", "qtWrapperArgs+=("),
+        (Toolkit::Qt6, "qt6.wrapQtAppsHook #", "qtWrapperArgs+=("),
+    ] {
+        let text = with(&[toolkit]);
+        has(&text, &[hook, array, "--prefix PATH : ${"]);
+        lacks(
+            &text,
+            &["wrapProgram", "makeWrapper", "dontWrapGApps", "qtwayland"],
+        );
+    }
+    let both = with(&[Toolkit::Gtk3, Toolkit::Qt6, Toolkit::Qt6Wayland]);
+    has(
+        &both,
+        &[
+            "dontWrapGApps = true;",
+            "qtWrapperArgs+=(\"''${gappsWrapperArgs[@]}\"",
+            "qt6.qtwayland",
+        ],
+    );
+}
+
+#[test]
+fn a_desktop_entry_that_came_along_is_kept_and_starts_the_package() {
+    let mut environment = runs::viewer();
     let SubjectForm::Program(facts) = &mut environment.subject.form else {
         unreachable!();
     };
-    facts.reads_itself = true;
-    assert!(package(&environment).contains("reads its own file"));
+    facts.desktop_entries = vec![DesktopEntry {
+        path: "Acme.desktop".into(),
+        commands: vec!["/opt/acme/Acme".into(), "/usr/bin/other".into()],
+        icon: Some(("/opt/acme/acme.png".into(), "acme.png".into())),
+    }];
+    let text = package(&environment);
+    has(
+        &text,
+        &[
+            "install -Dm644 Acme.desktop -t $out/share/applications\n",
+            "substituteInPlace $out/share/applications/Acme.desktop \\\n",
+            "--replace-fail Exec=/opt/acme/Acme Exec=Acme \\\n",
+            "--replace-fail Icon=/opt/acme/acme.png Icon=$out/opt/acme/acme.png\n",
+            "# TODO nixtrace: a desktop entry starts /usr/bin/other",
+        ],
+    );
+}
+
+/// The program of the tests, installed by a package manager of the machine.
+fn shipped(manager: Manager) -> Environment {
+    let mut environment = runs::statically(Linkage::Dynamic).uses(
+        Role::Library,
+        "zlib",
+        Asker::Main,
+        &[],
+        "libz.so.1",
+    );
+    environment.subject.root = "/opt/acme/viewer".into();
+    environment.subject.version = Some("1.2".to_owned());
+    environment.shipment = Some(Shipment {
+        manager,
+        name: "acme-viewer".to_owned(),
+        version: "1:1.2-3".to_owned(),
+        share: true,
+        desktop_entries: vec![DesktopEntry {
+            path: "usr/share/applications/acme.desktop".into(),
+            commands: vec!["/opt/acme/viewer/acme".into()],
+            icon: None,
+        }],
+    });
+    environment
+}
+
+#[test]
+fn a_program_that_dpkg_installed_comes_from_the_deb() {
+    insta::assert_snapshot!(package(&shipped(Manager::Dpkg)), @r##"
+    # Written by nixtrace for: ./acme
+    {
+      lib,
+      stdenv,
+      autoPatchelfHook,
+      dpkg,
+      requireFile,
+      zlib,
+    }:
+
+    stdenv.mkDerivation {
+      pname = "acme";
+      version = "1.2";
+
+      __structuredAttrs = true;
+      strictDeps = true;
+
+      # TODO nixtrace: others need a fetchurl of the file that acme-viewer 1:1.2-3 comes as
+      src = requireFile {
+        name = "acme-viewer_1.2-3_amd64.deb";
+        message = "Add the file that acme-viewer was installed from: nix-store --add-fixed sha256 acme-viewer_1.2-3_amd64.deb";
+        hash = lib.fakeHash; # TODO nixtrace: `nix hash file` prints it
+      };
+
+      unpackCmd = "dpkg-deb -x $curSrc .";
+      sourceRoot = ".";
+
+      nativeBuildInputs = [
+        dpkg
+        autoPatchelfHook
+      ];
+
+      buildInputs = [
+        zlib # libz.so.1
+      ];
+
+      dontConfigure = true;
+      dontBuild = true;
+
+      installPhase = ''
+        runHook preInstall
+        mkdir -p $out/bin
+        cp -r opt $out
+        cp -r usr/share $out
+        ln -s $out/opt/acme/viewer/acme $out/bin/acme
+        substituteInPlace $out/share/applications/acme.desktop \
+          --replace-fail Exec=/opt/acme/viewer/acme Exec=acme
+        runHook postInstall
+      '';
+
+      meta = {
+        # TODO nixtrace: description and homepage are not known
+        license = lib.licenses.unfree; # not known, and unfree until it is
+        sourceProvenance = [ lib.sourceTypes.binaryNativeCode ];
+        mainProgram = "acme";
+        platforms = [ "x86_64-linux" ];
+      };
+    }
+    "##);
+}
+
+#[test]
+fn a_program_that_rpm_installed_comes_from_the_rpm() {
+    has(
+        &package(&shipped(Manager::Rpm)),
+        &[
+            "rpmextract\n",
+            "unpackCmd = \"rpmextract $curSrc\";",
+            "acme-viewer-1.2-3.x86_64.rpm",
+        ],
+    );
+}
+
+#[test]
+fn t13_a_static_program_is_never_patched_or_stripped() {
+    for linkage in [Linkage::Static, Linkage::StaticPie] {
+        let text = package(&runs::statically(linkage));
+        lacks(&text, &["autoPatchelfHook", "buildFHSEnv"]);
+        has(
+            &text,
+            &[
+                "dontPatchELF = true;",
+                "dontStrip = true;",
+                "# a static program",
+            ],
+        );
+    }
+    // A wrapper runs it as it is.
+    let wrapped = runs::statically(Linkage::StaticPie).uses(
+        Role::Command,
+        "git",
+        Asker::Main,
+        &[],
+        "run by ./acme",
+    );
+    has(&package(&wrapped), &["wrapProgram", "dontPatchELF = true;"]);
+}
+
+#[test]
+fn t29_a_program_without_section_headers_is_not_patched() {
+    let text = package(&with_facts(|facts| facts.sections = false));
+    has(
+        &text,
+        &["buildFHSEnv", "no section headers", "dontFixup = true;"],
+    );
+    lacks(&text, &["autoPatchelfHook"]);
+}
+
+#[test]
+fn t41_bytes_behind_the_elf_image_are_told_with_their_number() {
+    let text = package(&with_facts(|facts| facts.appended = 4096));
+    has(&text, &["# 4096 bytes follow the ELF image"]);
+    // A static one stays as it is without a file system of its own.
+    let mut bun = runs::statically(Linkage::Static);
+    let SubjectForm::Program(facts) = &mut bun.subject.form else {
+        unreachable!();
+    };
+    facts.appended = 4096;
+    let text = package(&bun);
+    has(
+        &text,
+        &["# 4096 bytes follow the ELF image", "dontStrip = true;"],
+    );
+    lacks(&text, &["buildFHSEnv"]);
+}
+
+#[test]
+fn t42_a_payload_is_neither_moved_by_patchelf_nor_removed_by_strip() {
+    let text = package(&runs::with_payload("acme"));
+    // Nothing of the phase in which both are done.
+    has(
+        &text,
+        &["dontFixup = true;", "buildFHSEnv {", "nix-ld runs it too"],
+    );
+    lacks(&text, &["autoPatchelfHook", "patchelf --"]);
+}
+
+#[test]
+fn t43_a_program_that_reads_its_own_file_is_left_as_it_is() {
+    let text = package(&with_facts(|facts| facts.reads_itself = true));
+    has(
+        &text,
+        &["reads its own file", "dontFixup = true;", "buildFHSEnv"],
+    );
+}
+
+#[test]
+fn t44_a_wrapped_program_is_told_the_name_that_it_was_called_by() {
+    let environment = runs::statically(Linkage::Dynamic).uses(
+        Role::Command,
+        "git",
+        Asker::Main,
+        &[],
+        "run by ./acme",
+    );
+    has(
+        &package(&environment),
+        &["wrapProgram $out/bin/acme \\\n      --inherit-argv0"],
+    );
+    // What is not wrapped keeps its name anyway.
+    lacks(&package(&with_facts(|_| ())), &["wrapProgram"]);
 }

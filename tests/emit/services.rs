@@ -62,13 +62,10 @@ fn a_service_gets_a_unit_with_no_more_than_it_used() {
           serviceConfig = {
             ExecStart = utils.escapeSystemdExecArgs ([ (lib.getExe cfg.package) ] ++ cfg.arguments);
             DynamicUser = true;
-            # it wrote to ~/project
+            # it wrote to ~/project, /var/lib/acme data
             WorkingDirectory = "%S/acmed";
             CacheDirectory = "acmed";
-            StateDirectory = [
-              "acme data"
-              "acmed"
-            ];
+            StateDirectory = "acmed";
             AmbientCapabilities = [ "CAP_NET_BIND_SERVICE" ];
             CapabilityBoundingSet = [ "CAP_NET_BIND_SERVICE" ];
             PrivateTmp = true;
@@ -84,10 +81,10 @@ fn a_service_gets_a_unit_with_no_more_than_it_used() {
         };
 
         # PostgreSQL: connected to /run/postgresql/.s.PGSQL.5432
-        services.postgresql.enable = true;
+        services.postgresql.enable = lib.mkDefault true;
 
         # Redis: connected to port 6379 of 127.0.0.1
-        services.redis.servers."".enable = true;
+        services.redis.servers."".enable = lib.mkDefault true;
 
         networking.firewall = lib.mkIf cfg.openFirewall {
           allowedTCPPorts = [ 80 ];

@@ -1,6 +1,8 @@
 //! A program with its files, traced; and the same program in what was written for it.
 
 use crate::mini::Mini;
+use crate::removable;
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -212,16 +214,24 @@ impl Project {
         Ok(behaviour)
     }
 
-    /// That exactly these packages can be taken out of the file, and that it fails without any.
+    /// That the file lists these packages and no others, and that it fails without any one of them,
+    /// of the hooks beside them, and of the variables that it sets.
     #[track_caller]
     fn is_minimal(&self, file: &str, needs: &[&str], works: impl Fn(&Self) -> bool) {
         let path = self.directory().join(file);
         let text = self.text(file);
-        for need in needs {
-            let less = without(&text, need);
-            assert_ne!(less, text, "{need} is not listed in {text}");
+        let parts = removable::parts(&text);
+        let listed: BTreeSet<&str> = parts
+            .iter()
+            .filter(|part| part.kind == removable::Kind::Package)
+            .map(|part| part.name.as_str())
+            .collect();
+        let needs: BTreeSet<&str> = needs.iter().copied().collect();
+        assert_eq!(listed, needs, "{text}");
+        for part in &parts {
+            let less = part.taken_out_of(&text);
             std::fs::write(&path, &less).unwrap();
-            assert!(!works(self), "it works without {need}: {less}");
+            assert!(!works(self), "it works without {}: {less}", part.name);
         }
         std::fs::write(&path, &text).unwrap();
     }
@@ -229,37 +239,4 @@ impl Project {
     pub(crate) fn text(&self, file: &str) -> String {
         std::fs::read_to_string(self.directory().join(file)).unwrap()
     }
-}
-
-/// The text with a package taken out of every list.
-fn without(text: &str, package: &str) -> String {
-    let names = [
-        format!("pkgs.{package}"),
-        format!("ps.{package}"),
-        format!("p.{package}"),
-        package.to_owned(),
-    ];
-    let mut lines = Vec::new();
-    let mut is_body = false;
-    for line in text.lines() {
-        // The arguments of the function are no list.
-        is_body |= line.ends_with("{ ") || line.contains("}:");
-        let item = line.trim().split(" # ").next().unwrap_or_default();
-        if is_body && names.iter().any(|name| item == name) {
-            continue;
-        }
-        let mut line = line.to_owned();
-        for name in &names {
-            line = line.replace(&format!("[ {name} ]"), "[ ]");
-        }
-        lines.push(line);
-    }
-    lines.join("\n") + "\n"
-}
-
-#[test]
-fn a_package_is_taken_out_of_lists_only() {
-    let text = "{\n  jq,\n}:\n\n{\n  a = [\n    jq # why\n    zlib\n  ];\n  b = [ jq ];\n}\n";
-    let less = "{\n  jq,\n}:\n\n{\n  a = [\n    zlib\n  ];\n  b = [ ];\n}\n";
-    assert_eq!(without(text, "jq"), less);
 }

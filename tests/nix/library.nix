@@ -28,7 +28,41 @@ in
     makeSearchPath = makeSearchPathOutput "out";
     versionAtLeast = a: b: builtins.compareVersions a b >= 0;
     fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    licenses.unfree.free = false;
+    licenses =
+      builtins.listToAttrs (
+        map
+          (name: {
+            inherit name;
+            value.free = true;
+          })
+          [
+            "agpl3Only"
+            "agpl3Plus"
+            "asl20"
+            "boost"
+            "bsd0"
+            "bsd2"
+            "bsd3"
+            "cc0"
+            "epl20"
+            "gpl2Only"
+            "gpl2Plus"
+            "gpl3Only"
+            "gpl3Plus"
+            "isc"
+            "lgpl21Only"
+            "lgpl21Plus"
+            "lgpl3Only"
+            "lgpl3Plus"
+            "mit"
+            "mpl20"
+            "unlicense"
+            "zlib"
+          ]
+      )
+      // {
+        unfree.free = false;
+      };
     sourceTypes.binaryNativeCode.isSource = false;
     platforms.linux = [
       "aarch64-linux"

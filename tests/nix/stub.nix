@@ -106,19 +106,37 @@ let
   # Whether the configuration lets the package be built, as `check-meta.nix` asks it.
   allowed =
     package:
-    (package.meta.license or { free = true; }).free
+    (builtins.all (license: license.free) (
+      let
+        license = package.meta.license or [ ];
+      in
+      if builtins.isList license then license else [ license ]
+    ))
     || (config ? allowUnfreePredicate && config.allowUnfreePredicate package);
 
   metaOf =
     {
+      description ? "",
+      homepage ? "",
       license ? null,
       sourceProvenance ? [ ],
       mainProgram ? "",
       platforms,
     }@meta:
-    assert builtins.isString mainProgram;
+    assert builtins.all builtins.isString [
+      description
+      homepage
+      mainProgram
+    ];
     assert builtins.all builtins.isString platforms;
-    assert license == null || license ? free;
+    assert builtins.all (it: it ? free) (
+      if license == null then
+        [ ]
+      else if builtins.isList license then
+        license
+      else
+        [ license ]
+    );
     assert builtins.all (it: it ? isSource) sourceProvenance;
     meta;
 
@@ -341,6 +359,17 @@ let
         ];
       };
       buildFHSEnv = fhs;
+      requireFile =
+        {
+          name,
+          message,
+          hash,
+        }:
+        assert builtins.all builtins.isString [
+          message
+          hash
+        ];
+        derive { inherit name; };
       appimageTools.wrapType2 = appImage;
       dockerTools = {
         streamLayeredImage = image;

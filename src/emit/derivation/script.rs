@@ -5,6 +5,7 @@ use super::meta::Meta;
 use super::wrapping::{self, Wrapping};
 use super::{Derivation, Ingredients, Slot, nothing_to_build, source, strictness};
 use crate::emit::nix::{Entry, Expression, Item, Line, NixText};
+use crate::emit::variables;
 use crate::trace::Bytes;
 
 /// The derivation of a script that this interpreter runs.
@@ -54,28 +55,18 @@ pub(super) fn shell_application(ingredients: &Ingredients<'_>, text: Entry) -> V
     let mut entries = vec![Entry::binding("name", name.into())];
     let mut inputs: Vec<Item> = ingredients
         .parts
-        .interpreters(evidence)
-        .into_iter()
-        .filter(|(attr, _)| attr != "bash")
-        .map(|(_, item)| item)
+        .interpreters(&["bash"], evidence)
+        .into_values()
         .collect();
     for slot in [Slot::Command, Slot::Data] {
-        let listed: Vec<NixText> = inputs.iter().map(|item| item.value.source(0)).collect();
-        let items = ingredients.parts.items(slot, evidence);
-        inputs.extend(
-            items
-                .into_iter()
-                .filter(|item| !listed.contains(&item.value.source(0))),
-        );
+        for item in ingredients.parts.items(slot, evidence) {
+            if !inputs.iter().any(|it| it.is_same_as(&item)) {
+                inputs.push(item);
+            }
+        }
     }
     entries.extend(ingredients.list("runtimeInputs", inputs));
-    let variables: Vec<Entry> = crate::emit::variables::variables(evidence)
-        .into_iter()
-        .map(|(name, variable)| {
-            Entry::named(NixText::attribute(&name), variable.value.text().into())
-                .noted(variable.comment)
-        })
-        .collect();
+    let variables = variables::entries(variables::variables(evidence));
     if !variables.is_empty() {
         entries.push(Entry::binding(
             "runtimeEnv",
@@ -98,7 +89,7 @@ pub(super) fn shell_application(ingredients: &Ingredients<'_>, text: Entry) -> V
 fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
     let evidence = ingredients.evidence;
     let subject = &evidence.environment.subject;
-    let mut interpreters = ingredients.parts.interpreters(evidence);
+    let mut interpreters = ingredients.parts.interpreters(&[], evidence);
     // The one that runs the script is called like it: `python3` is the program of `python311` too.
     let stem = interpreter
         .as_bytes()
@@ -120,7 +111,7 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         None => (None, ingredients.known("bash")),
     };
     let mut entries = vec![
-        ingredients.identity.entry(evidence.comments),
+        ingredients.identity.entry(),
         strictness(),
         source::entry(ingredients),
     ];
@@ -145,7 +136,9 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         .word(pname)
         .then(" \\");
     steps.push(first);
-    let wrapping = Wrapping::of(ingredients, libraries);
+    // The others are commands to it.
+    let others = interpreters.into_values().collect();
+    let wrapping = Wrapping::of(ingredients, others, libraries);
     let script = Line::shell("  --add-flag $out/share/")
         .word(pname)
         .then("/")
@@ -156,6 +149,7 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         Meta {
             unfree: false,
             native: false,
+            manifest: None,
         }
         .entry(ingredients),
     );
