@@ -2,7 +2,7 @@
 
 use crate::mini::Mini;
 use crate::removable;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -80,6 +80,29 @@ impl Project {
             .unwrap()
     }
 
+    /// Traces the command twice, with what brings the project back to where it was in between: the
+    /// second run has to give the same files, byte for byte.
+    #[track_caller]
+    fn trace_twice(&self, formats: &str, command: &str, clean: &str) -> Behaviour {
+        let files = || {
+            let entries = std::fs::read_dir(self.directory()).unwrap();
+            let paths = entries.map(|entry| entry.unwrap().path());
+            let written = paths.filter(|path| path.extension().is_some_and(|it| it == "nix"));
+            let texts = written.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()));
+            texts.collect::<BTreeMap<_, _>>()
+        };
+        let behaviour = self.trace(formats, command);
+        let first = files();
+        assert!(!first.is_empty());
+        for path in first.keys() {
+            std::fs::remove_file(path).unwrap();
+        }
+        self.host(clean);
+        self.trace(formats, command);
+        assert_eq!(files(), first);
+        behaviour
+    }
+
     /// Traces the command and has these formats written.
     fn trace(&self, formats: &str, command: &str) -> Behaviour {
         let nixtrace = env!("CARGO_BIN_EXE_nixtrace");
@@ -90,7 +113,7 @@ impl Project {
     /// Traces the command, and runs it again in the shell that was written.
     #[track_caller]
     pub(crate) fn works_in_its_shell(&self, command: &str, needs: &[&str]) {
-        let expected = self.trace("shell", command);
+        let expected = self.trace_twice("shell", command, "");
         self.shell_does(command, &expected);
         self.is_minimal("shell.nix", needs, |project| {
             project.in_shell(command) == expected
@@ -100,7 +123,7 @@ impl Project {
     /// The same for a build, whose result then has to run there; `clean` makes it start afresh.
     #[track_caller]
     pub(crate) fn builds_in_its_shell(&self, command: &str, clean: &str, needs: &[&str]) {
-        self.trace("shell", command);
+        self.trace_twice("shell", command, clean);
         let both = format!("{clean} && {command} >/dev/null");
         let done = Behaviour {
             success: true,
@@ -115,7 +138,7 @@ impl Project {
     /// The same for a program that Nix did not build, started as nix-ld starts it.
     #[track_caller]
     pub(crate) fn works_with_nix_ld(&self, program: &str, needs: &[&str]) {
-        let expected = self.trace("shell", program);
+        let expected = self.trace_twice("shell", program, "");
         // The loader of nixpkgs knows where its own glibc is; the one of Debian has to be told.
         let path = "$NIX_LD_LIBRARY_PATH:${NIX_LD%/*}";
         let command = format!("$NIX_LD --library-path \"{path}\" {program}");
@@ -128,7 +151,7 @@ impl Project {
     /// Traces the command, builds the package that was written, and runs the program that it has.
     #[track_caller]
     pub(crate) fn works_as_a_package(&self, command: &str, program: &str, needs: &[&str]) {
-        let expected = self.trace("package", command);
+        let expected = self.trace_twice("package", command, "");
         let arguments: Vec<&str> = command.split(' ').skip(1).collect();
         let run = |project: &Self| project.packaged(program, &arguments);
         match run(self) {
@@ -150,7 +173,7 @@ impl Project {
         prints: &str,
         needs: &[&str],
     ) {
-        self.trace("package", command);
+        self.trace_twice("package", command, clean);
         self.host(clean);
         let expected = Behaviour {
             success: true,

@@ -12,6 +12,7 @@
 //! - `doctor`: what is missing, and the line to add.
 //! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
+//! - `odd_traces`: traces of which little can be made.
 //! - `picturing`: the page in a real browser, and pictures.
 //! - `showing`: what a trace holds, as tables and as a tree.
 //! - `looking_up`: the verbs that run no command.
@@ -29,6 +30,7 @@ mod importing;
 mod interruption;
 mod looking_up;
 mod merging;
+mod odd_traces;
 mod picturing;
 mod real_inputs;
 mod recording;

@@ -3,7 +3,7 @@
 mod compiler;
 mod home;
 mod invocation;
-mod nix_file;
+pub(crate) mod nix_file;
 mod result;
 mod tools;
 mod traced;
