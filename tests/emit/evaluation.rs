@@ -5,7 +5,8 @@ use crate::nix::Nix;
 use crate::runs;
 use crate::stub::stub;
 use crate::written::{options, write};
-use nixtrace::emit::Environment;
+use nixtrace::emit::{Environment, Nixpkgs, Options};
+use nixtrace::trace::Bytes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -70,4 +71,50 @@ fn an_unfree_package_is_built_because_it_is_named_and_no_other_is() {
     );
     let error = nix.instantiate(&[], &refused).unwrap_err();
     assert!(error.contains("unfree"), "{error}");
+}
+
+#[test]
+fn a_flake_works_with_nix_itself_before_it_has_a_lock_and_with_the_one_that_nix_writes() {
+    let Some(nix) = Nix::installed() else { return };
+    let pinned = Options {
+        nixpkgs: Nixpkgs::Path(Bytes::from(stub())),
+        ..options()
+    };
+    let directory = laid_out(&write(&runs::service(), &pinned));
+    let evaluate = |what: &str, lock: &str| {
+        let flake = format!("path:{}#{what}", directory.path().display());
+        let output = nix
+            .command("nix")
+            .args([
+                "--extra-experimental-features",
+                "nix-command flakes",
+                "--offline",
+            ])
+            .args([
+                "--option",
+                "flake-registry",
+                "/dev/null",
+                "eval",
+                "--json",
+                lock,
+            ])
+            .arg(flake)
+            .output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{what}: {complaint}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let lock = directory.path().join("flake.lock");
+    let outputs = [
+        "packages.x86_64-linux.default.drvPath",
+        "devShells.x86_64-linux.default.drvPath",
+        "formatter.x86_64-linux.drvPath",
+    ];
+    let without = outputs.map(|what| evaluate(what, "--no-write-lock-file"));
+    assert!(!lock.exists());
+    evaluate(outputs[0], "--no-registries");
+    assert!(lock.exists());
+    let with = outputs.map(|what| evaluate(what, "--no-update-lock-file"));
+    assert_eq!(with, without);
 }

@@ -91,12 +91,16 @@ impl Project {
             let texts = written.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()));
             texts.collect::<BTreeMap<_, _>>()
         };
+        let forget = || {
+            for path in files().keys() {
+                std::fs::remove_file(path).unwrap();
+            }
+        };
+        forget();
         let behaviour = self.trace(formats, command);
         let first = files();
         assert!(!first.is_empty());
-        for path in first.keys() {
-            std::fs::remove_file(path).unwrap();
-        }
+        forget();
         self.host(clean);
         self.trace(formats, command);
         assert_eq!(files(), first);
@@ -213,8 +217,14 @@ impl Project {
         );
     }
 
-    /// What the program of the package does; an error when it cannot be built.
-    fn packaged(&self, program: &str, arguments: &[&str]) -> Result<Behaviour, String> {
+    /// The text of a file of the package.
+    #[track_caller]
+    pub(crate) fn built(&self, file: &str) -> String {
+        std::fs::read_to_string(self.package().unwrap().join(file)).unwrap()
+    }
+
+    /// Builds the package; its store path, or an error when it cannot be built.
+    fn package(&self) -> Result<PathBuf, String> {
         let directory = self.directory();
         let built = self.mini.nix(
             true,
@@ -226,7 +236,12 @@ impl Project {
             return Err(String::from_utf8_lossy(&built.stderr).into_owned());
         }
         let store_path = String::from_utf8(built.stdout).unwrap();
-        let program = Path::new(store_path.trim()).join("bin").join(program);
+        Ok(store_path.trim().into())
+    }
+
+    /// What the program of the package does.
+    fn packaged(&self, program: &str, arguments: &[&str]) -> Result<Behaviour, String> {
+        let program = self.package()?.join("bin").join(program);
         // Its own directory is gone, as it is for whoever installs it.
         let elsewhere = self.root.path();
         let output = self.mini.run(true, &program, arguments, Some(elsewhere));
