@@ -4,7 +4,7 @@ use crate::mini::Mini;
 use crate::removable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// A project in a directory of its own, outside of `/usr`.

@@ -27,7 +27,7 @@ pub(super) fn used_files(run: &Run, root: &Bytes) -> UsedFiles {
                 [Some(path), usage.real.as_ref()]
                     .into_iter()
                     .flatten()
-                    .filter_map(|path| direct(path))
+                    .filter_map(direct)
             };
             if usage.own_output || usage.seen.has(Evidence::Written) {
                 used.written
