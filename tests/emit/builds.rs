@@ -114,3 +114,12 @@ fn a_shell_takes_its_inputs_from_the_package_beside_it() {
     );
     assert!(!shell.contains("zlib"), "{shell}");
 }
+
+#[test]
+fn tests_of_a_python_project_are_run_by_the_hook_for_pytest() {
+    let text = package(&runs::tested_python());
+    let hook = "nativeCheckInputs = [ python3Packages.pytestCheckHook ];";
+    assert!(text.contains(hook), "{text}");
+    assert!(!text.contains("python3Packages.pytest\n"), "{text}");
+    assert!(!text.contains("dependencies ="), "{text}");
+}

@@ -3,8 +3,8 @@
 
 use crate::runs::{self, TellMore};
 use crate::written::package;
-use nixtrace::emit::{Asker, Environment, Role, Shipment};
-use nixtrace::graph::subject::{DesktopEntry, Linkage, ProgramFacts, SubjectForm};
+use nixtrace::emit::{Asker, Environment, Role};
+use nixtrace::graph::subject::{Linkage, ProgramFacts, SubjectForm};
 use nixtrace::graph::surroundings::{Toolkit, ToolkitUse};
 use nixtrace::resolve::Manager;
 
@@ -254,12 +254,7 @@ fn libraries_of_its_own_in_odd_directories_need_a_run_path_only_if_they_are_open
     // auto-patchelf looks for what is needed in the whole output, so no search path is added.
     let named = package(&runs::viewer());
     lacks(&named, &["addAutoPatchelfSearchPath", "placeholder"]);
-    let mut environment = runs::viewer();
-    let SubjectForm::Program(facts) = &mut environment.subject.form else {
-        unreachable!();
-    };
-    facts.opened = vec!["lib/plug-ins".into()];
-    let opened = package(&environment);
+    let opened = package(&runs::desktop());
     has(
         &opened,
         &[
@@ -360,16 +355,7 @@ fn a_toolkit_that_was_used_has_its_hook_and_one_wrapper() {
 
 #[test]
 fn a_desktop_entry_that_came_along_is_kept_and_starts_the_package() {
-    let mut environment = runs::viewer();
-    let SubjectForm::Program(facts) = &mut environment.subject.form else {
-        unreachable!();
-    };
-    facts.desktop_entries = vec![DesktopEntry {
-        path: "Acme.desktop".into(),
-        commands: vec!["/opt/acme/Acme".into(), "/usr/bin/other".into()],
-        icon: Some(("/opt/acme/acme.png".into(), "acme.png".into())),
-    }];
-    let text = package(&environment);
+    let text = package(&runs::desktop());
     has(
         &text,
         &[
@@ -382,34 +368,9 @@ fn a_desktop_entry_that_came_along_is_kept_and_starts_the_package() {
     );
 }
 
-/// The program of the tests, installed by a package manager of the machine.
-fn shipped(manager: Manager) -> Environment {
-    let mut environment = runs::statically(Linkage::Dynamic).uses(
-        Role::Library,
-        "zlib",
-        Asker::Main,
-        &[],
-        "libz.so.1",
-    );
-    environment.subject.root = "/opt/acme/viewer".into();
-    environment.subject.version = Some("1.2".to_owned());
-    environment.shipment = Some(Shipment {
-        manager,
-        name: "acme-viewer".to_owned(),
-        version: "1:1.2-3".to_owned(),
-        share: true,
-        desktop_entries: vec![DesktopEntry {
-            path: "usr/share/applications/acme.desktop".into(),
-            commands: vec!["/opt/acme/viewer/acme".into()],
-            icon: None,
-        }],
-    });
-    environment
-}
-
 #[test]
 fn a_program_that_dpkg_installed_comes_from_the_deb() {
-    insta::assert_snapshot!(package(&shipped(Manager::Dpkg)), @r##"
+    insta::assert_snapshot!(package(&runs::shipped(Manager::Dpkg)), @r##"
     # Written by nixtrace for: ./acme
     {
       lib,
@@ -474,7 +435,7 @@ fn a_program_that_dpkg_installed_comes_from_the_deb() {
 #[test]
 fn a_program_that_rpm_installed_comes_from_the_rpm() {
     has(
-        &package(&shipped(Manager::Rpm)),
+        &package(&runs::shipped(Manager::Rpm)),
         &[
             "rpmextract\n",
             "unpackCmd = \"rpmextract $curSrc\";",

@@ -1,7 +1,8 @@
 //! package.nix of a script, and of a command that has a package.
 
-use crate::runs;
+use crate::runs::{self, TellMore};
 use crate::written::package;
+use nixtrace::emit::{Asker, Role};
 
 #[test]
 fn a_script_is_wrapped_with_its_interpreter_and_commands() {
@@ -116,4 +117,17 @@ fn a_command_keeps_its_arguments() {
       '';
     }
     "##);
+}
+
+#[test]
+fn a_library_that_is_linked_and_opened_is_on_the_library_path_once() {
+    let script = runs::script().uses(
+        Role::Library,
+        "sqlite",
+        Asker::OwnLibrary,
+        &[],
+        "libsqlite3.so.0, needed by ./own.so",
+    );
+    let text = package(&script);
+    assert_eq!(text.matches("sqlite #").count(), 1, "{text}");
 }

@@ -8,6 +8,7 @@
 //! - `transparency`: the command does not notice that it is watched.
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
 //! - `interruption`: signals, kills, full disks in the middle of a run.
+//! - `languages`: packages of builds by cmake, meson, autotools, cargo, go and pip.
 //! - `recording`: the trace file.
 //! - `doctor`: what is missing, and the line to add.
 //! - `importing`: traces that other programs have taken.
@@ -28,6 +29,7 @@ mod doctor;
 mod formats;
 mod importing;
 mod interruption;
+mod languages;
 mod looking_up;
 mod merging;
 mod odd_traces;

@@ -87,6 +87,7 @@ pub(super) fn python(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Ve
         "installer",
         "pip",
         "pyproject-hooks",
+        "pytest",
         "setuptools",
         "wheel",
     ];

@@ -111,7 +111,24 @@ impl Parts {
         self.items_but(slot, &[], evidence)
     }
 
-    /// The same without these attributes.
+    /// What is for any of these, each once; interpreters with their modules.
+    pub(crate) fn items_of(&self, slots: &[Slot], evidence: &Evidence<'_>) -> Vec<Item> {
+        let mut found: Vec<Item> = Vec::new();
+        for &slot in slots {
+            let items = match slot {
+                Slot::Interpreter => self.interpreters(&[], evidence).into_values().collect(),
+                _ => self.items(slot, evidence),
+            };
+            for item in items {
+                if !found.iter().any(|it| it.is_same_as(&item)) {
+                    found.push(item);
+                }
+            }
+        }
+        found
+    }
+
+    /// What is for that without these attributes.
     pub(crate) fn items_but(
         &self,
         slot: Slot,

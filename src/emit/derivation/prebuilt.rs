@@ -59,6 +59,15 @@ fn shipment_of<'a>(ingredients: &'a Ingredients<'_>) -> Option<&'a Shipment> {
     ingredients.evidence.environment.shipment.as_ref()
 }
 
+/// What a program that is not patched finds where others have it.
+const RUN_WITH: [Slot; 5] = [
+    Slot::Interpreter,
+    Slot::Linked,
+    Slot::Opened,
+    Slot::OpenedByLibrary,
+    Slot::Command,
+];
+
 const META: Meta<'_> = Meta {
     unfree: true,
     native: true,
@@ -77,8 +86,7 @@ fn patched(
     let mut entries = head(ingredients);
     let hooks = wrapping::hooks(ingredients);
     let is_wrapped_by_hook = !hooks.is_empty();
-    let interpreters = ingredients.parts.interpreters(&[], evidence);
-    let interpreters = interpreters.into_values().collect();
+    let interpreters = ingredients.parts.items_of(&[Slot::Interpreter], evidence);
     let wrapping = Wrapping::of(ingredients, interpreters, Vec::new());
     let is_wrapped = !wrapping.is_empty();
 
@@ -308,20 +316,8 @@ fn unpatched(ingredients: &Ingredients<'_>, facts: &ProgramFacts, reason: String
         },
     );
     let mut targets = vec![Item::from(NixText::constant("unpatched"))];
-    targets.extend(ingredients.parts.interpreters(&[], evidence).into_values());
-    for slot in [
-        Slot::Linked,
-        Slot::Opened,
-        Slot::OpenedByLibrary,
-        Slot::Command,
-        Slot::Data,
-    ] {
-        for item in ingredients.parts.items(slot, evidence) {
-            if !targets.iter().any(|it| it.is_same_as(&item)) {
-                targets.push(item);
-            }
-        }
-    }
+    let slots = [RUN_WITH.as_slice(), &[Slot::Data]].concat();
+    targets.extend(ingredients.parts.items_of(&slots, evidence));
     let mut entries = vec![
         Entry::inherit("unpatched", &["pname", "version", "meta"]),
         Entry::binding(
@@ -396,20 +392,7 @@ fn app_image(ingredients: &Ingredients<'_>) -> Derivation {
         }
         _ => source,
     });
-    let interpreters = ingredients.parts.interpreters(&[], evidence);
-    let mut packages: Vec<Item> = interpreters.into_values().collect();
-    for slot in [
-        Slot::Linked,
-        Slot::Opened,
-        Slot::OpenedByLibrary,
-        Slot::Command,
-    ] {
-        for item in ingredients.parts.items(slot, evidence) {
-            if !packages.iter().any(|it| it.is_same_as(&item)) {
-                packages.push(item);
-            }
-        }
-    }
+    let packages = ingredients.parts.items_of(&RUN_WITH, evidence);
     if !packages.is_empty() {
         entries.push(Entry::binding(
             "extraPkgs",

@@ -80,7 +80,15 @@ pub(super) fn derivation(ingredients: &Ingredients<'_>, project: &Project<'_>) -
         // pip asks every compiler of Rust for its version, to tell its server.
         Builder::Python => (
             "python3Packages.buildPythonApplication",
-            &["python3", "rustc", "cargo", "rustup"],
+            &[
+                "python3",
+                "python3Packages.build",
+                "python3Packages.pip",
+                "python3Packages.pytest",
+                "rustc",
+                "cargo",
+                "rustup",
+            ],
         ),
         Builder::Stdenv => ("stdenv.mkDerivation", &[]),
     };
@@ -160,10 +168,13 @@ fn inputs(ingredients: &Ingredients<'_>, project: &Project<'_>, brought: &[&str]
     let mut checked = brought;
     checked.extend(parts.attributes(Slot::Native));
     checked.extend(runs.iter().map(String::as_str));
-    entries.extend(ingredients.list(
-        "nativeCheckInputs",
-        parts.items_but(Slot::Check, &checked, evidence),
-    ));
+    let mut tests = parts.items_but(Slot::Check, &checked, evidence);
+    if project.builder() == Builder::Python && project.reached(Phase::Check) {
+        // The hook runs pytest.
+        let hook = ingredients.known("python3Packages.pytestCheckHook");
+        tests.insert(0, Item::from(hook));
+    }
+    entries.extend(ingredients.list("nativeCheckInputs", tests));
     entries
 }
 

@@ -58,11 +58,10 @@ pub(super) fn shell_application(ingredients: &Ingredients<'_>, text: Entry) -> V
         .interpreters(&["bash"], evidence)
         .into_values()
         .collect();
-    for slot in [Slot::Command, Slot::Data] {
-        for item in ingredients.parts.items(slot, evidence) {
-            if !inputs.iter().any(|it| it.is_same_as(&item)) {
-                inputs.push(item);
-            }
+    let slots = [Slot::Command, Slot::Data];
+    for item in ingredients.parts.items_of(&slots, evidence) {
+        if !inputs.iter().any(|it| it.is_same_as(&item)) {
+            inputs.push(item);
         }
     }
     entries.extend(ingredients.list("runtimeInputs", inputs));
@@ -121,8 +120,8 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
     entries.push(nothing_to_build());
 
     let pname = ingredients.identity.pname.as_bytes();
-    let mut libraries = ingredients.parts.items(Slot::Linked, evidence);
-    libraries.extend(ingredients.parts.items(Slot::Opened, evidence));
+    let slots = [Slot::Linked, Slot::Opened];
+    let libraries = ingredients.parts.items_of(&slots, evidence);
     let script = subject.file.as_ref().map_or(pname, |it| it.as_bytes());
     let mut steps = vec![
         Line::shell("mkdir -p $out/bin $out/share"),

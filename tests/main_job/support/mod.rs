@@ -9,7 +9,7 @@ mod tools;
 mod traced;
 
 pub(crate) use compiler::compile;
-pub(crate) use home::Home;
+pub(crate) use home::{Home, SYSTEM_PATH};
 pub(crate) use invocation::{Finished, Invocation, Running, nixtrace, until};
 pub(crate) use tools::{missing_tools, skip};
 pub(crate) use traced::Traced;
