@@ -131,3 +131,29 @@ fn a_library_that_is_linked_and_opened_is_on_the_library_path_once() {
     let text = package(&script);
     assert_eq!(text.matches("sqlite #").count(), 1, "{text}");
 }
+
+#[test]
+fn an_interpreter_with_two_outputs_is_listed_with_both() {
+    let script = runs::shell_script()
+        .uses(
+            Role::Interpreter,
+            "perl",
+            Asker::Main,
+            &[],
+            "run by ./sync.sh",
+        )
+        .uses(
+            Role::Interpreter,
+            "perl^devdoc",
+            Asker::Main,
+            &[],
+            "perldoc",
+        );
+    let text = package(&script);
+    for item in [
+        "    perl # run",
+        "    (lib.getOutput \"devdoc\" perl) # perldoc",
+    ] {
+        assert!(text.contains(item), "{text}");
+    }
+}

@@ -116,7 +116,10 @@ impl Parts {
         let mut found: Vec<Item> = Vec::new();
         for &slot in slots {
             let items = match slot {
-                Slot::Interpreter => self.interpreters(&[], evidence).into_values().collect(),
+                Slot::Interpreter => {
+                    let interpreters = self.interpreters(&[], evidence);
+                    interpreters.into_values().flatten().collect()
+                }
                 _ => self.items(slot, evidence),
             };
             for item in items {
@@ -150,7 +153,7 @@ impl Parts {
         &self,
         but: &[&str],
         evidence: &Evidence<'_>,
-    ) -> BTreeMap<String, Item> {
+    ) -> BTreeMap<String, Vec<Item>> {
         let all = self.by_attribute(Slot::Interpreter);
         let programs: Vec<&str> = all
             .iter()
@@ -172,10 +175,8 @@ impl Parts {
                     .entry(language.interpreter().to_owned())
                     .or_insert_with(|| (language, ByAttribute::new()));
                 entry.1.entry(member).or_default().extend(uses.iter());
-            } else if !but.contains(attr)
-                && let Some(item) = evidence.items(uses).into_iter().next()
-            {
-                found.insert((*attr).to_owned(), item);
+            } else if !but.contains(attr) {
+                found.insert((*attr).to_owned(), evidence.items(uses));
             }
         }
         for (interpreter, (language, modules)) in modules {
@@ -184,7 +185,7 @@ impl Parts {
             }
             let reasons = all.get(interpreter.as_str()).cloned().unwrap_or_default();
             let item = evidence.interpreter(&language, &modules, &reasons);
-            found.insert(interpreter, item);
+            found.insert(interpreter, vec![item]);
         }
         found
     }

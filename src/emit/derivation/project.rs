@@ -160,7 +160,7 @@ fn inputs(ingredients: &Ingredients<'_>, project: &Project<'_>, brought: &[&str]
     but.extend(interpreters.keys().map(String::as_str));
     native.extend(parts.items_but(Slot::Native, &but, evidence));
     let runs: Vec<String> = interpreters.keys().cloned().collect();
-    native.extend(interpreters.into_values());
+    native.extend(interpreters.into_values().flatten());
     let mut entries = Vec::new();
     entries.extend(ingredients.list("nativeBuildInputs", native));
     entries.extend(ingredients.list("buildInputs", parts.items(Slot::Linked, evidence)));

@@ -57,6 +57,7 @@ pub(super) fn shell_application(ingredients: &Ingredients<'_>, text: Entry) -> V
         .parts
         .interpreters(&["bash"], evidence)
         .into_values()
+        .flatten()
         .collect();
     let slots = [Slot::Command, Slot::Data];
     for item in ingredients.parts.items_of(&slots, evidence) {
@@ -100,7 +101,11 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         .find(|attr| attr.as_bytes().starts_with(stem))
         .cloned()
         .or_else(|| interpreters.keys().next().cloned());
-    let item = own.and_then(|attr| interpreters.remove(&attr));
+    let mut own = own
+        .and_then(|attr| interpreters.remove(&attr))
+        .unwrap_or_default()
+        .into_iter();
+    let item = own.next();
     let (binding, program) = match item {
         Some(Item {
             value: Expression::Atom(attribute),
@@ -136,7 +141,7 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         .then(" \\");
     steps.push(first);
     // The others are commands to it.
-    let others = interpreters.into_values().collect();
+    let others = own.chain(interpreters.into_values().flatten()).collect();
     let wrapping = Wrapping::of(ingredients, others, libraries);
     let script = Line::shell("  --add-flag $out/share/")
         .word(pname)
