@@ -7,6 +7,7 @@
 pub mod candidate;
 pub mod directories;
 pub mod distro;
+pub mod forced;
 mod heuristic;
 mod host_only;
 pub mod index;
@@ -14,6 +15,7 @@ mod installed;
 mod lexicon;
 pub mod minimal;
 mod modules;
+pub mod origin;
 pub mod pins;
 pub mod query;
 pub mod rank;
@@ -26,8 +28,10 @@ pub mod versions;
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
+pub use forced::ForcedRole;
 pub use lexicon::Lexicon;
 pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
+pub use origin::Origin;
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
 pub use sqlite::SqliteError;

@@ -8,7 +8,7 @@ use super::distro::translate::{HostSource, output_of};
 use super::host_only::{DRIVER, host_only};
 use super::index::{AttributeFacts, FormatError};
 use super::modules::{Owner, owner_of};
-use super::pins::Pins;
+use super::pins::{Pinned, Pins};
 use super::rank::{Counted, Feature, THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
 use super::store::StorePath;
@@ -104,6 +104,16 @@ impl Resolver {
             Kind::Data => sharper_than_data(query),
             _ => query.clone(),
         };
+        let mut resolution = self.decided(query, &sharp);
+        if let Some(best) = &mut resolution.best {
+            let role = |pins: &Pins| pins.role(query).or_else(|| pins.role(&sharp));
+            best.forced = self.pins.iter().find_map(role);
+        }
+        resolution
+    }
+
+    /// The answer before anybody has said what it is for.
+    fn decided(&self, query: &Query, sharp: &Query) -> Resolution {
         let resolution = |verdict, best, candidates| Resolution {
             query: query.clone(),
             verdict,
@@ -111,18 +121,22 @@ impl Resolver {
             candidates,
         };
         for pins in &self.pins {
-            if let Some(pattern) = pins.ignored(query).or_else(|| pins.ignored(&sharp)) {
+            if let Some(pattern) = pins.ignored(query).or_else(|| pins.ignored(sharp)) {
                 return resolution(Verdict::Ignored(pattern.to_owned()), None, Vec::new());
             }
-            if let Some(pin) = pins.pinned(query).or_else(|| pins.pinned(&sharp)) {
-                let scored = rank(&sharp, &[self.with_output(pin, sharp.kind)], &[]);
+            if let Some(pin) = pins.pinned(query).or_else(|| pins.pinned(sharp)) {
+                let Pinned { candidate, origin } = self.with_output(pin, sharp.kind);
+                let mut scored = rank(sharp, &[candidate], &[]);
+                for scored in &mut scored {
+                    scored.origin.clone_from(&origin);
+                }
                 return resolution(Verdict::Package, scored.first().cloned(), scored);
             }
         }
-        if let Some(why) = host_only(&sharp) {
+        if let Some(why) = host_only(sharp) {
             return resolution(Verdict::Host(why), None, Vec::new());
         }
-        let (mut candidates, of_the_host) = self.ranked(&sharp);
+        let (mut candidates, of_the_host) = self.ranked(sharp);
         if sharp.kind == Kind::Command
             && let Some(first) = candidates.first_mut()
             && sharp
@@ -293,11 +307,13 @@ impl Resolver {
             .collect()
     }
 
-    /// A pin without an output takes the usual one for the kind.
-    fn with_output(&self, mut pin: Candidate, kind: Kind) -> Candidate {
-        if pin.output.is_none() {
-            let known = self.indexes.attribute(&pin.attr);
-            pin.output = output_of(kind, known.as_ref().map(|known| &known.outputs[..]));
+    /// A pin without an output takes the usual one for the kind; of what is not nixpkgs' own nothing
+    /// is known.
+    fn with_output(&self, mut pin: Pinned, kind: Kind) -> Pinned {
+        let Pinned { candidate, origin } = &mut pin;
+        if candidate.output.is_none() && origin.is_none() {
+            let known = self.indexes.attribute(&candidate.attr);
+            candidate.output = output_of(kind, known.as_ref().map(|known| &known.outputs[..]));
         }
         pin
     }

@@ -4,6 +4,7 @@
 use super::identity::file_name;
 use super::install;
 use super::meta::Meta;
+use super::wrapping::Wrapping;
 use super::{Derivation, Ingredients, Slot, flag, source, strictness};
 use crate::emit::nix::{Comment, Entry, Expression, Item, Line, NixText};
 use crate::emit::variables::{self, Value};
@@ -94,12 +95,17 @@ pub(super) fn derivation(ingredients: &Ingredients<'_>, project: &Project<'_>) -
         Builder::Python => entries.extend(python(ingredients, project)),
         Builder::Stdenv => {}
     }
-    entries.extend(inputs(ingredients, project, brought));
+    let wrapping =
+        Wrapping::of_packages(ingredients, ingredients.parts.items(Slot::Opened, evidence));
+    entries.extend(inputs(ingredients, project, brought, !wrapping.is_empty()));
     entries.extend(environment(ingredients));
     if builder == Builder::Stdenv {
         entries.extend(phases(ingredients, project));
     } else if project.reached(Phase::Check) && builder == Builder::Npm {
         entries.push(flag("doCheck", true));
+    }
+    if !wrapping.is_empty() {
+        entries.push(wrapped(wrapping));
     }
     entries.push(
         Meta {
@@ -136,8 +142,23 @@ fn environment(ingredients: &Ingredients<'_>) -> Option<Entry> {
     })
 }
 
+/// What a build shows of its result's run time is nothing, so this is only for what a person has said
+/// to be needed then.
+fn wrapped(wrapping: Wrapping) -> Entry {
+    let mut lines = vec![Line::shell("for program in $out/bin/*; do")];
+    let first = Line::shell("  wrapProgram $program");
+    lines.extend(wrapping.lines(first, "    ", " \\"));
+    lines.push(Line::shell("done"));
+    Entry::binding("postFixup", Expression::Lines(lines))
+}
+
 /// The lists of inputs, split by when they were used.
-fn inputs(ingredients: &Ingredients<'_>, project: &Project<'_>, brought: &[&str]) -> Vec<Entry> {
+fn inputs(
+    ingredients: &Ingredients<'_>,
+    project: &Project<'_>,
+    brought: &[&str],
+    is_wrapped: bool,
+) -> Vec<Entry> {
     let evidence = ingredients.evidence;
     let parts = &ingredients.parts;
     let mut brought = brought.to_vec();
@@ -146,6 +167,9 @@ fn inputs(ingredients: &Ingredients<'_>, project: &Project<'_>, brought: &[&str]
         // The hook brings the tools that it runs.
         brought.extend(["autoconf", "automake", "libtool", "gettext", "m4", "perl"]);
         native.push(Item::from(ingredients.known("autoreconfHook")));
+    }
+    if is_wrapped {
+        native.push(Item::from(ingredients.known("makeWrapper")));
     }
     let mut interpreters = parts.interpreters(evidence);
     if project.builder() == Builder::Python {
@@ -472,7 +496,7 @@ fn cargo(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Vec<Entry> {
 fn beside(ingredients: &Ingredients<'_>, name: &'static str) -> NixText {
     let root = &ingredients.evidence.environment.subject.root;
     let inner = root
-        .strip_prefix(ingredients.directory.as_bytes())
+        .strip_prefix(ingredients.evidence.directory.as_bytes())
         .filter(|inner| NixText::can_spell(inner));
     match inner {
         Some(inner) => NixText::path(&[b".", inner, b"/", name.as_bytes()].concat()),

@@ -20,6 +20,16 @@ enum Argument {
 impl Wrapping {
     /// What the subject has to be told; `libraries` are those that its interpreter opens.
     pub(super) fn of(ingredients: &Ingredients<'_>, libraries: Vec<Item>) -> Self {
+        let mut wrapping = Self::of_packages(ingredients, libraries);
+        for (name, variable) in variables::variables(ingredients.evidence) {
+            let argument = Argument::Default(name, variable.value);
+            wrapping.arguments.push(argument);
+        }
+        wrapping
+    }
+
+    /// The same without variables, which a build has set for itself.
+    pub(super) fn of_packages(ingredients: &Ingredients<'_>, libraries: Vec<Item>) -> Self {
         let evidence = ingredients.evidence;
         let mut arguments = Vec::new();
         let commands = ingredients.parts.items(Slot::Command, evidence);
@@ -48,9 +58,6 @@ impl Wrapping {
                 ],
             );
             arguments.push(Argument::Prefix("XDG_DATA_DIRS", path));
-        }
-        for (name, variable) in variables::variables(evidence) {
-            arguments.push(Argument::Default(name, variable.value));
         }
         Self { arguments }
     }

@@ -163,6 +163,8 @@ impl Judged<'_> {
             output: self.output,
             score,
             because,
+            origin: None,
+            forced: None,
             features: self
                 .marks
                 .iter()
