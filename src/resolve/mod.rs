@@ -5,6 +5,7 @@
 //! it writes Nix.
 
 pub mod candidate;
+mod cross;
 pub mod directories;
 pub mod distro;
 pub mod forced;

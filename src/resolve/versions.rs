@@ -41,9 +41,24 @@ pub fn wanted(query: &Query) -> Option<Wanted> {
         Kind::Command => by_command(name),
         Kind::PkgConfig => by_module(name),
         // Which Python's headers a system has is no wish of the program that reads them.
-        Kind::Header if name.starts_with("python3.") => found("python", "python3", "out"),
+        Kind::Header if is_header_of_python(name) => found("python", "python3", "out"),
         _ => None,
     }
+}
+
+/// `python3.11/Python.h`. Modules put their headers into the same directory: those of their own
+/// directories there, and those with capitals, are not Python's.
+fn is_header_of_python(name: &str) -> bool {
+    let Some((directory, file)) = name.split_once('/') else {
+        return false;
+    };
+    let own = ["cpython/", "internal/"];
+    let file = own
+        .iter()
+        .find_map(|own| file.strip_prefix(own))
+        .unwrap_or(file);
+    directory.starts_with("python3.")
+        && (file == "Python.h" || !file.contains(|c: char| c == '/' || c.is_ascii_uppercase()))
 }
 
 fn found(family: &'static str, attr: impl Into<String>, output: &'static str) -> Option<Wanted> {
@@ -411,7 +426,12 @@ fn qt_library(library: &str, version: &str) -> Option<Wanted> {
 fn language_library(library: &str, version: &str) -> Option<Wanted> {
     if let Some(release) = library.strip_prefix("liblua") {
         let release = if release.is_empty() { version } else { release };
-        return lua(release.trim_start_matches('-'));
+        let release = release.trim_start_matches('-');
+        // `liblua5.3-expat.so.0` is a module's; `liblua5.3-c++.so.0` is Lua's own.
+        let is_own = release
+            .split_once('-')
+            .is_none_or(|(_, part)| part == "c++");
+        return is_own.then(|| lua(release)).flatten();
     }
     if let Some(release) = library.strip_prefix("libruby") {
         let release = if release.is_empty() {
@@ -604,6 +624,7 @@ mod tests {
             "libclang.so.1",
             "liblualib.so.3",
             "libQt5Foo.so.5",
+            "liblua5.3-expat.so.0",
         ] {
             assert_eq!(attr(Kind::Soname, soname), None, "{soname}");
         }
@@ -629,6 +650,22 @@ mod tests {
                 expected,
                 "{command}"
             );
+        }
+    }
+
+    #[test]
+    fn a_header_beside_pythons_own_is_not_pythons() {
+        for (header, is_own) in [
+            ("python3.11/Python.h", true),
+            ("python3.12d/pyconfig.h", true),
+            ("python3.11/cpython/object.h", true),
+            ("python3.11/internal/mimalloc/mimalloc.h", false),
+            ("python3.11/ImPlatform.h", false),
+            ("python3.11/numpy/arrayobject.h", false),
+            ("Python.h", false),
+        ] {
+            let expected = is_own.then_some("python3");
+            assert_eq!(attr(Kind::Header, header).as_deref(), expected, "{header}");
         }
     }
 

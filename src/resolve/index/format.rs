@@ -210,12 +210,9 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), FormatError> {
 /// The little-endian number of `N` (at most 8) bytes at an offset.
 pub(super) fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<u64> {
     let bytes = bytes.get(at..at.checked_add(N)?)?;
-    Some(
-        bytes
-            .iter()
-            .rev()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte)),
-    )
+    let mut number = [0; 8];
+    number[..N].copy_from_slice(bytes);
+    Some(u64::from_le_bytes(number))
 }
 
 /// Appends a LEB128 number.
