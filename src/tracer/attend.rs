@@ -23,17 +23,24 @@ const AGAIN: Duration = Duration::from_millis(1);
 
 /// How often a lock is tried before its holder is waited for: it is held for microseconds, and to
 /// wake a thread takes longer.
-const TRIES: u32 = 4000;
+const TRIES: u32 = 1000;
 
 /// Locks what the tracing thread and the attendants use.
-pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    for _ in 0..TRIES {
-        match shared.try_lock() {
-            Ok(guard) => return guard,
-            Err(TryLockError::Poisoned(error)) => return error.into_inner(),
-            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+pub(super) fn lock<'a, T>(shared: &'a Mutex<T>, herd: &Herd) -> MutexGuard<'a, T> {
+    // On one core the holder does not get on while we try.
+    if !herd.is_together() {
+        for _ in 0..TRIES {
+            match shared.try_lock() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(error)) => return error.into_inner(),
+                Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+            }
         }
     }
+    await_lock(shared)
+}
+
+fn await_lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic of the other thread goes on in the thread that joins it; nothing is shown before.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -43,7 +50,28 @@ pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Errand {
     tid: pid_t,
     id: u64,
-    is_made: bool,
+    then: Then,
+}
+
+/// What becomes of the call that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// It is made.
+    Made,
+    /// It begins again.
+    Again,
+    /// It begins again once the tracee, which makes it, was let go.
+    AgainAlone,
+    /// It is made once the tracee was let go. Another one makes it.
+    Later,
+}
+
+/// A tracee that is about to stop and is to be let go then, and the call, if any, of the one who wants
+/// it that waits for that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) tid: pid_t,
+    pub(super) waiting: Option<u64>,
 }
 
 /// What the tracing thread is to do for the attendants.
@@ -72,29 +100,42 @@ impl Errands {
     }
 
     fn add(&self, errand: Errand) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = await_lock(&self.waiting);
         waiting.push(errand);
         self.count.store(waiting.len(), Ordering::SeqCst);
         drop(waiting);
         sys::ring(self.tracer);
     }
 
-    /// Runs all errands that wait.
-    pub(super) fn run(&self, listener: &Listener) {
+    /// Runs all errands that wait; the tracees that are to be let go.
+    pub(super) fn run(&self, listener: &Listener) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
         if self.count.load(Ordering::SeqCst) == 0 {
-            return;
+            return wanted;
         }
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = await_lock(&self.waiting);
         for errand in waiting.drain(..) {
             // ESRCH: it was killed, and needs no answer either.
-            let _ = sys::interrupt(errand.tid);
-            if errand.is_made {
-                listener.proceed(errand.id);
-            } else {
-                listener.again(errand.id);
+            let interrupted = sys::interrupt(errand.tid);
+            match errand.then {
+                Then::Made => listener.proceed(errand.id),
+                Then::Again => listener.again(errand.id),
+                Then::AgainAlone => {
+                    listener.again(errand.id);
+                    wanted.push(Wanted {
+                        tid: errand.tid,
+                        waiting: None,
+                    });
+                }
+                Then::Later if interrupted.is_err() => listener.proceed(errand.id),
+                Then::Later => wanted.push(Wanted {
+                    tid: errand.tid,
+                    waiting: Some(errand.id),
+                }),
             }
         }
         self.count.store(0, Ordering::SeqCst);
+        wanted
     }
 
     /// Sends the attendants away, and waits until they have left.
@@ -102,7 +143,7 @@ impl Errands {
         self.is_finished.store(true, Ordering::SeqCst);
         herd.call();
         loop {
-            let attendants = lock(&self.attendants).clone();
+            let attendants = await_lock(&self.attendants).clone();
             if attendants.is_empty() {
                 return;
             }
@@ -125,7 +166,7 @@ struct Presence<'a>(&'a Errands);
 impl<'a> Presence<'a> {
     fn new(errands: &'a Errands) -> Self {
         sys::hang_bell();
-        lock(&errands.attendants).push(sys::own_tid());
+        await_lock(&errands.attendants).push(sys::own_tid());
         Self(errands)
     }
 }
@@ -133,7 +174,7 @@ impl<'a> Presence<'a> {
 impl Drop for Presence<'_> {
     fn drop(&mut self) {
         let own = sys::own_tid();
-        lock(&self.0.attendants).retain(|&attendant| attendant != own);
+        await_lock(&self.0.attendants).retain(|&attendant| attendant != own);
         if std::thread::panicking() {
             // Calls would wait for ever: the tracing thread is to end it all.
             self.0.is_finished.store(true, Ordering::SeqCst);
@@ -173,7 +214,8 @@ pub(super) fn attend(
         match listener.receive() {
             Ok(notification) => {
                 early.read(tables, &notification);
-                answer(listener, observer, errands, &notification, &mut early);
+                let answer = lock(observer, herd).notified(&notification, &mut early);
+                give(answer, listener, errands, &notification);
             }
             // Rung for, or the caller was killed meanwhile.
             Err(Errno::EINTR) => {}
@@ -183,23 +225,19 @@ pub(super) fn attend(
     }
 }
 
-fn answer(
-    listener: &Listener,
-    observer: &Mutex<Observer>,
-    errands: &Errands,
-    notification: &Notification,
-    early: &mut EarlyText,
-) {
-    let answer = lock(observer).notified(notification, early);
-    let errand = |is_made| Errand {
-        tid: notification.tid,
+fn give(answer: Answer, listener: &Listener, errands: &Errands, notification: &Notification) {
+    let errand = |tid, then| Errand {
+        tid,
         id: notification.id,
-        is_made,
+        then,
     };
+    let caller = notification.tid;
     match answer {
         Answer::Proceed => listener.proceed(notification.id),
-        Answer::Trap => errands.add(errand(true)),
-        Answer::Again => errands.add(errand(false)),
+        Answer::Trap => errands.add(errand(caller, Then::Made)),
+        Answer::Again => errands.add(errand(caller, Then::Again)),
+        Answer::HandOver(tid) if tid == caller => errands.add(errand(tid, Then::AgainAlone)),
+        Answer::HandOver(tid) => errands.add(errand(tid, Then::Later)),
         Answer::Refuse => listener.refuse(notification.id, Errno::ENOSYS),
     }
 }
@@ -210,7 +248,7 @@ fn has_call(listener: &Listener, within: Duration) -> bool {
 }
 
 /// Whether nobody has the filter any more.
-fn is_abandoned(listener: &Listener) -> bool {
+pub(super) fn is_abandoned(listener: &Listener) -> bool {
     events(listener, Duration::ZERO).contains(PollFlags::POLLHUP)
 }
 
