@@ -41,10 +41,11 @@ use bstr::{BStr, ByteSlice};
 use classify::{Origin, file_name};
 use command::Part;
 use loading::Asked;
-use phase::Phases;
+use phase::{Phases, Tool};
 use program::{Program, ProgramId, is_command_place};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use subject::SubjectForm;
 
 /// The loader's list of what it puts into every program (ld.so(8), FILES).
 const PRELOAD_FILE: &str = "/etc/ld.so.preload";
@@ -194,11 +195,13 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     for number in 0..run.programs.len() {
         analysis.add_files(ProgramId(number));
     }
+    let subject = subject::subject(run, kind, host);
+    analysis.add_required(&subject);
     Usage {
         kind,
         missing: misses::missing(run, |id| analysis.program_shown(id)),
         network: network(run),
-        subject: subject::subject(run, kind, host),
+        subject,
         surroundings: surroundings::surroundings(run, kind),
         needs: analysis.needs,
     }
@@ -224,7 +227,12 @@ fn kind(run: &Run, compiles: bool) -> RunKind {
     let Some(main) = run.command() else {
         return RunKind::Binary;
     };
-    if compiles || command::is_build_command(file_name(main.shown().as_ref())) {
+    // npm and Python's builders may compile nothing, and what they make is a package all the same.
+    let packs = run
+        .steps
+        .iter()
+        .any(|step| matches!(step.tool, Tool::Npm | Tool::Python) && step.phase == Phase::Build);
+    if compiles || packs || command::is_build_command(file_name(main.shown().as_ref())) {
         return RunKind::Build;
     }
     let runs_script = match &main.script {
@@ -612,6 +620,37 @@ impl Analysis<'_> {
                 brought_by: Some(number),
             }));
         }
+    }
+}
+
+impl Analysis<'_> {
+    /// What a Python project asks for when it is used; building it imports nothing of that.
+    fn add_required(&mut self, subject: &Subject) {
+        let SubjectForm::Project {
+            manifest, steps, ..
+        } = &subject.form
+        else {
+            return;
+        };
+        if !steps.iter().any(|step| step.tool == Tool::Python) {
+            return;
+        }
+        let names = manifest.dependencies.iter();
+        let names = names.filter_map(|requirement| manifest::distribution(requirement));
+        self.needs.extend(names.map(|name| Need {
+            thing: Thing::Module {
+                language: Language::Python,
+                // The one is mostly the other.
+                name: name.replace('-', "_").into(),
+                distribution: Some(name.as_str().into()),
+            },
+            role: Role::Module,
+            path: Bytes::default(),
+            why: "required by pyproject.toml".to_owned(),
+            asker: Asker::Main,
+            phases: Phases::default(),
+            brought_by: None,
+        }));
     }
 }
 

@@ -29,7 +29,9 @@ pub mod versions;
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
+pub use distro::Manager;
 pub use forced::ForcedRole;
+pub use installed::InstalledPackage;
 pub use lexicon::Lexicon;
 pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
 pub use origin::Origin;
