@@ -69,7 +69,9 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
             run: &run.of.run,
         })
         .collect();
-    let explained = pipeline::explained(&named, &Disk::new(), |query| resolver.resolve(query));
+    let explained = pipeline::explained(&named, &Disk::new(), |query| {
+        crate::resolve::Resolution::clone(&resolver.resolve(query))
+    });
     if let Some(damage) = resolver.damage() {
         return Err(unusable_index(&damage));
     }
