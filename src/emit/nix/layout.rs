@@ -295,8 +295,19 @@ impl Page {
                 self.source.push_str(function.as_str());
                 for (number, argument) in arguments.iter().enumerate() {
                     self.source.push(' ');
-                    let last = number + 1 == arguments.len();
-                    self.write(argument, if last { after } else { 0 });
+                    let rest = &arguments[number + 1..];
+                    // What follows can be broken after its bracket.
+                    let reach = |it: &Expression| it.on_one_line().map_or(1, |line| width(&line));
+                    let follows = rest.iter().map(|it| 1 + reach(it)).sum::<usize>() + after;
+                    match argument {
+                        Expression::Atom(text)
+                            if let Some(inner) = text.in_parentheses()
+                                && self.written() + width(text.as_str()) + follows > WIDTH =>
+                        {
+                            self.broken_parentheses(inner);
+                        }
+                        _ => self.write(argument, if rest.is_empty() { after } else { 0 }),
+                    }
                 }
             }
             Expression::Lambda(parameter, body) => {
@@ -347,6 +358,16 @@ impl Page {
                 self.source.push(')');
             }
         }
+    }
+
+    fn broken_parentheses(&mut self, inner: &str) {
+        self.source.push('(');
+        self.indented(|page| {
+            page.new_line();
+            page.source.push_str(inner);
+        });
+        self.new_line();
+        self.source.push(')');
     }
 
     /// A line of an indented string. A value that has no form on one line is broken inside its

@@ -223,6 +223,11 @@ impl NixText {
         Self(comment.line(0, WIDTH))
     }
 
+    /// What stands in the parentheses that the whole text is in, an operation.
+    pub(super) fn in_parentheses(&self) -> Option<&str> {
+        self.0.strip_prefix('(')?.strip_suffix(')')
+    }
+
     /// Whether it is an attribute path, of which no name is in quotes.
     pub(super) fn is_simple(&self) -> bool {
         self.0.split('.').all(is_identifier)
