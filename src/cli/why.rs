@@ -14,7 +14,8 @@ use std::path::PathBuf;
 /// Prints the shortest chains from the command to it: which process started which, what that one
 /// did, and for a package which file shows that it is needed and by which rule. NAME is an attribute
 /// (`openssl`), a path, the last component of one (`libssl.so.3`), a search variable
-/// (`LD_LIBRARY_PATH`), or an address (`192.0.2.1:443`, `192.0.2.1`, `443`).
+/// (`LD_LIBRARY_PATH`), an address (`192.0.2.1:443`, `192.0.2.1`, `443`), or a name that a DNS server
+/// was asked for.
 ///
 /// Exits with 1 when the run has nothing of that name.
 #[derive(Clone, Debug, clap::Args)]

@@ -89,6 +89,8 @@ pub enum Subject {
     Endpoint {
         /// The address.
         endpoint: Endpoint,
+        /// The name that was asked for there.
+        asked: Option<Bytes>,
         /// What was done.
         action: ContactAction,
         /// How that ended.
@@ -193,6 +195,7 @@ pub fn inventory(chronicle: &Chronicle, host: &dyn Host) -> Inventory {
     for contact in chronicle.contacts.iter().filter(|it| is_told(it)) {
         let subject = Subject::Endpoint {
             endpoint: contact.endpoint.clone(),
+            asked: contact.asked.clone(),
             action: contact.action,
             outcome: contact.outcome,
         };
@@ -233,7 +236,7 @@ struct Rows {
 enum Key {
     File(Bytes),
     Lookup(Bytes, Outcome),
-    Endpoint(Endpoint, ContactAction, Outcome),
+    Endpoint(Endpoint, Option<Bytes>, ContactAction, Outcome),
 }
 
 impl Rows {
@@ -251,9 +254,10 @@ impl Rows {
             Subject::Lookup { path, outcome, .. } => Key::Lookup(path.clone(), *outcome),
             Subject::Endpoint {
                 endpoint,
+                asked,
                 action,
                 outcome,
-            } => Key::Endpoint(endpoint.clone(), *action, *outcome),
+            } => Key::Endpoint(endpoint.clone(), asked.clone(), *action, *outcome),
         };
         let next = self.rows.len();
         let number = *self.numbers.entry((class, key)).or_insert(next);
@@ -308,7 +312,9 @@ impl Subject {
     fn sort_name(&self) -> (Bytes, Option<Endpoint>) {
         match self {
             Self::File { path, .. } | Self::Lookup { path, .. } => (path.clone(), None),
-            Self::Endpoint { endpoint, .. } => (Bytes::default(), Some(endpoint.clone())),
+            Self::Endpoint {
+                endpoint, asked, ..
+            } => (asked.clone().unwrap_or_default(), Some(endpoint.clone())),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a trace holds, as tables for a person and as JSON for programs.
 
-use super::endpoint::{action, endpoint, outcome};
+use super::endpoint::{action, outcome, place};
 use super::printable;
 use super::table::{Column, cut_end, table};
 use super::words::{command_line, counted, duration, ending};
@@ -389,7 +389,9 @@ fn name(chronicle: &Chronicle, row: &Row) -> String {
         Subject::File { path, .. } | Subject::Lookup { path, .. } => {
             printable(chronicle.run.shown(path).as_bytes())
         }
-        Subject::Endpoint { endpoint: it, .. } => endpoint(it),
+        Subject::Endpoint {
+            endpoint, asked, ..
+        } => place(endpoint, asked.as_ref()),
     }
 }
 
@@ -498,13 +500,15 @@ fn row_json(chronicle: &Chronicle, row: &Row) -> serde_json::Value {
             outcome,
         } => serde_json::json!({ "path": path, "op": operation, "outcome": outcome }),
         Subject::Endpoint {
-            endpoint: address,
+            endpoint,
+            asked,
             action,
             outcome,
         } => serde_json::json!({
             "action": action,
-            "endpoint": address,
-            "shown": endpoint(address),
+            "endpoint": endpoint,
+            "asked": asked,
+            "shown": place(endpoint, asked.as_ref()),
             "outcome": outcome,
         }),
     };

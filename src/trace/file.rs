@@ -418,6 +418,7 @@ mod tests {
                     address: [127, 0, 0, 1].into(),
                     port: 80,
                 },
+                asked: None,
                 outcome: Outcome::Success,
             }),
             Record::Footer(Footer {

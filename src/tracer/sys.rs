@@ -15,7 +15,7 @@ mod listener;
 pub(super) use child::{Child, ChildNote, read_notes, spawn};
 pub(super) use files::{
     Status, access, borrow_descriptor, has_capabilities, open_directory, open_file, open_in_root,
-    read_link, socket_name, socket_protocol, status,
+    read_link, socket_name, socket_peer, socket_protocol, status,
 };
 pub(super) use listener::{Listener, Notification};
 

@@ -145,6 +145,8 @@ pub struct Exchange {
     pub action: ContactAction,
     /// With which address.
     pub endpoint: Endpoint,
+    /// The name that was asked for there, in a query of the DNS.
+    pub asked: Option<Bytes>,
     /// How that ended.
     pub outcome: Outcome,
     /// How often and when.
@@ -203,6 +205,15 @@ impl<K: Hash + Eq, V> Table<K, V> {
     }
 }
 
+/// What makes two contacts the same: program, action, address, name asked for, outcome.
+type ContactKey = (
+    Option<ProgramId>,
+    ContactAction,
+    Endpoint,
+    Option<Bytes>,
+    Outcome,
+);
+
 /// Folds records into a [`Chronicle`].
 pub struct Chronicler {
     builder: Builder,
@@ -210,7 +221,7 @@ pub struct Chronicler {
     executions: Table<(Option<ProgramId>, ProgramId), Execution>,
     uses: Table<(ProgramId, Bytes), FileUse>,
     probes: Table<(ProgramId, Bytes, Operation, Outcome), Probe>,
-    contacts: Table<(Option<ProgramId>, ContactAction, Endpoint, Outcome), Exchange>,
+    contacts: Table<ContactKey, Exchange>,
     variables: Table<(String, Bytes), Variable>,
     gaps: BTreeMap<(crate::trace::GapKind, String), (Gap, u64)>,
     /// What each living process has a part in.
@@ -396,12 +407,14 @@ impl Chronicler {
             program,
             contact.action,
             contact.endpoint.clone(),
+            contact.asked.clone(),
             contact.outcome,
         );
-        let number = self.contacts.number(key, |(_, _, endpoint, _)| Exchange {
+        let number = self.contacts.number(key, |_| Exchange {
             program,
             action: contact.action,
-            endpoint: endpoint.clone(),
+            endpoint: contact.endpoint.clone(),
+            asked: contact.asked.clone(),
             outcome: contact.outcome,
             tally: Tally::new(contact.at),
         });

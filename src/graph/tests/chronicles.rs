@@ -304,6 +304,7 @@ fn addresses_are_told_and_questions_to_the_kernel_are_not() {
             at: Micros(1),
             action: crate::trace::ContactAction::Connect,
             endpoint,
+            asked: None,
             outcome: Outcome::Success,
         }));
     }

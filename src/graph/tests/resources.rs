@@ -23,7 +23,7 @@ fn chains(chronicle: &Chronicle, resources: &Resources, name: &str) -> Vec<Strin
         Resource::Executable(id) => format!("*{}", chronicle.run.programs[id.0].executable),
         Resource::Library(path) | Resource::File(path) => path.to_string(),
         Resource::Missing(path) => format!("!{path}"),
-        Resource::Endpoint(endpoint) => format!("{endpoint:?}"),
+        Resource::Endpoint(endpoint, asked) => format!("{endpoint:?} {asked:?}"),
         Resource::Variable(name, value) => format!("{name}={value}"),
         Resource::Provider(name) => name.clone(),
     };

@@ -1,7 +1,7 @@
 //! The calls that matter to a trace, from their names and arguments.
 
 use super::args::{Descriptor, field, has_flag, number, split, string};
-use crate::trace::{Bytes, ContactAction, Endpoint, Errno, Operation, Outcome};
+use crate::trace::{Bytes, ContactAction, Endpoint, Errno, Operation, Outcome, dns};
 use bstr::ByteSlice;
 use std::sync::LazyLock;
 
@@ -74,7 +74,10 @@ pub(super) enum Call {
     Contact {
         action: ContactAction,
         fd: Descriptor,
+        /// None where the call does not name it.
         endpoint: Option<Endpoint>,
+        /// The name that is asked for, if what is sent is a DNS query.
+        asked: Option<Bytes>,
         outcome: Outcome,
     },
     /// Set up an io_uring.
@@ -127,6 +130,7 @@ enum Shape {
     /// An address, as this argument.
     Address(ContactAction, usize),
     Message,
+    Messages,
     Listen,
     Ring,
 }
@@ -223,6 +227,7 @@ const CALLS: &[(&str, Shape)] = {
         ("renameat", Ats(Rename)),
         ("renameat2", Ats(Rename)),
         ("rmdir", Path(Remove, 0)),
+        ("sendmmsg", Messages),
         ("sendmsg", Message),
         ("sendto", Address(ContactAction::Send, 4)),
         ("setxattr", Path(SetAttributes, 0)),
@@ -399,16 +404,29 @@ pub(super) fn call(name: &[u8], args: &[u8], result: &[u8]) -> Read<Call> {
         }
         Shape::Address(action, at) => {
             let address = args.0.get(at).copied().unwrap_or(b"NULL");
-            contact(action, args.descriptor(0)?, address, outcome)
+            let asked = match action {
+                ContactAction::Send => question(args.get(1)?),
+                _ => None,
+            };
+            contact(action, args.descriptor(0)?, address, asked, outcome)
         }
-        Shape::Message => {
-            let address = field(args.get(1)?, "msg_name").unwrap_or(b"NULL");
-            contact(ContactAction::Send, args.descriptor(0)?, address, outcome)
+        Shape::Message => message(args.descriptor(0)?, args.get(1)?, outcome),
+        Shape::Messages => {
+            // Each has an address of its own, if it has one. The call succeeds when the first was
+            // sent, so that this one's is told.
+            let list = args.get(1)?;
+            let inner = list.strip_prefix(b"[").and_then(|it| it.strip_suffix(b"]"));
+            let first = inner.map(split).transpose()?.unwrap_or_default();
+            match first.first().and_then(|first| field(first, "msg_hdr")) {
+                Some(header) => message(args.descriptor(0)?, header, outcome),
+                None => Ok(Call::Nothing),
+            }
         }
         Shape::Listen => Ok(Call::Contact {
             action: ContactAction::Listen,
             fd: args.descriptor(0)?,
             endpoint: None,
+            asked: None,
             outcome,
         }),
         Shape::Ring => Ok(Call::Ring),
@@ -654,9 +672,47 @@ fn protocol(family: &[u8], kind: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn contact(action: ContactAction, fd: Descriptor, address: &[u8], outcome: Outcome) -> Read<Call> {
+/// A message that is sent, from its `struct msghdr`.
+fn message(fd: Descriptor, header: &[u8], outcome: Outcome) -> Read<Call> {
+    let address = field(header, "msg_name").unwrap_or(b"NULL");
+    let piece = field(header, "msg_iov").and_then(|list| list.strip_prefix(b"["));
+    let piece = piece.and_then(|list| list.strip_suffix(b"]"));
+    let sent = piece.and_then(|piece| field(piece, "iov_base"));
+    let asked = sent.and_then(question);
+    contact(ContactAction::Send, fd, address, asked, outcome)
+}
+
+/// The name that is asked for by what is sent, if that is a DNS query.
+fn question(sent: &[u8]) -> Option<Bytes> {
+    // A query has no answers: so most of what is sent is told from one without reading it all.
+    if !sent.contains_str(r"\0\0\0") && !sent.contains_str(r"\x00\x00\x00") {
+        return None;
+    }
+    match string(sent) {
+        Ok((message, false)) => dns::asked(&message),
+        _ => None,
+    }
+}
+
+fn contact(
+    action: ContactAction,
+    fd: Descriptor,
+    address: &[u8],
+    asked: Option<Bytes>,
+    outcome: Outcome,
+) -> Read<Call> {
     if !address.starts_with(b"{") {
-        return Ok(Call::Nothing);
+        // Only to a DNS server is a message without an address of interest.
+        return Ok(match &asked {
+            Some(_) => Call::Contact {
+                action,
+                fd,
+                endpoint: None,
+                asked,
+                outcome,
+            },
+            None => Call::Nothing,
+        });
     }
     let family = field(address, "sa_family").ok_or("an address without a family")?;
     let inet = |address: &[u8], port: &[u8]| {
@@ -712,6 +768,7 @@ fn contact(action: ContactAction, fd: Descriptor, address: &[u8], outcome: Outco
         action,
         fd,
         endpoint: Some(endpoint),
+        asked,
         outcome,
     })
 }

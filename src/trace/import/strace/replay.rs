@@ -7,8 +7,8 @@ use super::call::{Call, Dir, Name, Target, call};
 use super::line::{Time, result};
 use crate::trace::steering::is_steering;
 use crate::trace::{
-    Access, Bytes, Contact, Endpoint, Executed, ExitStatus, Exited, Footer, Gap, GapKind, Header,
-    Micros, Operation, Outcome, ProcessId, Record, Sink, Started, secrets,
+    Access, Bytes, Contact, ContactAction, Endpoint, Executed, ExitStatus, Exited, Footer, Gap,
+    GapKind, Header, Micros, Operation, Outcome, ProcessId, Record, Sink, Started, dns, secrets,
 };
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, HashMap};
@@ -62,6 +62,8 @@ struct File {
     path: Option<Bytes>,
     protocol: Option<&'static str>,
     bound: Option<Endpoint>,
+    /// The DNS server that it was connected to.
+    resolver: Option<Endpoint>,
     closes_on_exec: bool,
 }
 
@@ -424,23 +426,42 @@ impl<'a, S: Sink> Replay<'a, S> {
                 action,
                 fd,
                 endpoint,
+                asked,
                 outcome,
             } => {
                 let endpoint = endpoint.or_else(|| {
                     let files = &self.processes[process].files;
-                    files.get(&fd.number?)?.bound.clone()
+                    let file = files.get(&fd.number?)?;
+                    match action {
+                        ContactAction::Listen => file.bound.clone(),
+                        _ => file.resolver.clone(),
+                    }
                 });
                 if let Some(mut endpoint) = endpoint {
                     self.complete(process, &fd, &mut endpoint);
-                    if let (crate::trace::ContactAction::Bind, Some(fd)) = (action, fd.number) {
+                    let is_resolver = matches!(
+                        endpoint,
+                        Endpoint::Inet {
+                            port: dns::PORT,
+                            ..
+                        }
+                    );
+                    if let Some(fd) = fd.number {
                         let file = self.processes[process].files.entry(fd).or_default();
-                        file.bound = Some(endpoint.clone());
+                        match action {
+                            ContactAction::Bind => file.bound = Some(endpoint.clone()),
+                            ContactAction::Connect => {
+                                file.resolver = is_resolver.then(|| endpoint.clone());
+                            }
+                            ContactAction::Listen | ContactAction::Send => {}
+                        }
                     }
                     self.out.record(Record::Contacted(Contact {
                         process: self.processes[process].id,
                         at,
                         action,
                         endpoint,
+                        asked: asked.filter(|_| is_resolver),
                         outcome,
                     }))?;
                 }

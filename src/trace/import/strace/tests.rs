@@ -220,6 +220,49 @@ fn what_y_shows_is_taken_for_the_truth() {
 }
 
 #[test]
+fn names_that_a_dns_server_is_asked_for_are_told() {
+    const SERVER: &str =
+        r#"{sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.1")}"#;
+    const QUERY: &str = r#""\322\33\1\0\0\1\0\0\0\0\0\0\3deb\6debian\3org\0\0\1\0\1""#;
+    let log = [
+        EXEC,
+        "socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP) = 3\n",
+        // As a query goes to nobody that is known, it is not told.
+        &format!("sendto(3, {QUERY}, 32, MSG_NOSIGNAL, NULL, 0) = 32\n"),
+        &format!("connect(3, {SERVER}, 16) = 0\n"),
+        &format!("sendto(3, {QUERY}, 32, MSG_NOSIGNAL, NULL, 0) = 32\n"),
+        &format!(
+            "sendmmsg(3, [{{msg_hdr={{msg_name=NULL, msg_namelen=0, msg_iov=[{{iov_base={QUERY}, \
+             iov_len=32}}], msg_iovlen=1, msg_controllen=0, msg_flags=0}}, msg_len=32}}, \
+             {{msg_hdr={{}}, msg_len=32}}], 2, MSG_NOSIGNAL) = 2\n"
+        ),
+        &format!("sendto(4, {QUERY}, 32, 0, {SERVER}, 16) = 32\n"),
+        &format!("sendto(4, \"no query\", 8, 0, {SERVER}, 16) = 8\n"),
+    ];
+    let (records, _) = import(&log.concat(), true).unwrap();
+    let told: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Contacted(it) => Some((it.action, it.asked.as_ref().map(Bytes::to_string))),
+            _ => None,
+        })
+        .collect();
+    use crate::trace::ContactAction::{Connect, Send};
+    let name = Some("deb.debian.org".to_owned());
+    // The same query on the connected socket twice is one contact; the last two have a socket
+    // without a known protocol.
+    assert_eq!(
+        told,
+        [
+            (Connect, None),
+            (Send, name.clone()),
+            (Send, name),
+            (Send, None)
+        ]
+    );
+}
+
+#[test]
 fn only_search_variables_are_kept_and_secrets_are_hidden() {
     let log =
         "execve(\"/bin/app\", [\"app\", \"--token\", \"abc\"], [\"PATH=/bin\", \"KEY=x\"]) = 0\n";
