@@ -165,7 +165,7 @@ fn write_trace(path: &Path) {
         }));
     }
     write(Record::Footer(Footer {
-        status: ExitStatus::Code(0),
+        status: Some(ExitStatus::Code(0)),
         duration: Micros(1),
         processes: u64::from(PROCESSES),
         accesses: 1,

@@ -285,7 +285,7 @@ impl Builder {
                     .entry((gap.kind, gap.detail.clone()))
                     .or_default() += gap.count;
             }
-            Record::Footer(footer) => self.run.status = Some(footer.status),
+            Record::Footer(footer) => self.run.status = footer.status.or(self.run.status),
         }
     }
 

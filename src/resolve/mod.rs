@@ -19,10 +19,10 @@ pub mod query;
 pub mod rank;
 mod resolver;
 mod spelling;
-mod sqlite;
 pub mod store;
 pub mod versions;
 
+pub use crate::sqlite::SqliteError;
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
@@ -30,7 +30,6 @@ pub use lexicon::Lexicon;
 pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
-pub use sqlite::SqliteError;
 
 /// Something that knows which attributes provide what.
 pub trait Source {

@@ -422,7 +422,7 @@ mod tests {
                 outcome: Outcome::Success,
             }),
             Record::Footer(Footer {
-                status: ExitStatus::Code(3),
+                status: Some(ExitStatus::Code(3)),
                 duration: Micros(9),
                 processes: 1,
                 accesses: 1,

@@ -318,7 +318,7 @@ fn footer_of(surveys: &[Survey]) -> Footer {
     let statuses = || surveys.iter().filter_map(|it| it.status);
     let failed = statuses().find(|status| status.shell_code() != 0);
     Footer {
-        status: failed.unwrap_or(ExitStatus::Code(0)),
+        status: failed.or_else(|| statuses().next()),
         duration: Micros(surveys.iter().map(|it| it.end.0).sum()),
         processes: surveys
             .iter()

@@ -529,14 +529,16 @@ pub enum GapKind {
     Fallback,
     /// Work was handed to a process outside the run, over a socket (systemd, dockerd, …).
     OutsideHelper,
+    /// A trace of another program that was imported does not carry it.
+    NotTold,
 }
 
 /// The last line of a complete trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Footer {
-    /// How the command ended.
+    /// How the command ended; none where nobody was told, as by some traces that are imported.
     #[serde(flatten)]
-    pub status: ExitStatus,
+    pub status: Option<ExitStatus>,
     /// How long it ran.
     pub duration: Micros,
     /// How many processes there were.
