@@ -10,6 +10,7 @@ pub mod building;
 pub mod chronicle;
 pub mod classify;
 pub mod command;
+pub mod critical;
 pub mod data;
 pub mod evidence;
 pub mod host;
@@ -619,7 +620,7 @@ impl Analysis<'_> {
 fn network(run: &Run) -> BTreeSet<(ContactAction, Endpoint, Option<Bytes>, bool)> {
     run.contacts
         .iter()
-        .filter(|(contact, _)| match &contact.endpoint {
+        .filter(|(_, endpoint, ..)| match endpoint {
             // nscd(8) is asked by the C library before it reads a database itself (T46).
             Endpoint::Unix { path } => !path.ends_with(b"nscd/socket"),
             Endpoint::Inet { .. } => true,
@@ -627,12 +628,9 @@ fn network(run: &Run) -> BTreeSet<(ContactAction, Endpoint, Option<Bytes>, bool)
             // Netlink and its kin are questions to the kernel.
             Endpoint::Other { .. } => false,
         })
-        .map(|(contact, by)| {
+        .map(|(action, endpoint, by, succeeded)| {
             let by = by.map(|id| run.programs[id.0].shown().clone());
-            let succeeded = contact.outcome.is_success()
-                || contact.outcome
-                    == crate::trace::Outcome::Failure(crate::trace::Errno(libc::EINPROGRESS));
-            (contact.action, contact.endpoint.clone(), by, succeeded)
+            (*action, endpoint.clone(), by, *succeeded)
         })
         .collect()
 }

@@ -12,7 +12,8 @@ use super::evidence::{Evidence, Seen};
 use super::misses::{self, LookUps, Miss};
 use super::phase::{self, Phase, Phases, STEPS, Step};
 use crate::trace::{
-    Access, Bytes, Contact, Executed, ExitStatus, GapKind, Header, Operation, ProcessId, Record,
+    Access, Bytes, ContactAction, Endpoint, Errno, Executed, ExitStatus, GapKind, Header,
+    Operation, Outcome, ProcessId, Record,
 };
 use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -175,8 +176,8 @@ pub struct Run {
     pub outputs: BTreeSet<Bytes>,
     /// What began the phases of a build, in order.
     pub steps: Vec<Step>,
-    /// Addresses used, with the program.
-    pub contacts: Vec<(Contact, Option<ProgramId>)>,
+    /// Addresses used, each with what was done, by which program, and whether that succeeded.
+    pub contacts: BTreeSet<(ContactAction, Endpoint, Option<ProgramId>, bool)>,
     /// What could not be seen: how often each was said, and one saying of it.
     pub gaps: BTreeMap<(GapKind, String), u64>,
     /// Look-ups in vain that may explain why the run failed.
@@ -202,6 +203,32 @@ struct Running {
 /// make any number of them.
 const PROGRAMS: usize = 100_000;
 
+/// How much is kept of a run, so that one that is read from a trace of any size needs bounded memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Pairs of a program and a file that it used. Once there are half as many, only files that a
+    /// package may bring are taken: a tree of any number of sources must not hide them.
+    pub(crate) uses: usize,
+    /// Files that the run wrote.
+    pub(crate) written: usize,
+}
+
+impl Default for Limits {
+    /// Some 400 MB at most, with paths of a usual length.
+    fn default() -> Self {
+        Self {
+            uses: 1_000_000,
+            written: 500_000,
+        }
+    }
+}
+
+/// So many different addresses are kept, with what was done with them.
+const CONTACTS: usize = 100_000;
+
+/// So many different sayings of what could not be seen.
+const GAPS: usize = 10_000;
+
 /// Folds records into a [`Run`].
 pub struct Builder {
     run: Run,
@@ -211,6 +238,11 @@ pub struct Builder {
     products: Products,
     look_ups: LookUps,
     first_process: Option<ProcessId>,
+    limits: Limits,
+    /// How many uses are kept, of all programs.
+    uses: usize,
+    /// Uses of files beyond the limit.
+    left_out: u64,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -224,6 +256,11 @@ struct Key {
 impl Builder {
     /// Begins with the trace's header.
     pub fn new(header: Header) -> Self {
+        Self::with_limits(header, Limits::default())
+    }
+
+    /// The same, keeping no more than this.
+    pub(crate) fn with_limits(header: Header, limits: Limits) -> Self {
         Self {
             run: Run {
                 territory: Territory::new(&header, None),
@@ -231,7 +268,7 @@ impl Builder {
                 programs: Vec::new(),
                 outputs: BTreeSet::new(),
                 steps: Vec::new(),
-                contacts: Vec::new(),
+                contacts: BTreeSet::new(),
                 gaps: BTreeMap::new(),
                 misses: BTreeSet::new(),
                 status: None,
@@ -242,6 +279,9 @@ impl Builder {
             products: Products::default(),
             look_ups: LookUps::default(),
             first_process: None,
+            limits,
+            uses: 0,
+            left_out: 0,
         }
     }
 
@@ -267,7 +307,14 @@ impl Builder {
             }
             Record::Contacted(contact) => {
                 let by = self.running.get(&contact.process).and_then(|it| it.program);
-                self.run.contacts.push((contact.clone(), by));
+                // A connect that does not wait is on its way.
+                let succeeded = contact.outcome.is_success()
+                    || contact.outcome == Outcome::Failure(Errno(libc::EINPROGRESS));
+                if self.run.contacts.len() < CONTACTS {
+                    let endpoint = contact.endpoint.clone();
+                    let contact = (contact.action, endpoint, by, succeeded);
+                    self.run.contacts.insert(contact);
+                }
             }
             Record::Exited(exited) => {
                 self.products.exited(exited.process);
@@ -279,11 +326,10 @@ impl Builder {
                 }
             }
             Record::Gap(gap) => {
-                *self
-                    .run
-                    .gaps
-                    .entry((gap.kind, gap.detail.clone()))
-                    .or_default() += gap.count;
+                let key = (gap.kind, gap.detail.clone());
+                if self.run.gaps.len() < GAPS || self.run.gaps.contains_key(&key) {
+                    *self.run.gaps.entry(key).or_default() += gap.count;
+                }
             }
             Record::Footer(footer) => self.run.status = footer.status.or(self.run.status),
         }
@@ -301,6 +347,16 @@ impl Builder {
             if program.script_is_guessed && !program.found_its_script() {
                 program.script = None;
             }
+        }
+        if self.left_out > 0 {
+            let detail = format!(
+                "The run used more different files than are kept in mind ({}); the others are not \
+                 considered.",
+                self.limits.uses
+            );
+            self.run
+                .gaps
+                .insert((GapKind::Truncated, detail), self.left_out);
         }
         let territory = &self.run.territory;
         self.run.outputs = self.products.into_files();
@@ -560,23 +616,7 @@ impl Builder {
         let evidence = Evidence::of(access);
         let path = tidy(&access.path);
         if evidence == Evidence::Written {
-            match access.operation {
-                Operation::Remove => {
-                    self.written.remove(&path);
-                }
-                Operation::Rename => {
-                    self.written.remove(&path);
-                    self.written.extend(access.target.as_ref().map(tidy));
-                }
-                Operation::Link => {
-                    self.written.insert(path.clone());
-                    self.written.extend(access.target.as_ref().map(tidy));
-                }
-                // The text of a symbolic link is no file that was written.
-                _ => {
-                    self.written.insert(path.clone());
-                }
-            }
+            self.write(access, &path);
         }
         let Some(running) = self.running.get(&access.process) else {
             return;
@@ -598,17 +638,57 @@ impl Builder {
         let by = &self.run.programs[program.0];
         self.products.add(access, &path, target.as_ref(), by);
         self.look_ups.found(access.process, &path);
+        let is_room = self.is_room_for(&path);
+        let uses = &mut self.run.programs[program.0].uses;
+        if !is_room && !uses.contains_key(&path) {
+            self.left_out += 1;
+            return;
+        }
         let own_output = self.written.contains(&path);
-        let usage = self.run.programs[program.0]
-            .uses
-            .entry(path)
-            .or_insert_with(|| Use {
-                own_output,
-                ..Use::default()
-            });
+        let before = uses.len();
+        let usage = uses.entry(path).or_insert_with(|| Use {
+            own_output,
+            ..Use::default()
+        });
         usage.seen.add(evidence);
         if usage.real.is_none() {
             usage.real.clone_from(&access.real);
+        }
+        self.uses += uses.len() - before;
+    }
+
+    /// Remembers what a call has written, moved or removed.
+    fn write(&mut self, access: &Access, path: &Bytes) {
+        let target = access.target.as_ref().map(tidy);
+        let is_room = self.written.len() < self.limits.written;
+        match access.operation {
+            Operation::Remove => {
+                self.written.remove(path);
+            }
+            Operation::Rename => {
+                self.written.remove(path);
+                self.written.extend(target.filter(|_| is_room));
+            }
+            Operation::Link if is_room => {
+                self.written.insert(path.clone());
+                self.written.extend(target);
+            }
+            // The text of a symbolic link is no file that was written.
+            _ if is_room => {
+                self.written.insert(path.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a use of this file is kept if it is new.
+    fn is_room_for(&self, path: &Bytes) -> bool {
+        match self.uses {
+            few if few < self.limits.uses / 2 => true,
+            many if many < self.limits.uses => {
+                self.run.territory.origin(path.as_ref()).has_package()
+            }
+            _ => false,
         }
     }
 }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 mod builds;
 mod chronicles;
+mod critical;
 mod failures;
+mod limits;
 mod reading;
 mod resources;
 mod subjects;

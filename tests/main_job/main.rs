@@ -28,6 +28,7 @@ mod formats;
 mod importing;
 mod interruption;
 mod looking_up;
+mod memory;
 mod merging;
 mod picturing;
 mod real_inputs;

@@ -36,11 +36,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Some 300 MB at most.
+    /// Some 400 MB at most, with paths of a usual length.
     fn default() -> Self {
         Self {
             processes: 100_000,
-            uses: 500_000,
+            uses: 300_000,
             others: 100_000,
         }
     }
