@@ -155,7 +155,7 @@ impl System for Links {
             }
         }
         let loader = match head {
-            Head::Elf(loader) => loader.map(Bytes::from),
+            Head::Elf { loader, .. } => loader.map(Bytes::from),
             _ => None,
         };
         (interpreters, loader)

@@ -23,17 +23,24 @@ const AGAIN: Duration = Duration::from_millis(1);
 
 /// How often a lock is tried before its holder is waited for: it is held for microseconds, and to
 /// wake a thread takes longer.
-const TRIES: u32 = 4000;
+const TRIES: u32 = 1000;
 
 /// Locks what the tracing thread and the attendants use.
-pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    for _ in 0..TRIES {
-        match shared.try_lock() {
-            Ok(guard) => return guard,
-            Err(TryLockError::Poisoned(error)) => return error.into_inner(),
-            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+pub(super) fn lock<'a, T>(shared: &'a Mutex<T>, herd: &Herd) -> MutexGuard<'a, T> {
+    // On one core the holder does not get on while we try.
+    if !herd.is_together() {
+        for _ in 0..TRIES {
+            match shared.try_lock() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(error)) => return error.into_inner(),
+                Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+            }
         }
     }
+    await_lock(shared)
+}
+
+fn await_lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic of the other thread goes on in the thread that joins it; nothing is shown before.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -72,7 +79,7 @@ impl Errands {
     }
 
     fn add(&self, errand: Errand) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = await_lock(&self.waiting);
         waiting.push(errand);
         self.count.store(waiting.len(), Ordering::SeqCst);
         drop(waiting);
@@ -84,7 +91,7 @@ impl Errands {
         if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = await_lock(&self.waiting);
         for errand in waiting.drain(..) {
             // ESRCH: it was killed, and needs no answer either.
             let _ = sys::interrupt(errand.tid);
@@ -102,7 +109,7 @@ impl Errands {
         self.is_finished.store(true, Ordering::SeqCst);
         herd.call();
         loop {
-            let attendants = lock(&self.attendants).clone();
+            let attendants = await_lock(&self.attendants).clone();
             if attendants.is_empty() {
                 return;
             }
@@ -125,7 +132,7 @@ struct Presence<'a>(&'a Errands);
 impl<'a> Presence<'a> {
     fn new(errands: &'a Errands) -> Self {
         sys::hang_bell();
-        lock(&errands.attendants).push(sys::own_tid());
+        await_lock(&errands.attendants).push(sys::own_tid());
         Self(errands)
     }
 }
@@ -133,7 +140,7 @@ impl<'a> Presence<'a> {
 impl Drop for Presence<'_> {
     fn drop(&mut self) {
         let own = sys::own_tid();
-        lock(&self.0.attendants).retain(|&attendant| attendant != own);
+        await_lock(&self.0.attendants).retain(|&attendant| attendant != own);
         if std::thread::panicking() {
             // Calls would wait for ever: the tracing thread is to end it all.
             self.0.is_finished.store(true, Ordering::SeqCst);
@@ -173,7 +180,8 @@ pub(super) fn attend(
         match listener.receive() {
             Ok(notification) => {
                 early.read(tables, &notification);
-                answer(listener, observer, errands, &notification, &mut early);
+                let answer = lock(observer, herd).notified(&notification, &mut early);
+                give(answer, listener, errands, &notification);
             }
             // Rung for, or the caller was killed meanwhile.
             Err(Errno::EINTR) => {}
@@ -183,14 +191,7 @@ pub(super) fn attend(
     }
 }
 
-fn answer(
-    listener: &Listener,
-    observer: &Mutex<Observer>,
-    errands: &Errands,
-    notification: &Notification,
-    early: &mut EarlyText,
-) {
-    let answer = lock(observer).notified(notification, early);
+fn give(answer: Answer, listener: &Listener, errands: &Errands, notification: &Notification) {
     let errand = |is_made| Errand {
         tid: notification.tid,
         id: notification.id,

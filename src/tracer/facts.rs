@@ -72,6 +72,9 @@ pub(super) enum Fact {
         at: Micros,
         status: ExitStatus,
     },
+    /// A link or a directory is about to go or to move: what facts before this one name is to be
+    /// looked up now. Whoever holds the other end waits until this is dropped.
+    LinksChange(Sender<()>),
     /// Something could not be seen.
     Gap {
         process: Option<ProcessId>,
@@ -95,6 +98,9 @@ const FULL_BYTES: usize = 128 * 1024;
 
 /// How many full batches may wait for the recorder before the program waits for it too.
 const WAITING_BATCHES: usize = 64;
+
+/// How long the program may wait for the recorder to look names up before they change.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// How long a batch that is not full may stay with the tracing thread.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -194,9 +200,24 @@ impl Outbox {
         let mut batch = lock(&self.open);
         write(&mut batch);
         if batch.is_full() {
-            let empty = self.used.try_recv().unwrap_or_default();
-            let _ = self.full.send(std::mem::replace(&mut batch, empty));
+            self.hand_over(&mut batch);
         }
+    }
+
+    fn hand_over(&self, batch: &mut Batch) {
+        let empty = self.used.try_recv().unwrap_or_default();
+        let _ = self.full.send(std::mem::replace(batch, empty));
+    }
+
+    /// Has all names looked up that facts so far left to be looked up, and waits for that.
+    pub(super) fn look_up_now(&mut self) {
+        let (looks, looked) = bounded(0);
+        let mut batch = lock(&self.open);
+        batch.push(Fact::LinksChange(looks));
+        self.hand_over(&mut batch);
+        drop(batch);
+        // Nothing is ever sent: the other end is dropped.
+        let _ = looked.recv_timeout(LONGEST_LOOK);
     }
 }
 

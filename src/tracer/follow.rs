@@ -7,6 +7,7 @@ use super::attend::Errands;
 use super::decode::{Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
+use super::herd::Herd;
 use super::launch::{Launched, Outcome};
 use super::signals::Target;
 use super::stop::Stop;
@@ -31,6 +32,7 @@ const MOST_GONE: usize = 1024;
 /// Follows a command and all that it starts.
 pub(super) struct Follower {
     observer: Arc<Mutex<Observer>>,
+    herd: Herd,
     target: Target,
     engine: Engine,
     errands: Arc<Errands>,
@@ -44,7 +46,20 @@ pub(super) struct Follower {
     adopted: HashSet<pid_t>,
     /// Whether a tracee was killed, and may have taken the event of a child with it.
     has_lost_makers: bool,
+    /// The tracees to resume once nobody has to wait for us: one that runs may soon have something to
+    /// tell, and then should not find the observer locked.
+    resumed: Vec<Resumed>,
     status: Option<ExitStatus>,
+}
+
+/// A tracee to be resumed.
+#[derive(Clone, Copy, Debug)]
+struct Resumed {
+    tid: pid_t,
+    /// Whether it is to stop where its next call begins or the present one ends.
+    to_call: bool,
+    /// The signal that it gets, or 0.
+    signal: c_int,
 }
 
 /// How a command ended.
@@ -80,6 +95,7 @@ pub(super) fn follow(
     }
     let mut follower = Follower {
         observer: Arc::new(Mutex::new(observer)),
+        herd: herd.clone(),
         target,
         errands: Arc::new(Errands::new()),
         engine,
@@ -88,6 +104,7 @@ pub(super) fn follow(
         gone: HashMap::new(),
         adopted: HashSet::new(),
         has_lost_makers: false,
+        resumed: Vec::new(),
         status: None,
     };
     match follower.engine.clone() {
@@ -162,6 +179,7 @@ impl Follower {
         started: impl FnOnce(&'static str),
     ) -> Result<Finished, Error> {
         let shared = Arc::clone(&self.observer);
+        let herd = self.herd.clone();
         let mut started = Some(started);
         loop {
             if let Some(listener) = listener {
@@ -173,7 +191,7 @@ impl Follower {
                 self.errands.run(listener);
             }
             let next = if self.has_lost_makers && !self.early.is_empty() {
-                self.wait_for_makers(&shared)
+                self.wait_for_makers(&shared, &herd)
             } else {
                 sys::wait().map(Some)
             };
@@ -184,7 +202,7 @@ impl Follower {
                 Err(source) => return Err(Error::Lost { source }),
             };
             let stop = Stop::from_status(waited.status);
-            let mut observer = attend::lock(&shared);
+            let mut observer = attend::lock(&shared, &herd);
             if let Some(start) = started.take() {
                 match stop {
                     Stop::Executed => {
@@ -192,6 +210,8 @@ impl Follower {
                         start(self.engine.name());
                         self.first_program(&mut observer, command, launched, outcome);
                         self.resume(&mut observer, waited.tid, 0);
+                        drop(observer);
+                        self.resume_all();
                     }
                     Stop::Ended(_) => {
                         launched.read_notes(outcome);
@@ -211,8 +231,10 @@ impl Follower {
             }
             observer.herd.moves();
             self.handle(&mut observer, waited.tid, stop);
+            drop(observer);
+            self.resume_all();
         }
-        let mut observer = attend::lock(&shared);
+        let mut observer = attend::lock(&shared, &herd);
         if self.target.ended_background() {
             observer.background_ended();
         }
@@ -263,19 +285,31 @@ impl Follower {
             Some(Pending::Execute {
                 path,
                 argv: Some(argv),
-                is_sure: true,
+                sure: None,
             }),
         );
     }
 
-    /// Resumes a tracee, to the end of its call if that is awaited.
-    fn resume(&self, observer: &mut Observer, tid: pid_t, signal: c_int) {
+    /// Has a tracee resumed, to the end of its call if that is awaited.
+    fn resume(&mut self, observer: &mut Observer, tid: pid_t, signal: c_int) {
         let to_call = observer
             .tasks
             .task(tid)
             .is_some_and(|task| task.end == End::Exit);
-        // ESRCH: the tracee was killed, and its end is reported next.
-        let _ = self.engine.resume(tid, to_call, signal);
+        self.resumed.push(Resumed {
+            tid,
+            to_call,
+            signal,
+        });
+    }
+
+    fn resume_all(&mut self) {
+        for resumed in self.resumed.drain(..) {
+            // ESRCH: the tracee was killed, and its end is reported next.
+            let _ = self
+                .engine
+                .resume(resumed.tid, resumed.to_call, resumed.signal);
+        }
     }
 
     fn handle(&mut self, observer: &mut Observer, tid: pid_t, stop: Stop) {
@@ -315,7 +349,16 @@ impl Follower {
                 self.resume(observer, tid, 0);
             }
             Stop::Executed => {
-                let former = sys::event_message(tid).map_or(tid, |former| former as pid_t);
+                // With one thread only there is no doubt who called.
+                let is_alone = observer
+                    .tasks
+                    .process_of(tid)
+                    .is_some_and(|process| process.threads == 1);
+                let former = if is_alone {
+                    tid
+                } else {
+                    sys::event_message(tid).map_or(tid, |former| former as pid_t)
+                };
                 observer.executed(tid, former, None);
                 self.resume(observer, tid, 0);
             }
@@ -403,7 +446,7 @@ impl Follower {
             return;
         };
         let end = self.gone.remove(&child).filter(|_| !lives());
-        if super::proc::is_thread_of(child, tgid) {
+        if sys::is_thread_of(child, tgid) {
             observer.tasks.start_thread(child, tgid);
         } else {
             observer.process_starts(child, Some(parent));
@@ -444,7 +487,11 @@ impl Follower {
     /// The next change of a tracee, while children wait for the events of makers that may have been
     /// killed: made with CLONE_PARENT, or below a tracee that takes in orphans, they have a parent that
     /// lives. Who waits for long has none.
-    fn wait_for_makers(&mut self, shared: &Mutex<Observer>) -> sys::Result<Option<sys::Waited>> {
+    fn wait_for_makers(
+        &mut self,
+        shared: &Mutex<Observer>,
+        herd: &Herd,
+    ) -> sys::Result<Option<sys::Waited>> {
         let waited = sys::try_wait()?;
         if waited.is_some() {
             return Ok(waited);
@@ -456,11 +503,12 @@ impl Follower {
             .filter(|(_, since)| is_orphan(since))
             .map(|(&child, _)| child)
             .collect();
-        let mut observer = attend::lock(shared);
+        let mut observer = attend::lock(shared, herd);
         for child in orphans {
             self.adopt(&mut observer, child);
         }
         drop(observer);
+        self.resume_all();
         thread::sleep(Duration::from_millis(1));
         Ok(None)
     }

@@ -20,7 +20,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 use std::collections::HashMap;
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,15 +54,30 @@ const AFTER_A_QUESTION: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Herd(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
     /// How many events there were.
     events: AtomicU64,
+    /// As in the state, to be seen without the lock.
+    is_together: Arc<AtomicBool>,
     /// Told when there is no herd any more.
     dissolved: Condvar,
     /// Told when all were let go, and when somebody who waits for that is wanted.
     apart: Condvar,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let state = State::default();
+        Self {
+            events: AtomicU64::default(),
+            is_together: Arc::clone(&state.is_together),
+            state: Mutex::new(state),
+            dissolved: Condvar::default(),
+            apart: Condvar::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +86,8 @@ struct State {
     own: Option<CpuSet>,
     /// The core that all are held on.
     core: Option<usize>,
+    /// Whether there is one.
+    is_together: Arc<AtomicBool>,
     /// The tracees, with how long each has waited for a core, when that was last looked at.
     tracees: HashMap<pid_t, Option<Duration>>,
     /// The threads of ours that go with them.
@@ -118,6 +135,7 @@ impl State {
             allow(tid, &set);
         }
         self.core = Some(core);
+        self.is_together.store(true, Ordering::Relaxed);
         self.changed = Some(now);
         // They are to leave what they wait in, and rest.
         for &tid in &self.spare {
@@ -134,6 +152,7 @@ impl State {
         let (Some(own), Some(core)) = (&self.own, self.core.take()) else {
             return;
         };
+        self.is_together.store(false, Ordering::Relaxed);
         self.changed = Some(now);
         let held = only(core);
         for &tid in self.tracees.keys().chain(&self.ours) {
@@ -224,6 +243,7 @@ impl Herd {
 
     /// Takes in a thread of ours, the calling one.
     pub(super) fn go_with(&self) {
+        super::sys::take_short_turns();
         let tid = super::sys::own_tid();
         let mut state = self.lock();
         state.ours.push(tid);
@@ -268,6 +288,11 @@ impl Herd {
             allow(tid, &set);
         }
         state.tracees.insert(tid, None);
+    }
+
+    /// Whether all are held on one core.
+    pub(super) fn is_together(&self) -> bool {
+        self.0.is_together.load(Ordering::Relaxed)
     }
 
     /// Something happened to a tracee.

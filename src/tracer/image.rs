@@ -4,9 +4,8 @@
 //! Only as much as execve(2) itself looks at; everything else about ELF is the `elf` module's.
 //! The files are of the traced program's choosing: every offset is checked, every length bounded.
 
-use std::ffi::OsStr;
+use super::images::Images;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -44,22 +43,26 @@ pub(super) struct Chain {
 
 impl Chain {
     /// That of a file; `find` says where a name in it is found, as it is then kept.
-    pub(super) fn of(path: &Path, find: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> Self {
+    pub(super) fn of(
+        images: &mut Images,
+        path: &[u8],
+        find: impl Fn(Vec<u8>) -> Option<Vec<u8>>,
+    ) -> Self {
         let mut chain = Self::default();
-        let mut image = Image::read(path);
+        let mut image = images.read(path);
         loop {
             match image {
                 Image::Script(interpreter) => {
                     let Some(interpreter) = find(interpreter) else {
                         return chain;
                     };
-                    image = Image::read(Path::new(OsStr::from_bytes(&interpreter)));
+                    image = images.read(&interpreter);
                     chain.interpreters.push(interpreter);
                     if chain.interpreters.len() == MOST_INTERPRETERS {
                         image = Image::Other;
                     }
                 }
-                Image::Elf(loader) => {
+                Image::Elf { loader, .. } => {
                     chain.loader = loader.and_then(find);
                     return chain;
                 }
@@ -67,22 +70,23 @@ impl Chain {
             }
         }
     }
-}
 
-impl Chain {
     /// That of a file of a kind for which an interpreter is registered (binfmt_misc), which was seen
     /// to run; none when the file says itself what runs it.
-    pub(super) fn by_registration(path: &[u8], interpreter: Vec<u8>) -> Option<Self> {
-        let path = Path::new(OsStr::from_bytes(path));
-        let says_itself = match Image::read(path) {
+    pub(super) fn by_registration(
+        images: &mut Images,
+        path: &[u8],
+        interpreter: Vec<u8>,
+    ) -> Option<Self> {
+        let says_itself = match images.read(path) {
             Image::Script(_) => true,
-            Image::Elf(_) => File::open(path).is_ok_and(|file| is_native(&file)),
+            Image::Elf { is_native, .. } => is_native,
             Image::Other => false,
         };
         if says_itself {
             return None;
         }
-        let loader = Image::read(Path::new(OsStr::from_bytes(&interpreter))).wanted();
+        let loader = images.read(&interpreter).wanted();
         Some(Self {
             interpreters: vec![interpreter],
             loader,
@@ -95,8 +99,13 @@ impl Chain {
 pub(crate) enum Image {
     /// A script, with the interpreter of its `#!` line.
     Script(Vec<u8>),
-    /// An ELF file, with the loader that it asks for.
-    Elf(Option<Vec<u8>>),
+    /// An ELF file.
+    Elf {
+        /// The loader that it asks for.
+        loader: Option<Vec<u8>>,
+        /// Whether it is a program of this machine's own kind.
+        is_native: bool,
+    },
     /// Something else, or nothing that can be read.
     Other,
 }
@@ -120,7 +129,10 @@ impl Image {
             return script(line).map_or(Self::Other, Self::Script);
         }
         if head.starts_with(b"\x7fELF") {
-            return Self::Elf(loader(file, head));
+            return Self::Elf {
+                loader: loader(file, head),
+                is_native: is_native(head),
+            };
         }
         Self::Other
     }
@@ -129,17 +141,15 @@ impl Image {
     pub(super) fn wanted(self) -> Option<Vec<u8>> {
         match self {
             Self::Script(interpreter) => Some(interpreter),
-            Self::Elf(loader) => loader,
+            Self::Elf { loader, .. } => loader,
             Self::Other => None,
         }
     }
 }
 
-/// Whether an open file is an ELF program of this machine's own kind (`e_ident`, `e_type` and
-/// `e_machine` of elf(5)).
-pub(super) fn is_native(file: &impl FileExt) -> bool {
-    let mut head = [0; HEAD];
-    let head = read_head(file, &mut head);
+/// Whether a file that begins so is an ELF program of this machine's own kind (`e_ident`, `e_type`
+/// and `e_machine` of elf(5)).
+fn is_native(head: &[u8]) -> bool {
     let number = Number {
         big_endian: cfg!(target_endian = "big"),
     };
@@ -312,12 +322,12 @@ mod tests {
     #[test]
     fn a_program_of_another_machine_is_not_native() {
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert!(is_native(&Memory(&own)));
+        assert!(is_native(&own));
         let mut other = own[..HEAD].to_vec();
         other[18] ^= 1;
-        assert!(!is_native(&Memory(&other)));
-        assert!(!is_native(&Memory(&own[..40])));
-        assert!(!is_native(&Memory(b"#!/bin/sh\n")));
+        assert!(!is_native(&other));
+        assert!(!is_native(&own[..40]));
+        assert!(!is_native(b"#!/bin/sh\n"));
     }
 
     #[test]
@@ -334,7 +344,10 @@ mod tests {
             path.into_os_string().into_encoded_bytes()
         };
         let own = std::env::current_exe().unwrap().into_os_string();
-        let by = |path: &[u8]| Chain::by_registration(path, own.as_encoded_bytes().to_vec());
+        let by = |path: &[u8]| {
+            let interpreter = own.as_encoded_bytes().to_vec();
+            Chain::by_registration(&mut Images::default(), path, interpreter)
+        };
         assert_eq!(by(&file("script", b"#!/bin/sh\n")), None);
         assert_eq!(by(own.as_encoded_bytes()), None);
         let chain = by(&file("class", b"\xca\xfe\xba\xbe")).unwrap();
@@ -349,7 +362,12 @@ mod tests {
 
     #[test]
     fn a_dynamic_program_names_its_loader() {
-        let Image::Elf(Some(loader)) = Image::read(&std::env::current_exe().unwrap()) else {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let Image::Elf {
+            loader: Some(loader),
+            is_native: true,
+        } = Image::parse(&Memory(&own))
+        else {
             panic!("this test is a dynamic ELF program");
         };
         assert!(Path::new(std::str::from_utf8(&loader).unwrap()).exists());

@@ -37,7 +37,8 @@ pub(super) fn read(tid: pid_t, address: u64, buffer: &mut [u8]) -> Result<usize>
         let from = address.wrapping_add(done);
         let length = (to_page_end(from) + (MOST_PAGES - 1) * PAGE).min(buffer.len() - done);
         match read_pages(tid, from, &mut buffer[done..done + length]) {
-            Ok(read) if read > 0 => done += read,
+            Ok(read) if read < length => return Ok(done + read),
+            Ok(read) => done += read,
             Err(errno) if done == 0 => return Err(errno),
             _ => return Ok(done),
         }
@@ -114,13 +115,17 @@ pub(super) enum Text {
     Unreadable,
 }
 
+/// How much of a string is read at first: most are shorter.
+const FIRST_PIECE: usize = 256;
+
 /// Appends the string at `address`, without its NUL, to `to`; at most `limit` bytes.
 pub(super) fn read_text(tid: pid_t, address: u64, limit: usize, to: &mut Vec<u8>) -> Text {
     let start = to.len();
     let mut at = address as usize;
     while to.len() - start < limit {
-        let length = to_page_end(at).min(limit - (to.len() - start));
         let chunk = to.len();
+        let piece = if chunk == start { FIRST_PIECE } else { PAGE };
+        let length = to_page_end(at).min(limit - (chunk - start)).min(piece);
         to.resize(chunk + length, 0);
         match read_within_page(tid, at, &mut to[chunk..]) {
             Ok(read) if read > 0 => {
@@ -170,26 +175,96 @@ impl Width {
     }
 }
 
-/// Reads an array of pointers up to its null pointer; none when it cannot be read.
-fn read_pointers(tid: pid_t, mut address: u64, width: Width) -> Option<Vec<u64>> {
-    let mut pointers = Vec::new();
-    let mut chunk = [0; PAGE];
-    while address != 0 && pointers.len() < MOST_STRINGS {
-        let length = to_page_end(address as usize).max(width.bytes()).min(PAGE);
-        let read = read(tid, address, &mut chunk[..length]).ok()?;
-        let whole = read - read % width.bytes();
-        if whole == 0 {
+/// How many pages are kept while an array of strings is read.
+const KEPT_PAGES: usize = 8;
+
+/// Pages of a stopped tracee, each read once: the strings of one array lie close together.
+struct Pages {
+    tid: pid_t,
+    /// Their addresses and contents.
+    kept: Vec<(usize, Box<[u8; PAGE]>)>,
+    /// Which one makes room for the next.
+    next: usize,
+}
+
+impl Pages {
+    fn of(tid: pid_t) -> Self {
+        Self {
+            tid,
+            kept: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// The memory from an address to the end of its page; none when it cannot be read.
+    fn from(&mut self, address: usize) -> Option<&[u8]> {
+        let start = address - address % PAGE;
+        let known = self.kept.iter().position(|(page, _)| *page == start);
+        let index = match known {
+            Some(index) => index,
+            None => self.load(start)?,
+        };
+        Some(&self.kept[index].1[address % PAGE..])
+    }
+
+    fn load(&mut self, start: usize) -> Option<usize> {
+        let mut page = Box::new([0; PAGE]);
+        if read_within_page(self.tid, start, &mut page[..]) != Ok(PAGE) {
             return None;
         }
-        for bytes in chunk[..whole].chunks_exact(width.bytes()) {
+        if self.kept.len() < KEPT_PAGES {
+            self.kept.push((start, page));
+            return Some(self.kept.len() - 1);
+        }
+        let index = self.next;
+        self.kept[index] = (start, page);
+        self.next = (index + 1) % KEPT_PAGES;
+        Some(index)
+    }
+
+    /// Appends the string at `address`, without its NUL; whether it could be read.
+    fn append_text(&mut self, address: u64, to: &mut Vec<u8>) -> bool {
+        let start = to.len();
+        let mut at = address as usize;
+        loop {
+            let Some(piece) = self.from(at) else {
+                to.truncate(start);
+                return false;
+            };
+            let room = LONGEST_STRING - (to.len() - start);
+            let end = piece.find_byte(0);
+            let length = end.unwrap_or(piece.len()).min(room);
+            to.extend_from_slice(&piece[..length]);
+            if end.is_some() || length == room {
+                return true;
+            }
+            at = at.wrapping_add(length);
+        }
+    }
+
+    /// The array of pointers at an address, up to its null pointer; none when it cannot be read.
+    fn pointers(&mut self, address: u64, width: Width) -> Option<Vec<u64>> {
+        let mut pointers = Vec::new();
+        let mut at = address as usize;
+        while pointers.len() < MOST_STRINGS {
+            let mut bytes = [0; 8];
+            let bytes = &mut bytes[..width.bytes()];
+            let mut done = 0;
+            // A pointer may lie across the end of a page.
+            while done < bytes.len() {
+                let piece = self.from(at.wrapping_add(done))?;
+                let length = piece.len().min(bytes.len() - done);
+                bytes[done..done + length].copy_from_slice(&piece[..length]);
+                done += length;
+            }
+            at = at.wrapping_add(done);
             match width.pointer(bytes)? {
-                0 => return Some(pointers),
+                0 => break,
                 pointer => pointers.push(pointer),
             }
         }
-        address = address.wrapping_add(whole as u64);
+        Some(pointers)
     }
-    Some(pointers)
 }
 
 /// The pointers before the null pointer in these bytes; none when it is not there.
@@ -207,11 +282,16 @@ fn pointers_within(array: &[u8], width: Width) -> Option<Vec<u64>> {
 /// Appends the strings of a null-terminated array (`argv`), each with its NUL; whether they could
 /// be read.
 pub(super) fn read_strings(tid: pid_t, address: u64, width: Width, to: &mut Vec<u8>) -> bool {
-    let Some(pointers) = read_pointers(tid, address, width) else {
+    // To execute a program without arguments, a null pointer will do (execve(2), "NOTES").
+    if address == 0 {
+        return true;
+    }
+    let mut pages = Pages::of(tid);
+    let Some(pointers) = pages.pointers(address, width) else {
         return false;
     };
     for pointer in pointers {
-        if read_text(tid, pointer, LONGEST_STRING, to) == Text::Unreadable {
+        if !pages.append_text(pointer, to) {
             return false;
         }
         to.push(0);
@@ -245,7 +325,7 @@ pub(super) fn read_environment(
         .and_then(|array| pointers_within(array, width));
     let pointers = match within {
         Some(pointers) => pointers,
-        None => read_pointers(tid, stack_pointer.checked_add(skipped)?, width)?,
+        None => Pages::of(tid).pointers(stack_pointer.checked_add(skipped)?, width)?,
     };
     for pointer in pointers {
         loop {
@@ -276,4 +356,57 @@ pub(super) fn read_environment(
         }
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        // Any process may read its own memory, so this one is its own tracee here.
+        #[test]
+        fn the_strings_of_an_array_are_read_wherever_they_lie(
+            strings in prop::collection::vec(prop::collection::vec(1..=u8::MAX, 0..3000), 0..20),
+            gaps in prop::collection::vec(0..5000_usize, 20),
+            shift in 0..8_usize,
+        ) {
+            let mut memory = Vec::new();
+            let mut offsets = Vec::new();
+            for (string, gap) in strings.iter().zip(gaps) {
+                memory.resize(memory.len() + gap, b'x');
+                offsets.push(memory.len());
+                memory.extend_from_slice(string);
+                memory.push(0);
+            }
+            let mut array = vec![0; shift];
+            for offset in offsets {
+                array.extend((memory.as_ptr().addr() + offset).to_ne_bytes());
+            }
+            array.extend(0_usize.to_ne_bytes());
+            let address = (array.as_ptr().addr() + shift) as u64;
+            let mut found = Vec::new();
+            prop_assert!(read_strings(sys::own_tid(), address, Width::Eight, &mut found));
+            let mut expected = strings.join(&0);
+            if !strings.is_empty() {
+                expected.push(0);
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn strings_that_cannot_be_read_are_none() {
+        let array = [c"x".as_ptr().addr(), 8, 0];
+        let address = array.as_ptr().addr() as u64;
+        let mut found = Vec::new();
+        assert!(!read_strings(
+            sys::own_tid(),
+            address,
+            Width::Eight,
+            &mut found
+        ));
+        assert!(!read_strings(sys::own_tid(), 8, Width::Eight, &mut found));
+        assert!(read_strings(sys::own_tid(), 0, Width::Eight, &mut found));
+    }
 }

@@ -27,6 +27,7 @@ mod header;
 mod herd;
 mod ignored;
 pub(crate) mod image;
+mod images;
 mod inherited;
 mod launch;
 mod memory;

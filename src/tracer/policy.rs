@@ -2,18 +2,19 @@
 //!
 //! A second stop at a call's end doubles its cost. For calls that only look at names, open existing
 //! files, enter a directory or execute a program, the tracer asks the kernel the same question just
-//! before the tracee does; every answer here is the kernel's, never a guess from remembered state.
-//! Where the answer might differ (other rights, another root, a name that another traced process is about to
+//! before the tracee does; every answer here is the kernel's, never a guess from remembered state. (What
+//! is remembered is what a file holds, for as long as the kernel says that it is the same.) Where the
+//! answer might differ (other rights, another root, a name that another traced process is about to
 //! change, what depends on who asks), there is none, and the end of the call is awaited.
 
 use super::abi::Look;
-use super::image::{self, Image, MOST_INTERPRETERS};
+use super::image::{Chain, Image, MOST_INTERPRETERS};
+use super::images::Images;
 use super::name::Name;
 use super::sys;
 use crate::trace::{Errno, Outcome};
 use libc::c_int;
 use std::ffi::{CStr, CString};
-use std::fs::File;
 use std::os::fd::RawFd;
 
 /// The major number of memory devices (`/dev/null` and its like).
@@ -70,6 +71,19 @@ pub(super) struct Policy {
     personal: [Option<(u32, u32)>; 2],
     /// Who we are, and who sees as we do.
     user: u32,
+    images: Images,
+}
+
+/// What will become of executing a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Execution {
+    /// The file runs, or what it says that runs it.
+    Runs {
+        /// Whether what runs in the end should get rights of its own.
+        is_raised: bool,
+    },
+    /// It fails.
+    Fails(Outcome),
 }
 
 /// What a look-up of a name found.
@@ -91,6 +105,7 @@ impl Policy {
         Self {
             personal: [device(c"/proc"), device(c"/sys")],
             user: nix::unistd::geteuid().as_raw(),
+            images: Images::default(),
         }
     }
 
@@ -113,6 +128,15 @@ impl Policy {
         match sys::status(directory, path, 0) {
             Ok(status) if !self.personal.contains(&Some(status.device)) => Found::File(status),
             _ => Found::Unsure,
+        }
+    }
+
+    /// Whether a name is, or may be, a link or a directory.
+    pub(super) fn is_link_or_directory(&self, name: &Name) -> [bool; 2] {
+        match self.find(name, false) {
+            Found::File(status) => [libc::S_IFLNK, libc::S_IFDIR].map(|kind| status.kind() == kind),
+            Found::Nothing(_) => [false; 2],
+            Found::Unsure => [true; 2],
         }
     }
 
@@ -220,15 +244,15 @@ impl Policy {
         )))
     }
 
-    /// The outcome of executing a file, if it is sure.
+    /// What will become of executing a file, if it is sure.
     ///
     /// Success is when the file and what the kernel opens to run it are there, may be executed and
     /// are what they should be. That the kernel still refuses, for want of memory or for arguments
     /// that are too long, is left to be noticed.
-    pub(super) fn execute(&self, name: &Name) -> Option<Outcome> {
+    pub(super) fn execute(&mut self, name: &Name) -> Option<Execution> {
         let status = match self.find(name, true) {
             Found::File(status) => status,
-            Found::Nothing(outcome) => return Some(outcome),
+            Found::Nothing(outcome) => return Some(Execution::Fails(outcome)),
             Found::Unsure => return None,
         };
         let (directory, path) = name.place()?;
@@ -236,24 +260,54 @@ impl Policy {
             return None;
         }
         if let Err(errno) = sys::access(directory, path, libc::X_OK, libc::AT_EACCESS) {
-            return Some(failure(errno));
+            return Some(Execution::Fails(failure(errno)));
         }
-        Self::runs(directory, path, MOST_INTERPRETERS).then_some(Outcome::Success)
+        let is_raised = self.runs(directory, path, &status, MOST_INTERPRETERS)?;
+        Some(Execution::Runs { is_raised })
     }
 
-    /// Whether a regular file that may be executed is one that runs.
-    fn runs(directory: RawFd, path: &CStr, interpreters: usize) -> bool {
-        let Ok(file) = sys::open_file(directory, path).map(File::from) else {
-            return false;
-        };
-        match Image::parse(&file) {
-            Image::Elf(loader) => {
-                image::is_native(&file)
-                    && loader.is_none_or(|loader| may_be_executed(loader).is_some())
+    /// Whether a program of which the status is given should get rights of its own.
+    pub(super) fn raises(&mut self, directory: RawFd, path: &CStr, status: &sys::Status) -> bool {
+        status.mode & (libc::S_ISUID | libc::S_ISGID) != 0
+            || self.images.has_capabilities(directory, path, status)
+    }
+
+    /// What the kernel opens beside a file to run it; `find` says where a name in it is found.
+    pub(super) fn chain(
+        &mut self,
+        path: &[u8],
+        find: impl Fn(Vec<u8>) -> Option<Vec<u8>>,
+    ) -> Chain {
+        Chain::of(&mut self.images, path, find)
+    }
+
+    /// The same for a file that is not what runs, if it does not say itself what does.
+    pub(super) fn registered_chain(&mut self, path: &[u8], runs: Vec<u8>) -> Option<Chain> {
+        Chain::by_registration(&mut self.images, path, runs)
+    }
+
+    /// Whether a regular file that may be executed, and runs, should get rights of its own; none when
+    /// it does not run.
+    fn runs(
+        &mut self,
+        directory: RawFd,
+        path: &CStr,
+        status: &sys::Status,
+        interpreters: usize,
+    ) -> Option<bool> {
+        match self.images.at(directory, path, status) {
+            Image::Elf { loader, is_native } => {
+                let runs = *is_native
+                    && loader
+                        .as_ref()
+                        .is_none_or(|loader| may_be_executed(loader).is_some());
+                runs.then(|| self.raises(directory, path, status))
             }
-            Image::Script(interpreter) if interpreters > 0 => may_be_executed(interpreter)
-                .is_some_and(|path| Self::runs(libc::AT_FDCWD, &path, interpreters - 1)),
-            Image::Script(_) | Image::Other => false,
+            Image::Script(interpreter) if interpreters > 0 => {
+                let (path, status) = may_be_executed(interpreter)?;
+                self.runs(libc::AT_FDCWD, &path, &status, interpreters - 1)
+            }
+            Image::Script(_) | Image::Other => None,
         }
     }
 
@@ -322,12 +376,10 @@ impl Policy {
 }
 
 /// The path of a regular file that may be executed, if it is one wherever it is looked at from.
-fn may_be_executed(path: Vec<u8>) -> Option<CString> {
-    let path = CString::new(path).ok()?;
-    let is_regular =
-        || sys::status(libc::AT_FDCWD, &path, 0).is_ok_and(|status| status.kind() == libc::S_IFREG);
-    let may = path.as_bytes().starts_with(b"/")
-        && is_regular()
+fn may_be_executed(path: &[u8]) -> Option<(CString, sys::Status)> {
+    let path = path.starts_with(b"/").then(|| CString::new(path).ok())??;
+    let status = sys::status(libc::AT_FDCWD, &path, 0).ok()?;
+    let may = status.kind() == libc::S_IFREG
         && sys::access(libc::AT_FDCWD, &path, libc::X_OK, libc::AT_EACCESS).is_ok();
-    may.then_some(path)
+    may.then_some((path, status))
 }

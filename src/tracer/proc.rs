@@ -68,8 +68,7 @@ impl Link {
         };
         let here = sys::status(libc::AT_FDCWD, &target, libc::AT_SYMLINK_NOFOLLOW);
         let there = sys::status(libc::AT_FDCWD, link, 0);
-        matches!((here, there), (Ok(here), Ok(there)) if here.inode == there.inode
-            && here.device == there.device)
+        matches!((here, there), (Ok(here), Ok(there)) if here.id() == there.id())
     }
 }
 
@@ -133,13 +132,4 @@ pub(super) fn family(tid: pid_t) -> Option<(pid_t, pid_t)> {
 /// until its parent has seen that, too, and has none.
 pub(super) fn is_traced(tid: pid_t) -> bool {
     status_numbers(tid, ["Tgid:", "TracerPid:"]).is_some_and(|[_, tracer]| tracer != 0)
-}
-
-/// Whether a thread belongs to a process.
-pub(super) fn is_thread_of(tid: pid_t, tgid: pid_t) -> bool {
-    let mut buffer = [0; 48];
-    let written = write!(&mut buffer[..], "/proc/{tgid}/task/{tid}\0");
-    debug_assert!(written.is_ok());
-    CStr::from_bytes_until_nul(&buffer)
-        .is_ok_and(|path| sys::access(libc::AT_FDCWD, path, libc::F_OK, 0).is_ok())
 }

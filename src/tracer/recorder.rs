@@ -5,6 +5,7 @@
 
 use super::facts::{Batch, Fact, Inbox, Real, Span};
 use super::image::Chain;
+use super::images::Images;
 use super::real::Resolver;
 use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
@@ -47,12 +48,16 @@ struct Repeats {
     order: u32,
     at: Micros,
     more: u64,
+    /// Whether a link led from the path to the file.
+    by_link: bool,
 }
 
 /// What one process did since it started or last ran another program.
 #[derive(Debug, Default)]
 struct Seen {
     accesses: HashMap<Key, Repeats>,
+    /// How many there were.
+    count: u32,
     contacts: HashSet<Contact>,
 }
 
@@ -70,6 +75,7 @@ pub(super) struct Recorder<S> {
     remembered: usize,
     seen: HashMap<ProcessId, Seen>,
     resolver: Resolver,
+    images: Images,
     accesses: u64,
 }
 
@@ -91,6 +97,7 @@ impl<S: Sink> Recorder<S> {
             remembered: 0,
             seen: HashMap::new(),
             resolver: Resolver::default(),
+            images: Images::default(),
             accesses: 0,
         }
     }
@@ -180,7 +187,7 @@ impl<S: Sink> Recorder<S> {
                 };
                 let chain = match (chain, real.as_ref().or(path.as_ref())) {
                     (Some(chain), _) => *chain,
-                    (None, Some(file)) => Chain::of(file.as_path(), Some),
+                    (None, Some(file)) => Chain::of(&mut self.images, file.as_bytes(), Some),
                     (None, None) => Chain::default(),
                 };
                 let executed = Executed {
@@ -257,6 +264,10 @@ impl<S: Sink> Recorder<S> {
                     status,
                 }));
             }
+            Fact::LinksChange(waits) => {
+                self.flush_linked();
+                drop(waits);
+            }
             Fact::Gap {
                 process,
                 at,
@@ -308,9 +319,6 @@ impl<S: Sink> Recorder<S> {
             repeats.more += 1;
             return;
         }
-        let order = seen.accesses.len() as u32;
-        seen.accesses.insert(key, Repeats { order, at, more: 0 });
-        self.remembered += 1;
         let real = match known {
             Some(real) => Some(real.to_vec()),
             None if look_up && outcome.is_success() => {
@@ -318,6 +326,15 @@ impl<S: Sink> Recorder<S> {
             }
             None => None,
         };
+        let repeats = Repeats {
+            order: seen.count,
+            at,
+            more: 0,
+            by_link: real.as_ref().is_some_and(|real| real != path),
+        };
+        seen.count += 1;
+        seen.accesses.insert(key, repeats);
+        self.remembered += 1;
         self.write(Record::Accessed(Access {
             process,
             at,
@@ -376,8 +393,32 @@ impl<S: Sink> Recorder<S> {
         };
         let seen = std::mem::take(seen);
         self.remembered -= seen.accesses.len() + seen.contacts.len();
-        let mut repeated: Vec<_> = seen
-            .accesses
+        self.write_repeats(process, seen.accesses);
+        if self.paths.len() > self.most_paths {
+            self.drop_idle_paths();
+        }
+    }
+
+    /// The same for those accesses of all processes that links led somewhere: they may now lead
+    /// elsewhere, so that the same access is another one.
+    fn flush_linked(&mut self) {
+        let mut processes: Vec<_> = self.seen.keys().copied().collect();
+        processes.sort_unstable();
+        for process in processes {
+            let Some(seen) = self.seen.get_mut(&process) else {
+                continue;
+            };
+            let linked: HashMap<_, _> = seen
+                .accesses
+                .extract_if(|_, repeats| repeats.by_link)
+                .collect();
+            self.remembered -= linked.len();
+            self.write_repeats(process, linked);
+        }
+    }
+
+    fn write_repeats(&mut self, process: ProcessId, accesses: HashMap<Key, Repeats>) {
+        let mut repeated: Vec<_> = accesses
             .into_iter()
             .filter(|(_, repeats)| repeats.more > 0)
             .collect();
@@ -394,9 +435,6 @@ impl<S: Sink> Recorder<S> {
                 outcome: key.outcome,
                 count: repeats.more,
             }));
-        }
-        if self.paths.len() > self.most_paths {
-            self.drop_idle_paths();
         }
     }
 

@@ -49,8 +49,8 @@ pub(super) enum Pending {
     Execute {
         path: Option<Vec<u8>>,
         argv: Option<Vec<u8>>,
-        /// Whether only success is expected, so that the end of the call is not awaited.
-        is_sure: bool,
+        /// What is expected, if that is only success, so that the end of the call is not awaited.
+        sure: Option<Sure>,
     },
     /// A socket address is used.
     Contact(Box<Contact>),
@@ -61,10 +61,17 @@ pub(super) enum Pending {
     AtEntry,
 }
 
+/// What is known beforehand of a program that is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sure {
+    /// Whether it should get rights of its own.
+    pub(super) is_raised: bool,
+}
+
 impl Pending {
     /// Whether the call will succeed, and will be told by other means.
     pub(super) fn is_sure(&self) -> bool {
-        matches!(self, Self::Execute { is_sure: true, .. })
+        matches!(self, Self::Execute { sure: Some(_), .. })
     }
 
     /// Whether the call may wait for something that happens elsewhere. A tracee that is about to

@@ -394,7 +394,10 @@ fn of_the_configure_script_of_gnu_hello() {
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.to_string_lossy().ends_with(".orig.tar.gz"))
+        .find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("hello_") && name.ends_with(".orig.tar.gz")
+        })
         .expect("scripts/test fetches the source of GNU hello");
     check_workload(&["/bin/sh", "configure", "--quiet"], |top| {
         let one = "--strip-components=1".as_ref();

@@ -5,7 +5,7 @@ use crate::trace::{Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory;
-use crate::tracer::name::{Missing, own_place};
+use crate::tracer::name::{Missing, Name, own_place};
 use crate::tracer::proc::{self, Link};
 use crate::tracer::task::{Effect, Pending};
 use crate::tracer::view::View;
@@ -98,6 +98,19 @@ impl Observer {
     fn enters_flux(&mut self, tid: pid_t, index: usize) {
         let name = self.names[index].last().to_vec();
         self.in_flux.push((tid, name));
+    }
+
+    /// Names are about to go, or to move. What was found through links there is looked up while it
+    /// still can be.
+    fn go(&mut self, operation: Operation, names: usize) {
+        let leads_on = |name: &Name| {
+            let [is_link, is_directory] = self.policy.is_link_or_directory(name);
+            // An empty directory, as all that are removed, leads nowhere.
+            is_link || (is_directory && operation == Operation::Rename)
+        };
+        if !self.serves_files && self.names[..names].iter().any(leads_on) {
+            self.outbox.look_up_now();
+        }
     }
 
     pub(super) fn accessed(&mut self, tid: pid_t, operation: Operation, outcome: Outcome) {
@@ -242,6 +255,9 @@ impl Observer {
             Operation::ChangeRoot => Effect::Root,
             Operation::GetAttributes | Operation::Map | Operation::Read => Effect::None,
             _ => {
+                if operation == Operation::Remove {
+                    self.go(operation, 1);
+                }
                 self.enters_flux(call.tid, 0);
                 Effect::None
             }
@@ -288,6 +304,9 @@ impl Observer {
             Operation::Rename => Effect::Names,
             _ => Effect::None,
         };
+        if operation == Operation::Rename {
+            self.go(operation, 2);
+        }
         self.enters_flux(call.tid, 0);
         self.enters_flux(call.tid, 1);
         Some(Pending::Access {

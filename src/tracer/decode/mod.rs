@@ -391,11 +391,8 @@ impl Observer {
         let Some(task) = self.tasks.task(tid) else {
             return;
         };
-        if let Some(Pending::Execute {
-            path,
-            is_sure: true,
-            ..
-        }) = task.pending.take_if(|pending| pending.is_sure())
+        if let Some(Pending::Execute { path, .. }) =
+            task.pending.take_if(|pending| pending.is_sure())
         {
             self.execution_failed(tid, path.as_deref());
         }

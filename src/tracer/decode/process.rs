@@ -2,21 +2,20 @@
 
 use super::{Begun, Entered, Observer};
 use crate::trace::steering::is_steering;
-use crate::trace::{GapKind, Operation, Outcome, ProcessId};
+use crate::trace::{GapKind, Operation, ProcessId};
 use crate::tracer::abi::{At, CoreUse, Shape};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::image::Chain;
 use crate::tracer::memory::{self, Width};
+use crate::tracer::policy::Execution;
 use crate::tracer::proc::Link;
-use crate::tracer::sys;
-use crate::tracer::task::{Effect, Pending};
+use crate::tracer::sys::{self, FileId, Status};
+use crate::tracer::task::{Effect, Pending, Sure};
 use crate::tracer::view::View;
 use bstr::ByteSlice;
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
-use std::ffi::{CString, OsStr};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::CString;
 use std::sync::Arc;
 
 /// Below so many descriptors a program may plausibly run out of them.
@@ -54,7 +53,7 @@ impl Observer {
         flags: Option<u8>,
     ) -> Option<Pending> {
         let mut path = None;
-        let mut is_sure = false;
+        let mut sure = None;
         if self.read_name(call, 0, at).is_ok() {
             let name = &self.names[0];
             let by_descriptor = name.asked().is_empty()
@@ -67,8 +66,8 @@ impl Observer {
             }
             if self.may_foresee(call.tid) {
                 match self.policy.execute(&self.names[0]) {
-                    Some(Outcome::Success) => is_sure = true,
-                    Some(failure) => {
+                    Some(Execution::Runs { is_raised }) => sure = Some(Sure { is_raised }),
+                    Some(Execution::Fails(failure)) => {
                         self.accessed(call.tid, Operation::Execute, failure);
                         return None;
                     }
@@ -84,11 +83,7 @@ impl Observer {
             &mut strings,
         )
         .then_some(strings);
-        Some(Pending::Execute {
-            path,
-            argv,
-            is_sure,
-        })
+        Some(Pending::Execute { path, argv, sure })
     }
 
     /// A tracee goes on in the program that it was to leave, though its exec was sure to succeed.
@@ -114,9 +109,9 @@ impl Observer {
             self.herd.left(former);
         }
         self.in_flux.retain(|(tid, _)| *tid != former);
-        let (mut path, argv) = match pending {
-            Some(Pending::Execute { path, argv, .. }) => (path, argv),
-            _ => (None, None),
+        let (mut path, argv, sure) = match pending {
+            Some(Pending::Execute { path, argv, sure }) => (path, argv, sure),
+            _ => (None, None, None),
         };
         // The command itself is named as it was given to us.
         if let Some(asked) = &mut path
@@ -154,6 +149,17 @@ impl Observer {
         let sees_as_we_do = process.sees_as_we_do;
         let view = process.view.clone();
         let looks_up = sees_as_we_do && !self.serves_files;
+        // What was foreseen needs no second look, which would take longer than the rest; but what is
+        // named by a place in `/proc` has its own name elsewhere.
+        let foreseen = sure.filter(|_| {
+            view.is_none()
+                && path
+                    .as_ref()
+                    .is_some_and(|path| !path.starts_with(b"/proc/"))
+        });
+        let exe = (!self.serves_files && foreseen.is_none())
+            .then(|| Link::Exe.with(tgid, |exe| sys::status(libc::AT_FDCWD, exe, 0).ok()))
+            .flatten();
         let mut real = Vec::new();
         let mut seen = None;
         let mut chain = None;
@@ -168,16 +174,18 @@ impl Observer {
                     Some(if seen.is_same { path } else { seen.path })
                 };
                 chain = Some(Box::new(match &seen {
-                    Some(seen) => Chain::of(Path::new(OsStr::from_bytes(&seen.path)), found_by),
+                    Some(seen) => self.policy.chain(&seen.path, found_by),
                     None => Chain::default(),
                 }));
             }
             Some(_) => {}
+            None if foreseen.is_some() => {}
             // The truth about what runs, before the links that lead there can be removed: for a
             // script it is its interpreter, hence the comparison.
             None => {
+                let runs = exe.map(Status::id);
                 let runs_itself = match &path {
-                    Some(path) => looks_up && runs_itself(tgid, path),
+                    Some(path) => looks_up && runs.is_some() && file_at(path) == runs,
                     None => true,
                 };
                 if Link::Exe.read(tgid, &mut real).is_err() {
@@ -188,17 +196,18 @@ impl Observer {
                     chain = path
                         .as_ref()
                         .filter(|_| looks_up && !runs.is_empty())
-                        .and_then(|path| Chain::by_registration(path, runs))
+                        .and_then(|path| self.policy.registered_chain(path, runs))
                         .map(Box::new);
                 }
             }
         }
-        let elevated = !self.serves_files
-            && Link::Exe.with(tgid, |exe| {
-                let is_set_id = sys::status(libc::AT_FDCWD, exe, 0)
-                    .is_ok_and(|status| status.mode & (libc::S_ISUID | libc::S_ISGID) != 0);
-                is_set_id || sys::has_capabilities(exe)
-            });
+        let is_raised = match (foreseen, exe) {
+            (Some(foreseen), _) => foreseen.is_raised,
+            (None, Some(status)) => {
+                Link::Exe.with(tgid, |exe| self.policy.raises(libc::AT_FDCWD, exe, &status))
+            }
+            (None, None) => false,
+        };
         let Some(process) = self.tasks.process_of(tgid) else {
             return;
         };
@@ -228,7 +237,7 @@ impl Observer {
             };
             batch.push(fact);
         });
-        if elevated {
+        if is_raised {
             self.raised(tgid, id);
         }
     }
@@ -400,13 +409,8 @@ impl Observer {
     }
 }
 
-/// Whether the file that was executed is the program that runs, not a script for it.
-fn runs_itself(tgid: pid_t, path: &[u8]) -> bool {
-    let Ok(path) = CString::new(path) else {
-        return false;
-    };
-    let asked = sys::status(libc::AT_FDCWD, &path, 0);
-    let runs = Link::Exe.with(tgid, |exe| sys::status(libc::AT_FDCWD, exe, 0));
-    matches!((asked, runs), (Ok(asked), Ok(runs)) if asked.inode == runs.inode
-        && asked.device == runs.device)
+/// The file that a path leads us to.
+fn file_at(path: &[u8]) -> Option<FileId> {
+    let path = CString::new(path).ok()?;
+    sys::status(libc::AT_FDCWD, &path, 0).ok().map(Status::id)
 }

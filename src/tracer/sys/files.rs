@@ -19,11 +19,23 @@ pub(in crate::tracer) struct Status {
     pub(in crate::tracer) special: (u32, u32),
     /// Whose it is.
     pub(in crate::tracer) owner: u32,
+    /// Its size in bytes.
+    pub(in crate::tracer) size: u64,
+    /// When its content or attributes last changed: seconds and nanoseconds since the Epoch.
+    pub(in crate::tracer) changed: (i64, u32),
     /// Whether it has attributes that forbid what its permissions allow (append-only, fs-verity).
     pub(in crate::tracer) is_restricted: bool,
 }
 
+/// Which file it is: the device that it is on, and its inode's number there.
+pub(in crate::tracer) type FileId = ((u32, u32), u64);
+
 impl Status {
+    /// Which file it is.
+    pub(in crate::tracer) fn id(self) -> FileId {
+        (self.device, self.inode)
+    }
+
     /// The file's type (`S_IFMT` of its mode).
     pub(in crate::tracer) fn kind(self) -> u32 {
         self.mode & libc::S_IFMT
@@ -43,7 +55,12 @@ pub(in crate::tracer) fn status(directory: RawFd, path: &CStr, flags: c_int) -> 
             directory,
             path.as_ptr(),
             flags | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC,
-            libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO | libc::STATX_UID,
+            libc::STATX_TYPE
+                | libc::STATX_MODE
+                | libc::STATX_INO
+                | libc::STATX_UID
+                | libc::STATX_SIZE
+                | libc::STATX_CTIME,
             got.as_mut_ptr(),
         )
     };
@@ -56,6 +73,8 @@ pub(in crate::tracer) fn status(directory: RawFd, path: &CStr, flags: c_int) -> 
         inode: got.stx_ino,
         special: (got.stx_rdev_major, got.stx_rdev_minor),
         owner: got.stx_uid,
+        size: got.stx_size,
+        changed: (got.stx_ctime.tv_sec, got.stx_ctime.tv_nsec),
         is_restricted: got.stx_attributes & RESTRICTING != 0,
     })
 }
@@ -144,12 +163,12 @@ pub(in crate::tracer) fn open_in_root(
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// Whether a file has capabilities of its own (capabilities(7), "File capabilities").
-pub(in crate::tracer) fn has_capabilities(path: &CStr) -> bool {
-    // SAFETY: both strings end in NUL; a size of 0 asks for the length only.
+/// Whether an open file has capabilities of its own (capabilities(7), "File capabilities").
+pub(in crate::tracer) fn has_capabilities(file: BorrowedFd<'_>) -> bool {
+    // SAFETY: the name ends in NUL; a size of 0 asks for the length only.
     let length = unsafe {
-        libc::getxattr(
-            path.as_ptr(),
+        libc::fgetxattr(
+            file.as_raw_fd(),
             c"security.capability".as_ptr(),
             ptr::null_mut(),
             0,
