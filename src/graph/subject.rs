@@ -3,6 +3,8 @@
 //! Formats that write a package take from here what they cannot know from needs: which files came
 //! with it, what kind of program it is, what began the phases of its build.
 
+use super::RunKind;
+use super::analysis::is_foreign;
 use super::classify::{Origin, file_name, is_below_path, is_library_name, parent};
 use super::command::{Language, Part};
 use super::evidence::Evidence;
@@ -10,7 +12,6 @@ use super::host::Host;
 use super::manifest::{Manifest, manifest};
 use super::phase::Step;
 use super::program::{Program, Run};
-use super::{RunKind, is_foreign};
 use crate::elf::{Form, Image};
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};

@@ -4,10 +4,11 @@
 //! No system call tells which variable a program reads (T62). So a variable counts only when its
 //! value shows: on the command line, or in the name of a file that mattered.
 
+use super::RunKind;
+use super::analysis::is_foreign;
 use super::classify::{Origin, file_name, is_below, parent};
 use super::evidence::Evidence;
 use super::program::{Program, Run};
-use super::{RunKind, is_foreign};
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
 use serde::Serialize;

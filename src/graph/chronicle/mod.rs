@@ -12,10 +12,11 @@ mod tally;
 pub use process::{Process, Ran};
 pub use tally::Tally;
 
+use super::builder::Builder;
 use super::classify::tidy;
 use super::evidence::{Evidence, Seen};
 use super::misses::is_failure;
-use super::program::{Builder, ProgramId, Run};
+use super::program::{ProgramId, Run};
 use crate::trace::{
     Access, Bytes, Contact, ContactAction, Endpoint, Executed, Exited, Gap, Header, Micros,
     Operation, Outcome, ProcessId, Record, Started,

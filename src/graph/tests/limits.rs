@@ -1,7 +1,7 @@
 //! Scenes of plenty: what is kept of a run that uses more than there is room for.
 
 use super::*;
-use crate::graph::program::{Builder, Limits};
+use crate::graph::builder::{Builder, Limits};
 use crate::trace::{Contact, ContactAction, Endpoint, Gap, GapKind};
 
 /// A run of `make` that reads these files, with room for some of them.

@@ -1,15 +1,18 @@
 //! strace's text: one file for all processes (`-f`), or one for each (`-ff`).
 //!
-//! [`line`] reads a line, `args` its arguments, `call` what they mean; these look at one line each,
+//! [`line`] reads a line, `args` its arguments, `call` what they mean (`table` which calls there are); these look at one line each,
 //! so blocks of a log are read side by side. `replay` follows processes and descriptors through the
 //! lines in their order.
 
+mod address;
 mod args;
 mod call;
 mod clock;
 mod each;
 mod line;
 mod replay;
+mod returned;
+mod table;
 
 use super::{BadEntry, ImportError, Imported, Options, System, Unit};
 use crate::trace::{Bytes, Sink};
@@ -227,14 +230,14 @@ type Said = (u32, Option<Time>, Told);
 
 /// What a line tells, if it is something that matters.
 fn told(text: &[u8]) -> Result<Option<Said>, &'static str> {
-    let Line { pid, time, event } = line::line(text, call::matters)?;
+    let Line { pid, time, event } = line::line(text, table::matters)?;
     let told = match event {
         Event::Note | Event::Passed => return Ok(None),
         Event::Call { name, args, result } => match call::call(name, args, result)? {
             call::Call::Nothing => return Ok(None),
             call => Told::Call(Box::new(call)),
         },
-        Event::Unfinished { name, .. } | Event::Resumed { name, .. } if !call::matters(name) => {
+        Event::Unfinished { name, .. } | Event::Resumed { name, .. } if !table::matters(name) => {
             return Ok(None);
         }
         Event::Unfinished { name, args } => Told::Begun(Box::new((name.to_vec(), args.to_vec()))),
