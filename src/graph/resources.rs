@@ -214,11 +214,21 @@ impl Resources {
         })
     }
 
-    /// The resources that go by a name: a provider; a file, executable or missing path by its path or its last
+    /// The resources that go by a name: a provider, also by the last word of its name; a file, executable or missing path by its path or its last
     /// component; a variable by its name; an address by its text, host or port.
     pub fn named(&self, chronicle: &Chronicle, name: &str) -> Vec<ResourceId> {
         if let Some(&provider) = self.providers.get(name) {
             return vec![ResourceId(provider)];
+        }
+        // `numpy` for `python3Packages.numpy`.
+        let of_sets: Vec<ResourceId> = self
+            .providers
+            .iter()
+            .filter(|(attr, _)| attr.rsplit_once('.').is_some_and(|(_, last)| last == name))
+            .map(|(_, &provider)| ResourceId(provider))
+            .collect();
+        if !of_sets.is_empty() {
+            return of_sets;
         }
         let path = Bytes::from(name);
         let absolute = match name.strip_prefix("~/") {

@@ -210,7 +210,8 @@ fn critical(text: &mut String, chronicle: &Chronicle, selection: &Selection, lay
     const SHOWN: usize = 5;
     let path = Critical::of(chronicle);
     let parts = path.by_program(chronicle);
-    if parts.is_empty() {
+    // One program that ran all the time is no news.
+    if parts.len() < 2 {
         return;
     }
     let most = if selection.all { usize::MAX } else { SHOWN };

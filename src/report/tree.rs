@@ -34,7 +34,7 @@ pub fn tree(chronicle: &Chronicle, width: usize) -> String {
             (Some(time), Some(status)) => format!("{}, {}", duration(time), ending(status)),
             _ => "its end was not seen".to_owned(),
         };
-        if let Some(part) = part(&critical, number) {
+        if let Some(part) = part(&critical, process, number) {
             let _ = write!(end, ", {part}");
         }
         let end = format!("({end})");
@@ -73,11 +73,18 @@ enum Place {
     Last,
 }
 
-/// What a process has of the critical path, where that is worth a word.
-pub(crate) fn part(critical: &Critical, process: usize) -> Option<String> {
-    let own = critical.of_process(process);
+/// What a process has of the critical path, where that is worth a word: it is not all there is, and a
+/// hundredth of it or more.
+pub(crate) fn part(critical: &Critical, process: &Process, place: usize) -> Option<String> {
+    let own = critical.of_process(place);
     let is_worth_it = own.0 > 0 && own.0.saturating_mul(100) >= critical.total().0;
-    is_worth_it.then(|| format!("{} critical", duration(own)))
+    if !is_worth_it || own == critical.total() {
+        return None;
+    }
+    Some(match process.duration() == Some(own) {
+        true => "critical".to_owned(),
+        false => format!("{} critical", duration(own)),
+    })
 }
 
 /// What a process ran, one after the other.

@@ -67,6 +67,13 @@ fn a_package_is_explained_by_the_shortest_chain_from_the_command() {
         2,
         "the file goes by its own name too"
     );
+    let mut of_a_set = Resources::of(&chronicle);
+    of_a_set.provide(&[provision("python3Packages.app", "/usr/lib/libz.so")]);
+    let chain = &chains(&chronicle, &of_a_set, "app")[0];
+    assert!(
+        chain.ends_with(" > python3Packages.app"),
+        "what provides it goes before a file of that name: {chain}"
+    );
     assert_eq!(
         chains(&chronicle, &resources, "ld"),
         ["/usr/bin/make > /usr/bin/gcc > /usr/bin/ld > */usr/bin/ld"]

@@ -103,7 +103,7 @@ fn processes(run: &PageRun<'_>) -> serde_json::Value {
             None => "its end was not seen".into(),
         }),
         // Empty for those that delayed nothing.
-        "critical": column(&|it| part(&critical, it).unwrap_or_default().into()),
+        "critical": column(&|it| part(&critical, &processes[it], it).unwrap_or_default().into()),
         "end_word": column(&|it| match processes[it].status {
             Some(ExitStatus::Code(0)) | None => "".into(),
             Some(status) => ending(status).into(),
