@@ -50,7 +50,28 @@ fn await_lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Errand {
     tid: pid_t,
     id: u64,
-    is_made: bool,
+    then: Then,
+}
+
+/// What becomes of the call that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// It is made.
+    Made,
+    /// It begins again.
+    Again,
+    /// It begins again once the tracee, which makes it, was let go.
+    AgainAlone,
+    /// It is made once the tracee was let go. Another one makes it.
+    Later,
+}
+
+/// A tracee that is about to stop and is to be let go then, and the call, if any, of the one who wants
+/// it that waits for that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) tid: pid_t,
+    pub(super) waiting: Option<u64>,
 }
 
 /// What the tracing thread is to do for the attendants.
@@ -86,22 +107,35 @@ impl Errands {
         sys::ring(self.tracer);
     }
 
-    /// Runs all errands that wait.
-    pub(super) fn run(&self, listener: &Listener) {
+    /// Runs all errands that wait; the tracees that are to be let go.
+    pub(super) fn run(&self, listener: &Listener) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
         if self.count.load(Ordering::SeqCst) == 0 {
-            return;
+            return wanted;
         }
         let mut waiting = await_lock(&self.waiting);
         for errand in waiting.drain(..) {
             // ESRCH: it was killed, and needs no answer either.
-            let _ = sys::interrupt(errand.tid);
-            if errand.is_made {
-                listener.proceed(errand.id);
-            } else {
-                listener.again(errand.id);
+            let interrupted = sys::interrupt(errand.tid);
+            match errand.then {
+                Then::Made => listener.proceed(errand.id),
+                Then::Again => listener.again(errand.id),
+                Then::AgainAlone => {
+                    listener.again(errand.id);
+                    wanted.push(Wanted {
+                        tid: errand.tid,
+                        waiting: None,
+                    });
+                }
+                Then::Later if interrupted.is_err() => listener.proceed(errand.id),
+                Then::Later => wanted.push(Wanted {
+                    tid: errand.tid,
+                    waiting: Some(errand.id),
+                }),
             }
         }
         self.count.store(0, Ordering::SeqCst);
+        wanted
     }
 
     /// Sends the attendants away, and waits until they have left.
@@ -192,15 +226,18 @@ pub(super) fn attend(
 }
 
 fn give(answer: Answer, listener: &Listener, errands: &Errands, notification: &Notification) {
-    let errand = |is_made| Errand {
-        tid: notification.tid,
+    let errand = |tid, then| Errand {
+        tid,
         id: notification.id,
-        is_made,
+        then,
     };
+    let caller = notification.tid;
     match answer {
         Answer::Proceed => listener.proceed(notification.id),
-        Answer::Trap => errands.add(errand(true)),
-        Answer::Again => errands.add(errand(false)),
+        Answer::Trap => errands.add(errand(caller, Then::Made)),
+        Answer::Again => errands.add(errand(caller, Then::Again)),
+        Answer::HandOver(tid) if tid == caller => errands.add(errand(tid, Then::AgainAlone)),
+        Answer::HandOver(tid) => errands.add(errand(tid, Then::Later)),
         Answer::Refuse => listener.refuse(notification.id, Errno::ENOSYS),
     }
 }
@@ -211,7 +248,7 @@ fn has_call(listener: &Listener, within: Duration) -> bool {
 }
 
 /// Whether nobody has the filter any more.
-fn is_abandoned(listener: &Listener) -> bool {
+pub(super) fn is_abandoned(listener: &Listener) -> bool {
     events(listener, Duration::ZERO).contains(PollFlags::POLLHUP)
 }
 

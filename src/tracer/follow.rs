@@ -3,7 +3,7 @@
 //! Every request may fail because the tracee was killed meanwhile (`ESRCH`). That is no error:
 //! the tracee's end is reported next.
 
-use super::attend::Errands;
+use super::attend::{Errands, Wanted};
 use super::decode::{Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 /// to tell of it.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
+/// How often those are looked at that another tracer has, when nobody else is left.
+const HANDED_GLANCE: Duration = Duration::from_millis(2);
+
 /// How many ends of unknown tracees are kept.
 const MOST_GONE: usize = 1024;
 
@@ -46,6 +49,8 @@ pub(super) struct Follower {
     adopted: HashSet<pid_t>,
     /// Whether a tracee was killed, and may have taken the event of a child with it.
     has_lost_makers: bool,
+    /// Tracees that another tracer is to have, once they stop; the calls that wait for that.
+    wanted: HashMap<pid_t, Vec<u64>>,
     /// The tracees to resume once nobody has to wait for us: one that runs may soon have something to
     /// tell, and then should not find the observer locked.
     resumed: Vec<Resumed>,
@@ -104,6 +109,7 @@ pub(super) fn follow(
         gone: HashMap::new(),
         adopted: HashSet::new(),
         has_lost_makers: false,
+        wanted: HashMap::new(),
         resumed: Vec::new(),
         status: None,
     };
@@ -188,7 +194,9 @@ impl Follower {
                         source: Errno::EPIPE,
                     });
                 }
-                self.errands.run(listener);
+                for Wanted { tid, waiting } in self.errands.run(listener) {
+                    self.wanted.entry(tid).or_default().extend(waiting);
+                }
             }
             let next = if self.has_lost_makers && !self.early.is_empty() {
                 self.wait_for_makers(&shared, &herd)
@@ -234,6 +242,9 @@ impl Follower {
             drop(observer);
             self.resume_all();
         }
+        if let Some(listener) = listener {
+            self.outlive_handed(&shared, listener)?;
+        }
         let mut observer = attend::lock(&shared, &herd);
         if self.target.ended_background() {
             observer.background_ended();
@@ -246,6 +257,44 @@ impl Follower {
             gaps: observer.gaps(),
             duration: observer.now(),
         })
+    }
+
+    /// Waits until nobody is left who could make a call: those that another tracer was let have end
+    /// without us.
+    fn outlive_handed(&self, shared: &Mutex<Observer>, listener: &Listener) -> Result<(), Error> {
+        loop {
+            let mut observer = attend::lock(shared, &self.herd);
+            if !observer.has_handed_over {
+                return Ok(());
+            }
+            observer.end_handed();
+            drop(observer);
+            if attend::is_abandoned(listener) {
+                return Ok(());
+            }
+            if self.errands.is_deserted() {
+                return Err(Error::Lost {
+                    source: Errno::EPIPE,
+                });
+            }
+            thread::sleep(HANDED_GLANCE);
+        }
+    }
+
+    /// Lets another tracer have a tracee that has stopped.
+    fn hand_over(&self, observer: &mut Observer, tid: pid_t, waiting: &[u64]) {
+        let _ = sys::detach(tid);
+        observer.handed_over(tid);
+        self.go_on(waiting);
+    }
+
+    /// Lets calls be made that waited for a tracee to be let go.
+    fn go_on(&self, waiting: &[u64]) {
+        if let Engine::Notify(listener) = &self.engine {
+            for &id in waiting {
+                listener.proceed(id);
+            }
+        }
     }
 
     /// Ends what cannot be followed any more.
@@ -262,6 +311,7 @@ impl Follower {
         outcome: &Outcome,
     ) {
         observer.process_starts(launch.pid, None);
+        observer.root = Some(launch.pid);
         if let (Engine::Syscall, Some(errno)) = (&self.engine, outcome.filter_refused) {
             observer.gap(
                 None,
@@ -286,6 +336,7 @@ impl Follower {
                 path,
                 argv: Some(argv),
                 sure: None,
+                env: None,
             }),
         );
     }
@@ -315,10 +366,16 @@ impl Follower {
     fn handle(&mut self, observer: &mut Observer, tid: pid_t, stop: Stop) {
         if matches!(stop, Stop::Trapped | Stop::Group) {
             collect(observer, tid);
+            if let Some(waiting) = self.wanted.remove(&tid) {
+                return self.hand_over(observer, tid, &waiting);
+            }
         }
         match stop {
             Stop::Ended(status) => {
                 self.early.remove(&tid);
+                if let Some(waiting) = self.wanted.remove(&tid) {
+                    self.go_on(&waiting);
+                }
                 if observer.tasks.task(tid).is_none() {
                     // Also the threads that an exec did away with.
                     if self.gone.len() == MOST_GONE {
@@ -359,6 +416,12 @@ impl Follower {
                 } else {
                     sys::event_message(tid).map_or(tid, |former| former as pid_t)
                 };
+                // Who wants that thread will be told that it is gone.
+                if former != tid
+                    && let Some(waiting) = self.wanted.remove(&former)
+                {
+                    self.go_on(&waiting);
+                }
                 observer.executed(tid, former, None);
                 self.resume(observer, tid, 0);
             }

@@ -300,6 +300,17 @@ impl Herd {
         self.0.events.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A tracee is held no more.
+    pub(super) fn released(&self, tid: pid_t) {
+        let mut state = self.lock();
+        if state.tracees.remove(&tid).is_some()
+            && let (Some(own), Some(core)) = (&state.own, state.core)
+            && sched_getaffinity(Pid::from_raw(tid)).ok() == only(core)
+        {
+            allow(tid, own);
+        }
+    }
+
     /// A tracee is gone.
     pub(super) fn left(&self, tid: pid_t) {
         self.lock().tracees.remove(&tid);

@@ -23,6 +23,7 @@ mod filter;
 mod follow;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod handed;
 mod header;
 mod herd;
 mod ignored;
@@ -151,6 +152,7 @@ pub fn observe(
     let mask = signals.previous_mask();
     let (outbox, inbox) = facts::exchange();
     let herd = herd::Herd::default();
+    let handed = handed::Handed::default();
     let (started, start) = bounded(1);
     let (finished, end) = bounded(1);
     thread::scope(|scope| {
@@ -177,13 +179,13 @@ pub fn observe(
             let herd = herd.clone();
             move || herd.watch()
         })?;
-        let (watch, mut target) = signals.watch()?;
+        let (watch, mut target) = signals.watch(handed.clone())?;
         let watched = herd.clone();
         let tracer = spawn(scope, "tracer", move || {
             let tables: Arc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid, options.background);
-            let observer = decode::Observer::new(outbox, tables, herd, options);
+            let observer = decode::Observer::new(outbox, tables, herd, handed, options);
             let result = follow::follow(
                 observer,
                 target,

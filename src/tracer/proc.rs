@@ -128,6 +128,22 @@ pub(super) fn family(tid: pid_t) -> Option<(pid_t, pid_t)> {
     Some((tgid, parent))
 }
 
+/// The process that traces a thread; 0 for none.
+pub(super) fn tracer(tid: pid_t) -> Option<pid_t> {
+    let [_, tracer] = status_numbers(tid, ["Tgid:", "TracerPid:"])?;
+    let [tgid, _] = status_numbers(tracer, ["Tgid:", "Pid:"]).unwrap_or([tracer, 0]);
+    Some(tgid)
+}
+
+/// Whether a thread gives processes the numbers that we give them: it is in our pid namespace, so that
+/// it has one number only (`NSpid` of proc_pid_status(5)).
+pub(super) fn numbers_as_we_do(tid: pid_t) -> bool {
+    std::fs::read_to_string(format!("/proc/{tid}/status")).is_ok_and(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        line.is_some_and(|numbers| numbers.split_ascii_whitespace().count() == 1)
+    })
+}
+
 /// Whether a thread is there and has a tracer. One whose end was reported to its tracer is there
 /// until its parent has seen that, too, and has none.
 pub(super) fn is_traced(tid: pid_t) -> bool {

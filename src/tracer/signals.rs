@@ -6,6 +6,7 @@
 
 use super::background::{self, Background};
 use super::error::Error;
+use super::handed::Handed;
 use super::sys;
 use libc::pid_t;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
@@ -67,6 +68,7 @@ pub(super) struct Watch {
     shared: Arc<Shared>,
     signals: SignalFd,
     ended: OwnedFd,
+    handed: Handed,
 }
 
 impl Signals {
@@ -96,7 +98,7 @@ impl Signals {
     }
 
     /// Prepares to pass them on.
-    pub(super) fn watch(&self) -> Result<(Watch, Target), Error> {
+    pub(super) fn watch(&self, handed: Handed) -> Result<(Watch, Target), Error> {
         let start = |while_doing| {
             move |source| Error::Start {
                 while_doing,
@@ -113,6 +115,7 @@ impl Signals {
                 shared: Arc::clone(&shared),
                 signals,
                 ended,
+                handed,
             },
             Target {
                 shared,
@@ -219,7 +222,9 @@ impl Watch {
     fn end_background(&self, signal: i32) -> bool {
         let tracer = self.shared.tracer.load(Ordering::SeqCst);
         let left = background::traced_by(tracer);
-        if !left.is_empty() {
+        let is_anybody = self.handed.kill(signal) || !left.is_empty();
+        if is_anybody {
+            self.handed.kill(libc::SIGCONT);
             self.shared.is_ending.store(true, Ordering::SeqCst);
         }
         for pid in &left {
@@ -227,6 +232,6 @@ impl Watch {
             // One that is stopped would not hear of it.
             let _ = sys::kill(*pid, libc::SIGCONT);
         }
-        !left.is_empty()
+        is_anybody
     }
 }

@@ -11,6 +11,7 @@
 mod child;
 mod files;
 mod listener;
+mod process;
 
 pub(super) use child::{Child, ChildNote, read_notes, spawn};
 pub(super) use files::{
@@ -18,6 +19,7 @@ pub(super) use files::{
     open_in_root, read_link, socket_name, socket_peer, socket_protocol, status,
 };
 pub(super) use listener::{Listener, Notification};
+pub(super) use process::Process;
 
 use libc::{c_int, c_long, c_void, pid_t};
 use nix::errno::Errno;
@@ -106,6 +108,11 @@ pub(super) fn own_tid() -> pid_t {
     nix::unistd::gettid().as_raw()
 }
 
+/// The id of this process.
+pub(super) fn own_pid() -> pid_t {
+    nix::unistd::getpid().as_raw()
+}
+
 /// Interrupts the call, if any, that a thread of this process waits in.
 pub(super) fn ring(tid: pid_t) {
     // SAFETY: plain numbers. ESRCH: the thread is gone and waits for nothing.
@@ -192,6 +199,11 @@ pub(super) fn cont_to_syscall(tid: pid_t, signal: c_int) -> Result<()> {
 /// Makes a running tracee stop as soon as it is on its way back to its program.
 pub(super) fn interrupt(tid: pid_t) -> Result<()> {
     ptrace(libc::PTRACE_INTERRUPT, tid, 0, 0).map(drop)
+}
+
+/// Lets go of a stopped tracee, which runs on.
+pub(super) fn detach(tid: pid_t) -> Result<()> {
+    ptrace(libc::PTRACE_DETACH, tid, 0, 0).map(drop)
 }
 
 /// Leaves a tracee in its group-stop, ready to see SIGCONT.

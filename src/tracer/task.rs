@@ -19,6 +19,8 @@ pub(super) struct Task {
     pub(super) end: End,
     /// Whether its group was stopped and it did not make a call since that was looked at.
     pub(super) was_stopped: bool,
+    /// Whether another tracer was let have it (see `handed`).
+    pub(super) is_handed_over: bool,
 }
 
 /// How the end of the call that a thread is in will be seen.
@@ -51,6 +53,8 @@ pub(super) enum Pending {
         argv: Option<Vec<u8>>,
         /// What is expected, if that is only success, so that the end of the call is not awaited.
         sure: Option<Sure>,
+        /// The variables that it is given, where it will not be there to be asked for them.
+        env: Option<Vec<u8>>,
     },
     /// A socket address is used.
     Contact(Box<Contact>),
@@ -193,6 +197,7 @@ impl Tasks {
                 pending: None,
                 end: End::Unseen,
                 was_stopped: false,
+                is_handed_over: false,
             },
         );
     }
@@ -220,12 +225,22 @@ impl Tasks {
     pub(super) fn end(&mut self, tid: pid_t) -> Option<ProcessId> {
         let task = self.tasks.remove(&tid)?;
         if task.tgid == tid {
+            // Of threads that were handed over no end was seen.
+            if self.has_threads(tid) {
+                self.tasks.retain(|_, task| task.tgid != tid);
+            }
             return self.processes.remove(&tid).map(|process| process.id);
         }
         if let Some(process) = self.processes.get_mut(&task.tgid) {
             process.threads = process.threads.saturating_sub(1);
         }
         None
+    }
+
+    fn has_threads(&self, tgid: pid_t) -> bool {
+        self.processes
+            .get(&tgid)
+            .is_some_and(|process| process.threads > 1)
     }
 
     /// A thread of the process executed a program: it is the only one now and has the leader's id.

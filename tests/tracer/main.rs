@@ -18,6 +18,7 @@ mod loading;
 mod many;
 mod names;
 mod namespaces;
+mod nested;
 mod outcomes;
 mod paths;
 mod refused;

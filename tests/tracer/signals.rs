@@ -159,27 +159,6 @@ fn the_signals_of_the_caller_are_inherited_as_they_are() {
     }
 }
 
-/// A process has one tracer: what wants to be another is told so, and nothing hangs.
-#[test]
-fn a_tracer_below_us_ends_with_an_error_and_is_told_of() {
-    let place = crate::support::directory();
-    for way in WAYS {
-        for tracer in [
-            &["strace", "-f", "-o", "/dev/null", "true"][..],
-            &["gdb", "--batch", "--nx", "-ex", "run", "true"],
-        ] {
-            let trace = place.path().join("trace");
-            let words = recording(way, &trace);
-            let mut command = Command::new(&words[0]);
-            command.args(&words[1..]).args(tracer);
-            crate::everywhere::run(command, place.path());
-            let trace = crate::trace::Trace::read(&trace);
-            let gaps = trace.gap_kinds();
-            assert!(gaps.contains(&GapKind::NestedTracer), "{tracer:?}, {way:?}");
-        }
-    }
-}
-
 /// Observes a shell script as a process group of its own, and waits until the script has made the
 /// file that it is given as `$0`.
 ///

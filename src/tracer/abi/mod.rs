@@ -250,6 +250,16 @@ const UNUSUAL_CHILD: Condition = &[
 const OPEN_FILES_LIMIT: Condition = &[&[Atom::In(0, &[libc::RLIMIT_NOFILE])]];
 const NEW_OPEN_FILES_LIMIT: Condition = &[&[Atom::In(1, &[libc::RLIMIT_NOFILE]), Atom::NonZero(2)]];
 
+/// ptrace requests that give somebody a tracer.
+const ASKS_FOR_A_TRACER: Condition = &[&[Atom::In(
+    0,
+    &[
+        libc::PTRACE_TRACEME,
+        libc::PTRACE_ATTACH,
+        libc::PTRACE_SEIZE,
+    ],
+)]];
+
 /// prctl operations that install a filter.
 const SETS_SECCOMP: Condition = &[&[Atom::In(0, &[libc::PR_SET_SECCOMP as u32])]];
 
@@ -445,7 +455,7 @@ pub(super) static CALLS: &[Call] = {
         call("sched_setaffinity", Shape::Cores(CoreUse::Order)),
         call("sched_getaffinity", Shape::Cores(CoreUse::Ask)),
         call("io_uring_setup", Shape::Ring),
-        call("ptrace", Shape::Trace),
+        call_when("ptrace", Shape::Trace, ASKS_FOR_A_TRACER),
         call("seccomp", Shape::Filter(Some(1))),
         call_when("prctl", Shape::Filter(None), SETS_SECCOMP),
     ]

@@ -75,9 +75,15 @@ impl Observer {
         Some(real.map(|real| real.into_os_string().into_vec()))
     }
 
+    /// Whether every outcome is read back from the kernel; of who was handed over none can be.
+    fn awaits_outcomes(&mut self, tid: pid_t) -> bool {
+        let mut is_handed_over = || self.tasks.task(tid).is_some_and(|it| it.is_handed_over);
+        self.looks_are_dear || (self.exact && !is_handed_over())
+    }
+
     /// Whether the tracer's look-ups tell what this process's own will find.
     pub(super) fn may_foresee(&mut self, tid: pid_t) -> bool {
-        if self.exact {
+        if self.awaits_outcomes(tid) {
             return false;
         }
         if !self
@@ -187,7 +193,7 @@ impl Observer {
         if self.names[0].asked() == b"/dev/fuse" {
             // A file system served by a tracee must not be touched while that tracee is stopped:
             // from here on every outcome is the kernel's own.
-            self.exact = true;
+            self.looks_are_dear = true;
             self.serves_files = true;
         }
         let few = self
@@ -468,7 +474,7 @@ impl Observer {
             Operation::ChangeDirectory => Effect::WorkingDirectory,
             _ => Effect::None,
         };
-        if effect == Effect::None && !self.exact {
+        if effect == Effect::None && !self.awaits_outcomes(call.tid) {
             self.used(call.tid, operation, fd, &path);
             return None;
         }

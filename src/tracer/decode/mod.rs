@@ -2,6 +2,7 @@
 //! the call must be awaited, and reports what is known.
 
 mod file;
+mod handed;
 mod mount;
 mod network;
 mod process;
@@ -12,6 +13,7 @@ pub(super) use network::endpoint;
 
 use super::abi::{Entry, Shape, Table};
 use super::facts::{Fact, Outbox, Real};
+use super::handed::Handed;
 use super::herd::Herd;
 use super::memory::Width;
 use super::name::{EarlyText, Name};
@@ -38,6 +40,8 @@ pub(super) enum Answer {
     Again,
     /// It is not made and fails with ENOSYS.
     Refuse,
+    /// It is made once this tracee, perhaps the caller itself, is ours no more.
+    HandOver(pid_t),
 }
 
 /// What there is still to do about a call that has been looked at.
@@ -49,6 +53,8 @@ pub(super) enum Begun {
     Awaited(Pending),
     /// Not to make it.
     Refused,
+    /// To let another tracer have this tracee first.
+    HandsOver(pid_t),
 }
 
 /// A call of a stopped tracee.
@@ -114,11 +120,19 @@ pub(super) struct Observer {
     pub(super) tasks: Tasks,
     /// Those who share a core.
     pub(super) herd: Herd,
+    /// The process that is the command.
+    pub(super) root: Option<pid_t>,
+    /// Those whom another tracer was let have.
+    handed: Handed,
+    /// Whether there were any.
+    pub(super) has_handed_over: bool,
     outbox: Outbox,
     tables: Arc<[Table]>,
     policy: Policy,
     allowances: Allowances,
     exact: bool,
+    /// Whether a look-up of ours may wait for a tracee, so that none is made.
+    looks_are_dear: bool,
     /// Whether a tracee may serve a file system (it opened `/dev/fuse`). To look at a name there
     /// while that tracee is stopped would wait for it for ever.
     serves_files: bool,
@@ -140,15 +154,25 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Begins, with these tables.
-    pub(super) fn new(outbox: Outbox, tables: Arc<[Table]>, herd: Herd, options: &Options) -> Self {
+    pub(super) fn new(
+        outbox: Outbox,
+        tables: Arc<[Table]>,
+        herd: Herd,
+        handed: Handed,
+        options: &Options,
+    ) -> Self {
         Self {
             tasks: Tasks::default(),
             herd,
+            root: None,
+            handed,
+            has_handed_over: false,
             outbox,
             tables,
             policy: Policy::new(),
             allowances: options.allowances,
             exact: options.exact,
+            looks_are_dear: false,
             serves_files: false,
             withholds_rights: !nix::unistd::geteuid().is_root(),
             stops_at_entry: true,
@@ -261,6 +285,8 @@ impl Observer {
                 }
                 true
             }
+            // Its tracer's place is given up only where calls come as notifications.
+            Begun::HandsOver(_) => true,
             Begun::Refused => false,
         }
     }
@@ -283,14 +309,22 @@ impl Observer {
 
     fn answer(&mut self, notification: &Notification) -> Answer {
         let tid = notification.tid;
+        if self.has_handed_over {
+            self.look_after_handed(tid);
+        }
         let pending = match self.begin(tid, notification.arch, &notification.call) {
             Begun::Done => return Answer::Proceed,
+            Begun::HandsOver(tid) => return Answer::HandOver(tid),
             Begun::Awaited(pending) => pending,
             Begun::Refused => return Answer::Refuse,
         };
         let Some(task) = self.tasks.task(tid) else {
             return Answer::Proceed;
         };
+        if task.is_handed_over {
+            self.leave_to_infer(tid, pending);
+            return Answer::Proceed;
+        }
         if task.end == End::Exit || pending.is_sure() {
             task.pending = Some(pending);
             return Answer::Proceed;
@@ -379,8 +413,10 @@ impl Observer {
             arch,
             width,
         };
-        if matches!(call.shape, Shape::Ring) {
-            return self.ring(&call_of);
+        match call.shape {
+            Shape::Ring => return self.ring(&call_of),
+            Shape::Trace => return self.another_tracer(&call_of),
+            _ => {}
         }
         self.decode(&call_of, call.shape)
             .map_or(Begun::Done, Begun::Awaited)

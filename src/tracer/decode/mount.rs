@@ -78,6 +78,6 @@ impl Observer {
 
     /// What is mounted may be served by a tracee: see the note on /dev/fuse in `open`.
     fn mounts_change(&mut self) {
-        self.exact = true;
+        self.looks_are_dear = true;
     }
 }

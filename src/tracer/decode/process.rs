@@ -49,7 +49,7 @@ impl Observer {
         &mut self,
         call: &Entered,
         at: At,
-        argv: u8,
+        argv_at: u8,
         flags: Option<u8>,
     ) -> Option<Pending> {
         let mut path = None;
@@ -78,12 +78,27 @@ impl Observer {
         let mut strings = Vec::new();
         let argv = memory::read_strings(
             call.tid,
-            call.args[usize::from(argv)],
+            call.args[usize::from(argv_at)],
             call.width,
             &mut strings,
         )
         .then_some(strings);
-        Some(Pending::Execute { path, argv, sure })
+        let is_handed_over = self
+            .tasks
+            .task(call.tid)
+            .is_some_and(|task| task.is_handed_over);
+        let env = is_handed_over.then(|| {
+            let mut env = Vec::new();
+            let address = call.args[usize::from(argv_at) + 1];
+            memory::read_strings(call.tid, address, call.width, &mut env);
+            env
+        });
+        Some(Pending::Execute {
+            path,
+            argv,
+            sure,
+            env,
+        })
     }
 
     /// A tracee goes on in the program that it was to leave, though its exec was sure to succeed.
@@ -109,9 +124,14 @@ impl Observer {
             self.herd.left(former);
         }
         self.in_flux.retain(|(tid, _)| *tid != former);
-        let (mut path, argv, sure) = match pending {
-            Some(Pending::Execute { path, argv, sure }) => (path, argv, sure),
-            _ => (None, None, None),
+        let (mut path, argv, sure, given_env) = match pending {
+            Some(Pending::Execute {
+                path,
+                argv,
+                sure,
+                env,
+            }) => (path, argv, sure, env),
+            _ => (None, None, None, None),
         };
         // The command itself is named as it was given to us.
         if let Some(asked) = &mut path
@@ -132,16 +152,19 @@ impl Observer {
         }
         let at = self.now();
         let mut env = Vec::new();
-        if let Ok(info) = sys::syscall_info(tgid) {
+        let mut keep = |variable: &[u8]| {
+            if is_steering(variable) {
+                env.extend_from_slice(variable);
+                env.push(0);
+            }
+        };
+        if let Some(given) = given_env {
+            given.split(|&byte| byte == 0).for_each(keep);
+        } else if let Ok(info) = sys::syscall_info(tgid) {
             let width = self
                 .table(info.arch)
                 .map_or(Width::Eight, |table| table.abi.width);
-            memory::read_environment(tgid, info.stack_pointer, width, |variable| {
-                if is_steering(variable) {
-                    env.extend_from_slice(variable);
-                    env.push(0);
-                }
-            });
+            memory::read_environment(tgid, info.stack_pointer, width, &mut keep);
         }
         let Some(process) = self.tasks.process_of(tgid) else {
             return;
@@ -336,14 +359,6 @@ impl Observer {
             }
             Shape::Cores(CoreUse::Order) => {
                 self.herd.is_ordered();
-                None
-            }
-            Shape::Trace => {
-                self.gap(
-                    Some(id),
-                    GapKind::NestedTracer,
-                    "The program tried to trace a process; a process has one tracer only.",
-                );
                 None
             }
             Shape::Filter(flags) => {

@@ -1,0 +1,206 @@
+//! Calls of processes that another tracer was let have: how one ends is inferred from what it left.
+
+use super::{Begun, Entered, Observer, Returned};
+use crate::trace::{GapKind, Operation};
+use crate::tracer::proc;
+use crate::tracer::sys;
+use crate::tracer::task::{Effect, End, Pending};
+use libc::{c_uint, pid_t};
+use std::ffi::CString;
+
+impl Observer {
+    /// A process asks to trace another one, or to be traced.
+    pub(super) fn another_tracer(&mut self, call: &Entered) -> Begun {
+        let asks = call.args[0] as c_uint;
+        let wanted = if asks == libc::PTRACE_TRACEME {
+            Some(call.tid)
+        } else {
+            proc::numbers_as_we_do(call.tid).then_some(call.args[1] as pid_t)
+        };
+        // Who started us, or is ours to wait for, has us as its parent.
+        let wanted = wanted.filter(|&tid| !self.stops_at_entry && Some(tid) != self.root);
+        let task = wanted.and_then(|tid| Some((tid, self.tasks.task(tid)?)));
+        match task {
+            Some((_, task)) if task.is_handed_over => Begun::Done,
+            Some((tid, _)) => Begun::HandsOver(tid),
+            // Nobody of ours: the kernel will say what it thinks of it.
+            None if wanted.is_some() => Begun::Done,
+            None => {
+                let process = self.tasks.process_of(call.tid).map(|process| process.id);
+                self.gap(
+                    process,
+                    GapKind::NestedTracer,
+                    "The program tried to trace a process; a process has one tracer only.",
+                );
+                Begun::Done
+            }
+        }
+    }
+
+    /// A tracee is ours no more.
+    pub(crate) fn handed_over(&mut self, tid: pid_t) {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        task.is_handed_over = true;
+        task.end = End::Unseen;
+        task.pending = None;
+        let tgid = task.tgid;
+        self.in_flux.retain(|(other, _)| *other != tid);
+        self.herd.released(tid);
+        self.keeps_handed(tgid);
+    }
+
+    fn keeps_handed(&mut self, tgid: pid_t) {
+        self.has_handed_over = true;
+        self.handed.add(tgid);
+        let process = self.tasks.process_of(tgid).map(|process| process.id);
+        self.gap(
+            process,
+            GapKind::NestedTracer,
+            "Another tracer has the process. Its calls are seen, but how those ended that make or \
+             change names is inferred from what was there afterwards, and what it does with \
+             descriptors alone is not seen.",
+        );
+    }
+
+    /// Learns what became of those that were handed over, before one of them, or somebody unknown,
+    /// makes a call.
+    pub(super) fn look_after_handed(&mut self, tid: pid_t) {
+        self.end_handed();
+        match self.tasks.task(tid) {
+            Some(task) if task.is_handed_over => self.infer(tid),
+            Some(_) => {}
+            None => self.find_handed(tid),
+        }
+    }
+
+    /// Reports the ends of those that were handed over.
+    pub(crate) fn end_handed(&mut self) {
+        for (pid, status) in self.handed.ended() {
+            self.infer(pid);
+            match status {
+                Some(status) => self.ends(pid, status),
+                None => {
+                    self.herd.left(pid);
+                    self.tasks.end(pid);
+                }
+            }
+        }
+    }
+
+    /// Takes in a child of somebody who was handed over.
+    fn find_handed(&mut self, tid: pid_t) {
+        let Some((tgid, parent)) = proc::family(tid) else {
+            return;
+        };
+        // A tracee of ours is told of by who made it.
+        if proc::tracer(tid) == Some(sys::own_pid()) {
+            return;
+        }
+        if self.tasks.task(tgid).is_none() {
+            let parent = self.tasks.task(parent).is_some().then_some(parent);
+            self.process_starts(tgid, parent);
+        }
+        if tid != tgid {
+            self.tasks.start_thread(tid, tgid);
+        }
+        for tid in [tid, tgid] {
+            if let Some(task) = self.tasks.task(tid) {
+                task.is_handed_over = true;
+            }
+        }
+        self.keeps_handed(tgid);
+    }
+
+    /// Somebody who was handed over makes a call whose end would have been awaited.
+    pub(super) fn leave_to_infer(&mut self, tid: pid_t, pending: Pending) {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        let tgid = task.tgid;
+        match pending {
+            Pending::Execute { sure: Some(_), .. } => {
+                task.pending = Some(pending);
+                self.executed(tgid, tid, None);
+                if let Some(task) = self.tasks.task(tgid) {
+                    task.is_handed_over = true;
+                }
+                self.handed.add(tgid);
+            }
+            Pending::Access { .. } | Pending::Silent(_) => task.pending = Some(pending),
+            Pending::AtEntry => {}
+            Pending::Execute { .. } | Pending::Contact(_) | Pending::Unnamed => self.unseen(tid),
+        }
+    }
+
+    /// Says how the last call ended of somebody who was handed over, as far as what is there tells.
+    fn infer(&mut self, tid: pid_t) {
+        self.in_flux.retain(|(other, _)| *other != tid);
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        match task.pending.take() {
+            Some(Pending::Access {
+                operation,
+                path,
+                target,
+                effect,
+            }) => {
+                let Some(process) = self.tasks.process_of(tid) else {
+                    return;
+                };
+                let id = process.id;
+                let is_seen = process.view.is_none() && !self.serves_files;
+                if !is_seen || !has_happened(operation, &path, target.as_deref()) {
+                    return self.unseen(tid);
+                }
+                let success = Returned {
+                    value: 0,
+                    failed: false,
+                };
+                // There is no descriptor to ask.
+                let effect = match effect {
+                    Effect::Descriptor => Effect::None,
+                    effect => effect,
+                };
+                let target = target.as_deref();
+                self.access_ends(tid, id, operation, &path, target, effect, success);
+            }
+            Some(Pending::Silent(effect)) => self.apply(tid, effect),
+            _ => {}
+        }
+    }
+
+    fn unseen(&mut self, tid: pid_t) {
+        let process = self.tasks.process_of(tid).map(|process| process.id);
+        self.gap(
+            process,
+            GapKind::Outcome,
+            "Another tracer has the process; calls of which it is not known how they ended are \
+             left out.",
+        );
+    }
+}
+
+/// Whether a call that makes, removes or changes a name has done so, by what is there now.
+fn has_happened(operation: Operation, path: &[u8], target: Option<&[u8]>) -> bool {
+    let is_there = |path: &[u8]| {
+        CString::new(path)
+            .is_ok_and(|path| sys::status(libc::AT_FDCWD, &path, libc::AT_SYMLINK_NOFOLLOW).is_ok())
+    };
+    match operation {
+        Operation::Remove => !is_there(path),
+        Operation::Rename => !is_there(path) && target.is_some_and(is_there),
+        Operation::Link => target.is_some_and(is_there),
+        Operation::Write
+        | Operation::ReadWrite
+        | Operation::MakeDirectory
+        | Operation::MakeNode
+        | Operation::Symlink
+        | Operation::Truncate
+        | Operation::SetAttributes
+        | Operation::ChangeDirectory => is_there(path),
+        _ => false,
+    }
+}

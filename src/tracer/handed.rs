@@ -1,0 +1,123 @@
+//! Processes that another tracer below us was let have.
+//!
+//! A process has one tracer. With a listener, calls reach us without ptrace, so that the tracer's
+//! place can be given up: the process lives on as one that we hear of only by its calls. How a call
+//! of its ends is not seen then, nor is a child before its first call, nor an end before somebody
+//! looks: the descriptor of each process tells.
+
+use super::sys::{self, Process};
+use crate::trace::ExitStatus;
+use libc::{c_int, pid_t};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Those processes; shared by who follows them and who ends them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Handed(Arc<Mutex<Vec<(pid_t, Process)>>>);
+
+impl Handed {
+    fn lock(&self) -> MutexGuard<'_, Vec<(pid_t, Process)>> {
+        // The list is whole between two statements of any holder.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one in.
+    pub(super) fn add(&self, pid: pid_t) {
+        let mut processes = self.lock();
+        if processes.iter().all(|(known, _)| *known != pid)
+            // Gone already: it made its last call.
+            && let Ok(process) = sys::Process::open(pid)
+        {
+            processes.push((pid, process));
+        }
+    }
+
+    /// Takes out those that have ended, with how they did where that can be known.
+    pub(super) fn ended(&self) -> Vec<(pid_t, Option<ExitStatus>)> {
+        let mut processes = self.lock();
+        let mut polled: Vec<_> = processes
+            .iter()
+            .map(|(_, process)| PollFd::new(process.as_fd(), PollFlags::POLLIN))
+            .collect();
+        if !matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..)) {
+            return Vec::new();
+        }
+        let has_ended: Vec<bool> = polled
+            .iter()
+            .map(|process| process.any().unwrap_or(false))
+            .collect();
+        let mut has_ended = has_ended.into_iter();
+        processes
+            .extract_if(.., |_| has_ended.next().unwrap_or(false))
+            .map(|(pid, process)| (pid, status(pid, &process)))
+            .collect()
+    }
+
+    /// Sends all a signal; whether there is anybody.
+    pub(super) fn kill(&self, signal: c_int) -> bool {
+        let processes = self.lock();
+        for (_, process) in &*processes {
+            // ESRCH: it has ended.
+            let _ = process.kill(signal);
+        }
+        !processes.is_empty()
+    }
+}
+
+/// How a process ended that is not our child.
+fn status(pid: pid_t, process: &Process) -> Option<ExitStatus> {
+    let raw = process.status().or_else(|| zombie_status(pid))?;
+    Some(if libc::WIFSIGNALED(raw) {
+        ExitStatus::Signal(libc::WTERMSIG(raw))
+    } else {
+        ExitStatus::Code(libc::WEXITSTATUS(raw))
+    })
+}
+
+/// The same while nobody has waited for it (proc_pid_stat(5), `exit_code`).
+fn zombie_status(pid: pid_t) -> Option<c_int> {
+    let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
+    stat.exit_code.filter(|_| stat.state == 'Z')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn an_end_is_told_with_its_status_before_and_after_somebody_waits() {
+        let handed = Handed::default();
+        assert!(!handed.kill(0));
+        let mut children = ["exit 3", "kill -KILL $$"].map(|script| {
+            let script = format!("read line; {script}");
+            let child = Command::new("sh")
+                .args(["-c", &script])
+                .stdin(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            handed.add(child.id() as pid_t);
+            child
+        });
+        assert!(handed.ended().is_empty() && handed.kill(0));
+        let mut told = Vec::new();
+        for child in &mut children {
+            drop(child.stdin.take());
+            // Not waited for yet.
+            while told
+                .last()
+                .is_none_or(|(pid, _)| *pid != child.id() as pid_t)
+            {
+                told.extend(handed.ended());
+            }
+            child.wait().unwrap();
+        }
+        let statuses: Vec<_> = told.into_iter().map(|(_, status)| status).collect();
+        assert_eq!(
+            statuses,
+            [Some(ExitStatus::Code(3)), Some(ExitStatus::Signal(9))]
+        );
+        assert!(!handed.kill(0));
+    }
+}

@@ -1,0 +1,161 @@
+//! Tracers below us: strace and gdb on what they trace, while we observe both.
+
+use crate::everywhere::{Ending, may_listen, recording, run};
+use crate::support::{WAYS, directory};
+use crate::trace::Trace;
+use nixtrace::trace::{Executed, ExitStatus, GapKind, Operation, Outcome, Record};
+use nixtrace::tracer::Options;
+use std::path::Path;
+use std::process::Command;
+
+/// The ways in which calls come as notifications, so that ptrace is not needed for them.
+fn notified_ways() -> impl Iterator<Item = Options> {
+    WAYS.into_iter().filter(|way| !may_listen(*way))
+}
+
+fn observed(way: Options, command: &[&str], more: &[&str], place: &Path) -> (Ending, Trace) {
+    let file = place.join("trace");
+    let mut words = recording(way, &file);
+    words.pop();
+    let mut traced = Command::new(&words[0]);
+    traced.args(&words[1..]).args(more).arg("--").args(command);
+    let ending = run(traced, place);
+    (ending, Trace::read(&file))
+}
+
+fn programs(trace: &Trace) -> Vec<String> {
+    let name = |it: &&Executed| {
+        let path = it.real.as_ref().or(it.path.as_ref())?;
+        Some(path.as_path().file_name()?.to_str()?.to_owned())
+    };
+    trace.executed().iter().filter_map(name).collect()
+}
+
+fn statuses(trace: &Trace) -> Vec<ExitStatus> {
+    let status = |record: &Record| match record {
+        Record::Exited(exited) => Some(exited.status),
+        _ => None,
+    };
+    trace.records.iter().filter_map(status).collect()
+}
+
+const SCRIPT: &str = "touch made; mkdir dir; mv made dir/moved; cat absent; \
+     LD_LIBRARY_PATH=/nowhere cat dir/moved; exit 7";
+
+#[test]
+fn strace_below_us_traces_and_what_it_traces_is_seen_by_its_calls() {
+    for way in notified_ways() {
+        let place = directory();
+        let command = ["strace", "-f", "-o", "log", "sh", "-c", SCRIPT];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        assert_eq!(ending.status.code(), Some(7), "{way:?}");
+        let log = std::fs::read_to_string(place.path().join("log")).unwrap();
+        assert!(log.contains("+++ exited with 7 +++"), "{log}");
+        let programs = programs(&trace);
+        for program in ["strace", "dash", "touch", "mkdir", "mv", "cat"] {
+            assert!(programs.iter().any(|it| it == program), "{programs:?}");
+        }
+        let at = |name: &str| place.path().join(name);
+        let success = Outcome::Success;
+        assert!(trace.has(Operation::Write, at("made"), success));
+        assert!(trace.has(Operation::MakeDirectory, at("dir"), success));
+        assert!(trace.has(Operation::Rename, at("made"), success));
+        assert!(trace.has(Operation::Read, at("dir/moved"), success));
+        assert_eq!(
+            trace.failed(Operation::Read, at("absent")),
+            Some(libc::ENOENT)
+        );
+        let statuses = statuses(&trace);
+        assert!(statuses.contains(&ExitStatus::Code(1)), "{statuses:?}");
+        assert!(statuses.contains(&ExitStatus::Code(7)), "{statuses:?}");
+        assert_eq!(trace.processes().0, statuses.len());
+        let bound = trace.executed().iter().any(|it| {
+            it.env
+                .iter()
+                .any(|(name, _)| name.as_bytes() == b"LD_LIBRARY_PATH")
+        });
+        assert!(bound, "variables are given to who was handed over, too");
+        assert!(trace.gap_kinds().contains(&GapKind::NestedTracer));
+    }
+}
+
+#[test]
+fn gdb_below_us_runs_its_program() {
+    for way in notified_ways() {
+        let place = directory();
+        std::fs::write(place.path().join("read"), "so it is").unwrap();
+        let command = [
+            "gdb", "--batch", "--nx", "-ex", "run", "--args", "cat", "read",
+        ];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        let output = String::from_utf8_lossy(&ending.output);
+        assert!(output.contains("so it is"), "{output}");
+        assert!(trace.has(Operation::Read, place.path().join("read"), Outcome::Success));
+        assert!(programs(&trace).contains(&"cat".to_owned()));
+    }
+}
+
+#[test]
+fn a_tracer_may_attach_to_who_runs_already() {
+    for way in notified_ways() {
+        let place = directory();
+        let attached = "strace -qq -o log -p $$ & \
+             while [ ! -s log ]; do [ -e nothing ]; done; \
+             cat /etc/hostname >copy; kill $!; wait; exit 5";
+        let script = format!("sh -c '{attached}'; exit $?");
+        let (ending, trace) = observed(way, &["sh", "-c", &script], &[], place.path());
+        assert_eq!(ending.status.code(), Some(5), "{way:?}");
+        assert!(trace.has(Operation::Read, "/etc/hostname", Outcome::Success));
+        assert!(trace.gap_kinds().contains(&GapKind::NestedTracer));
+    }
+}
+
+/// The command itself is our child, and we wait for it.
+#[test]
+fn nobody_attaches_to_the_command_itself() {
+    for way in WAYS {
+        let place = directory();
+        let command = ["sh", "-c", "strace -o log -p $$ 2>told; exit 4"];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        assert_eq!(ending.status.code(), Some(4), "{way:?}");
+        let told = std::fs::read_to_string(place.path().join("told")).unwrap();
+        assert!(told.contains("Operation not permitted"), "{told}");
+        assert!(trace.gap_kinds().contains(&GapKind::NestedTracer));
+    }
+}
+
+#[test]
+fn what_another_tracer_has_is_ended_with_all_that_is_left_behind() {
+    for way in notified_ways() {
+        let place = directory();
+        let script = "strace -f -o log sh -c 'sleep 98765.43 & touch ready; wait' & \
+             while [ ! -e ready ]; do :; done; exit 3";
+        let more = ["--background", "end"];
+        let (ending, trace) = observed(way, &["sh", "-c", script], &more, place.path());
+        assert_eq!(ending.status.code(), Some(3), "{way:?}");
+        let (began, ended) = trace.processes();
+        assert_eq!(began, ended);
+        let sleeps = procfs::process::all_processes()
+            .unwrap()
+            .flatten()
+            .filter_map(|process| process.cmdline().ok())
+            .filter(|words| words.iter().any(|word| word == "98765.43"));
+        assert_eq!(sleeps.count(), 0);
+    }
+}
+
+/// A process has one tracer: what wants to be another is told so, and nothing hangs.
+#[test]
+fn where_calls_are_seen_by_ptrace_a_tracer_below_us_ends_with_an_error_and_is_told_of() {
+    for way in WAYS.into_iter().filter(|way| may_listen(*way)) {
+        for tracer in [
+            &["strace", "-f", "-o", "/dev/null", "true"][..],
+            &["gdb", "--batch", "--nx", "-ex", "run", "true"],
+        ] {
+            let place = directory();
+            let (_, trace) = observed(way, tracer, &[], place.path());
+            let gaps = trace.gap_kinds();
+            assert!(gaps.contains(&GapKind::NestedTracer), "{tracer:?}, {way:?}");
+        }
+    }
+}
