@@ -1,10 +1,11 @@
 //! The whole way, in a few lines: runs become needs, needs become packages, and packages become
 //! the environment that every format is written from.
 
-use crate::emit::{Environment, GapNote, NetworkUse, RunNote};
+use crate::emit::{Environment, GapNote, NetworkUse, RunNote, Shipment};
 use crate::graph::resources::Provision;
+use crate::graph::subject::{SubjectForm, desktop_entries};
 use crate::graph::{self, Host, Run, joined};
-use crate::resolve::{self, Query, Resolution};
+use crate::resolve::{self, InstalledPackage, Manager, Query, Resolution};
 use crate::trace::{Bytes, GapKind};
 use std::collections::BTreeMap;
 
@@ -21,6 +22,50 @@ pub fn note_versions(environment: &mut Environment, version: impl Fn(&Bytes) -> 
             .filter(|_| listed);
         package.version = paths.into_iter().find_map(&version);
     }
+}
+
+/// Notes which package of the machine's own a program came in that is somebody else's, and takes its
+/// name and version from there.
+///
+/// `package` is asked for the package that owns a file. Only packages of managers whose files nixpkgs
+/// unpacks count.
+pub fn note_shipment(
+    environment: &mut Environment,
+    host: &dyn Host,
+    package: impl FnOnce(&Bytes) -> Option<InstalledPackage>,
+) {
+    let subject = &mut environment.subject;
+    let (SubjectForm::Program(_), Some(file)) = (&subject.form, &subject.file) else {
+        return;
+    };
+    let path: Bytes = [subject.root.as_bytes(), b"/", file].concat().into();
+    let Some(package) = package(&path) else {
+        return;
+    };
+    if !matches!(package.manager, Manager::Dpkg | Manager::Rpm) {
+        return;
+    }
+    subject.name = package.name.as_str().into();
+    subject.version = package.release.or(subject.version.take());
+    let share = |place: &str| [b"/usr/share/", place.as_bytes()].concat();
+    let shown = [
+        "applications",
+        "icons",
+        "pixmaps",
+        "man",
+        "mime",
+        "metainfo",
+    ]
+    .map(share);
+    environment.shipment = Some(Shipment {
+        manager: package.manager,
+        name: package.name,
+        version: package.version,
+        share: shown
+            .iter()
+            .any(|place| package.files.iter().any(|file| file.starts_with(place))),
+        desktop_entries: desktop_entries(&Bytes::default(), &package.files, host),
+    });
 }
 
 /// A run, with the name that tells it from others.
@@ -168,4 +213,87 @@ fn gaps(runs: &[NamedRun<'_>]) -> Vec<GapNote> {
             count,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elf::Image;
+    use crate::emit::RunKind;
+    use crate::graph::subject::ProgramFacts;
+    use bstr::BStr;
+    use std::sync::Arc;
+
+    /// A machine with one desktop entry.
+    struct Machine;
+
+    impl Host for Machine {
+        fn image(&self, _: &BStr) -> Option<Arc<Image>> {
+            None
+        }
+        fn text(&self, path: &BStr, _: usize) -> Option<Vec<u8>> {
+            let is_entry = path == "/usr/share/applications/acme.desktop";
+            is_entry.then(|| b"Exec=/opt/acme/viewer %U\n".to_vec())
+        }
+        fn entries(&self, _: &BStr) -> Vec<Bytes> {
+            Vec::new()
+        }
+        fn real(&self, _: &BStr) -> Option<Bytes> {
+            None
+        }
+        fn mentions(&self, _: &BStr, _: &[u8]) -> bool {
+            false
+        }
+    }
+
+    fn viewer() -> Environment {
+        let mut environment = Environment::new(RunKind::Binary, vec!["viewer".into()]);
+        environment.subject.form = SubjectForm::Program(ProgramFacts::default());
+        environment.subject.name = "viewer".into();
+        environment.subject.root = "/opt/acme".into();
+        environment.subject.file = Some("viewer".into());
+        environment
+    }
+
+    fn package(manager: Manager) -> InstalledPackage {
+        InstalledPackage {
+            manager,
+            name: "acme-viewer".to_owned(),
+            version: "1:1.2-3".to_owned(),
+            release: Some("1.2".to_owned()),
+            files: vec!["/usr/share/applications/acme.desktop".into()],
+        }
+    }
+
+    #[test]
+    fn a_program_that_a_package_manager_installed_is_called_as_its_package() {
+        let mut environment = viewer();
+        note_shipment(&mut environment, &Machine, |path| {
+            assert_eq!(*path, "/opt/acme/viewer".into());
+            Some(package(Manager::Dpkg))
+        });
+        let shipment = environment.shipment.unwrap();
+        assert_eq!(shipment.version, "1:1.2-3");
+        assert!(shipment.share);
+        let entry = &shipment.desktop_entries[0];
+        assert_eq!(entry.path, "usr/share/applications/acme.desktop".into());
+        assert_eq!(entry.commands, ["/opt/acme/viewer".into()]);
+        assert_eq!(environment.subject.name, "acme-viewer".into());
+        assert_eq!(environment.subject.version.as_deref(), Some("1.2"));
+    }
+
+    #[test]
+    fn what_nobody_owns_or_nixpkgs_cannot_unpack_stays_as_it_is() {
+        for owner in [None, Some(package(Manager::Apk))] {
+            let mut environment = viewer();
+            note_shipment(&mut environment, &Machine, |_| owner);
+            assert_eq!(environment.shipment, None);
+            assert_eq!(environment.subject.name, "viewer".into());
+        }
+        // A script has no file that somebody built.
+        let mut environment = viewer();
+        environment.subject.form = SubjectForm::default();
+        note_shipment(&mut environment, &Machine, |_| unreachable!());
+        assert_eq!(environment.shipment, None);
+    }
 }

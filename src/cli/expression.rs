@@ -135,6 +135,9 @@ impl Plan {
             let version = |path: &Bytes| self.resolver.installed_version(path);
             pipeline::note_versions(&mut environment, version);
         }
+        pipeline::note_shipment(&mut environment, &Disk::new(), |path| {
+            self.resolver.installed_package(path)
+        });
         // All texts are there before the first is written: an error leaves nothing half done.
         let texts = work
             .files

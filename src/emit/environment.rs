@@ -4,7 +4,9 @@
 //! so the same trace gives the same bytes, and holds everything that a format may need: nothing
 //! below `emit` is asked again.
 
+pub use crate::graph::subject::DesktopEntry;
 pub use crate::graph::{Asker, Phase, Role, RunKind, Subject, Surroundings};
+use crate::resolve::Manager;
 pub use crate::resolve::{Missing, Package, PackageUse, Unresolved};
 use crate::trace::{Bytes, Endpoint, GapKind};
 use serde::Serialize;
@@ -20,6 +22,9 @@ pub struct Environment {
     pub kind: RunKind,
     /// What it was a run of.
     pub subject: Subject,
+    /// The package of the machine's own package manager that the program came in, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipment: Option<Shipment>,
     /// What it wants of its surroundings besides packages.
     pub surroundings: Surroundings,
     /// The directory that the command was run in.
@@ -51,6 +56,7 @@ impl Environment {
             command,
             kind,
             subject: Subject::default(),
+            shipment: None,
             surroundings: Surroundings::default(),
             directory: Bytes::default(),
             architecture: String::new(),
@@ -63,6 +69,21 @@ impl Environment {
             gaps: Vec::new(),
         }
     }
+}
+
+/// A package of the machine's package manager that a program of somebody else's came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shipment {
+    /// Whose package it is.
+    pub manager: Manager,
+    /// Its name.
+    pub name: String,
+    /// Its version, in the distribution's form.
+    pub version: String,
+    /// Whether it has files in `/usr/share` that a desktop or a person looks for.
+    pub share: bool,
+    /// The desktop entries among them.
+    pub desktop_entries: Vec<DesktopEntry>,
 }
 
 /// One of several runs.

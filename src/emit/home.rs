@@ -43,12 +43,16 @@ impl Home {
         }
     }
 
+    /// Whether the bytes mention the home directory.
+    pub(crate) fn is_named_in(&self, bytes: &[u8]) -> bool {
+        self.hidden(bytes) != bytes
+    }
+
     /// The bytes as they are, or as they are shown if they name the home directory.
     pub(crate) fn shown_if_home(&self, bytes: &[u8]) -> String {
-        let hidden = self.hidden(bytes);
-        match hidden == bytes {
-            true => bytes.to_str_lossy().into_owned(),
-            false => visible(&hidden),
+        match self.is_named_in(bytes) {
+            true => self.shown(bytes),
+            false => bytes.to_str_lossy().into_owned(),
         }
     }
 

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 
 pub use environment::{
     Asker, Environment, GapNote, Missing, NetworkUse, Package, PackageUse, Phase, Role, RunKind,
-    RunNote, Unresolved,
+    RunNote, Shipment, Unresolved,
 };
 pub use formats::{File, Format};
 pub use nixpkgs::Nixpkgs;

@@ -229,6 +229,35 @@ impl Listening {
     }
 }
 
+/// The families of addresses that the run used, as systemd names them; none when one of them has no
+/// name here, because to restrict a service to the others would break it.
+pub(crate) fn address_families(environment: &Environment) -> Option<BTreeSet<&'static str>> {
+    let mut families = BTreeSet::from(["AF_UNIX"]);
+    let network = environment.network.iter();
+    if network
+        .into_iter()
+        .any(|it| matches!(it.endpoint, Endpoint::Inet { .. }))
+    {
+        // A resolver asks for both.
+        families.extend(["AF_INET", "AF_INET6"]);
+    }
+    for number in &environment.surroundings.families {
+        let known = FAMILIES.iter().find(|(family, _)| family == number);
+        families.insert(known?.1);
+    }
+    Some(families)
+}
+
+/// Numbers of address families (`linux/socket.h`).
+const FAMILIES: &[(u16, &str)] = &[
+    (16, "AF_NETLINK"),
+    (17, "AF_PACKET"),
+    (29, "AF_CAN"),
+    (31, "AF_BLUETOOTH"),
+    (38, "AF_ALG"),
+    (40, "AF_VSOCK"),
+];
+
 /// The directories that systemd makes for a service, by the option that asks for each, with the
 /// name below it; and those that it has no option for.
 pub(crate) fn directories(
@@ -254,7 +283,9 @@ pub(crate) fn directories(
         let place = PLACES.iter().find_map(|(place, option)| {
             let inner = directory.strip_prefix(place.as_bytes())?;
             let first = inner.split_str("/").next()?;
-            (!first.is_empty()).then_some((*option, first))
+            // systemd splits the names at blanks, and a colon or a percent sign means something.
+            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+@".contains(byte);
+            (!first.is_empty() && first.iter().all(is_plain)).then_some((*option, first))
         });
         match place {
             Some((option, name)) => {
@@ -329,6 +360,21 @@ mod tests {
         assert_eq!(listening.tcp, BTreeMap::from([(8080, true), (9000, false)]));
         assert_eq!(listening.udp, BTreeMap::from([(53, true)]));
         assert!(listening.needs_right());
+    }
+
+    #[test]
+    fn a_service_is_restricted_to_the_families_that_it_used_if_all_have_names() {
+        let mut environment = environment(vec![contact(
+            ContactAction::Listen,
+            inet("0.0.0.0", 80, "tcp"),
+            true,
+        )]);
+        environment.surroundings.families = [16].into();
+        let families = address_families(&environment).unwrap();
+        let expected = ["AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX"];
+        assert_eq!(families.into_iter().collect::<Vec<_>>(), expected);
+        environment.surroundings.families = [16, 9999].into();
+        assert_eq!(address_families(&environment), None);
     }
 
     #[test]

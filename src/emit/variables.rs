@@ -2,7 +2,7 @@
 //! data which nixpkgs keeps elsewhere than the host does.
 
 use super::evidence::Evidence;
-use super::nix::{Comment, NixText};
+use super::nix::{Comment, Entry, NixText};
 use super::{Package, Role};
 use crate::trace::Bytes;
 use std::collections::BTreeMap;
@@ -52,22 +52,41 @@ pub(crate) fn variables(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
         }
     }
     for variable in &environment.surroundings.variables {
-        let value = match &variable.value {
-            Some(value) if is_told(evidence, value) => Value::Text(value.clone()),
-            None if variable.name == "LOCALE_ARCHIVE" => {
-                Value::Place(evidence.scope.known(LOCALES.0), LOCALES.1)
-            }
-            _ => continue,
-        };
-        found.insert(
-            variable.name.clone(),
-            Variable {
-                value,
-                comment: evidence.remark(&variable.because),
-            },
-        );
+        if variable.value.is_none() && variable.name == "LOCALE_ARCHIVE" {
+            let value = Value::Place(evidence.scope.known(LOCALES.0), LOCALES.1);
+            let comment = evidence.remark(&variable.because);
+            found.insert(variable.name.clone(), Variable { value, comment });
+        }
     }
+    found.extend(texts(evidence));
     found
+}
+
+/// Those of them that are text, and no place in a package.
+pub(crate) fn texts(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
+    let variables = evidence.environment.surroundings.variables.iter();
+    variables
+        .filter_map(|variable| {
+            let value = variable.value.as_ref();
+            let value = value.filter(|value| is_told(evidence, value))?;
+            let variable_of = Variable {
+                value: Value::Text(value.clone()),
+                comment: evidence.remark(&variable.because),
+            };
+            Some((variable.name.clone(), variable_of))
+        })
+        .collect()
+}
+
+/// Each as a binding of its name, with the evidence beside it.
+pub(crate) fn entries(variables: BTreeMap<String, Variable>) -> Vec<Entry> {
+    variables
+        .into_iter()
+        .map(|(name, variable)| {
+            Entry::named(NixText::attribute(&name), variable.value.text().into())
+                .noted(variable.comment)
+        })
+        .collect()
 }
 
 /// What a person has to decide about variables that were set.
@@ -78,10 +97,12 @@ pub(crate) fn unset(evidence: &Evidence<'_>) -> Vec<Comment> {
         .filter_map(|variable| Some((&variable.name, variable.value.as_ref()?)))
         .filter(|(_, value)| !is_told(evidence, value))
         .filter_map(|(name, value)| {
+            let why = match NixText::can_spell(value) {
+                true => "which is a place of this machine",
+                false => "which is not UTF-8",
+            };
             let value = evidence.home.shown(value);
-            Comment::new(&format!(
-                "TODO nixtrace: {name}={value} was set, which is a place of this machine"
-            ))
+            Comment::new(&format!("TODO nixtrace: {name}={value} was set, {why}"))
         })
         .collect()
 }
@@ -98,8 +119,7 @@ pub(crate) fn place(package: &Package) -> Option<(&'static str, &'static str)> {
 }
 
 fn is_told(evidence: &Evidence<'_>, value: &Bytes) -> bool {
-    let shown = evidence.home.shown(value);
-    NixText::can_spell(value) && shown.as_bytes() == value.as_bytes()
+    NixText::can_spell(value) && !evidence.home.is_named_in(value)
 }
 
 impl Value {

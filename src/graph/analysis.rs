@@ -4,11 +4,12 @@ use super::classify::{self, Origin, file_name};
 use super::command::{self, Part};
 use super::loading::{self, Asked};
 use super::modules;
-use super::phase::Phases;
+use super::phase::{Phase, Phases, Tool};
 use super::program::{Program, ProgramId, Run, is_command_place};
+use super::subject::{Subject, SubjectForm};
 use super::{
-    Asker, Evidence, Host, Language, Need, Role, RunKind, Thing, Usage, building, data, misses,
-    subject, surroundings,
+    Asker, Evidence, Host, Language, Need, Role, RunKind, Thing, Usage, building, data, manifest,
+    misses, subject, surroundings,
 };
 use crate::trace::{Bytes, ContactAction, Endpoint};
 use bstr::ByteSlice;
@@ -43,11 +44,13 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     for number in 0..run.programs.len() {
         analysis.add_files(ProgramId(number));
     }
+    let subject = subject::subject(run, kind, host);
+    analysis.add_required(&subject);
     Usage {
         kind,
         missing: misses::missing(run, |id| analysis.program_shown(id)),
         network: network(run),
-        subject: subject::subject(run, kind, host),
+        subject,
         surroundings: surroundings::surroundings(run, kind),
         needs: analysis.needs,
     }
@@ -73,7 +76,12 @@ fn kind(run: &Run, compiles: bool) -> RunKind {
     let Some(main) = run.command() else {
         return RunKind::Binary;
     };
-    if compiles || command::is_build_command(file_name(main.shown().as_ref())) {
+    // npm and Python's builders may compile nothing, and what they make is a package all the same.
+    let packs = run
+        .steps
+        .iter()
+        .any(|step| matches!(step.tool, Tool::Npm | Tool::Python) && step.phase == Phase::Build);
+    if compiles || packs || command::is_build_command(file_name(main.shown().as_ref())) {
         return RunKind::Build;
     }
     let runs_script = match &main.script {
@@ -461,6 +469,37 @@ impl Analysis<'_> {
                 brought_by: Some(number),
             }));
         }
+    }
+}
+
+impl Analysis<'_> {
+    /// What a Python project asks for when it is used; building it imports nothing of that.
+    fn add_required(&mut self, subject: &Subject) {
+        let SubjectForm::Project {
+            manifest, steps, ..
+        } = &subject.form
+        else {
+            return;
+        };
+        if !steps.iter().any(|step| step.tool == Tool::Python) {
+            return;
+        }
+        let names = manifest.dependencies.iter();
+        let names = names.filter_map(|requirement| manifest::distribution(requirement));
+        self.needs.extend(names.map(|name| Need {
+            thing: Thing::Module {
+                language: Language::Python,
+                // The one is mostly the other.
+                name: name.replace('-', "_").into(),
+                distribution: Some(name.as_str().into()),
+            },
+            role: Role::Module,
+            path: Bytes::default(),
+            why: "required by pyproject.toml".to_owned(),
+            asker: Asker::Main,
+            phases: Phases::default(),
+            brought_by: None,
+        }));
     }
 }
 

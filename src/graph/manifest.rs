@@ -16,6 +16,12 @@ pub struct Manifest {
     pub name: Option<String>,
     /// Its version.
     pub version: Option<String>,
+    /// What it does, in a sentence.
+    pub description: Option<String>,
+    /// Its home page.
+    pub homepage: Option<String>,
+    /// Its licence, as an expression of SPDX identifiers.
+    pub license: Option<String>,
     /// Files that builders ask for and that are there: `Cargo.lock`, `package-lock.json`, `vendor`.
     pub files: BTreeSet<String>,
     /// Variables that its Makefile sets and a command line can override: `PREFIX`, `CC`.
@@ -25,6 +31,20 @@ pub struct Manifest {
     /// The requirements of its Python build, as `pyproject.toml` names them; of a Go module, the
     /// modules that it requires.
     pub requires: Vec<String>,
+    /// What a Python project requires when it is used.
+    pub dependencies: Vec<String>,
+}
+
+/// The distribution that a requirement of Python asks for, as PEP 503 normalises it:
+/// `Flit_Core >=3.2,<4` is `flit-core`.
+pub fn distribution(requirement: &str) -> Option<String> {
+    let end = requirement
+        .find(|character: char| !(character.is_ascii_alphanumeric() || "._-".contains(character)))
+        .unwrap_or(requirement.len());
+    let name = requirement[..end]
+        .to_ascii_lowercase()
+        .replace(['_', '.'], "-");
+    (!name.is_empty()).then_some(name)
 }
 
 /// So much of a manifest is read, in bytes.
@@ -40,6 +60,7 @@ const FILES: &[&str] = &[
     "configure",
     "configure.ac",
     "go.mod",
+    "go.sum",
     "meson.build",
     "package-lock.json",
     "package.json",
@@ -73,14 +94,28 @@ pub fn manifest(directory: &BStr, host: &dyn Host) -> Manifest {
             is_plain(version) && version.starts_with(|first: char| first.is_ascii_digit())
         }));
     };
+    let mut about = About::default();
     if let Some(text) = text("Cargo.toml") {
         let key = |key| toml_string(&text, "package", key);
         tell(key("name"), key("version"));
+        about.tell(
+            key("description"),
+            key("homepage").or_else(|| key("repository")),
+            key("license"),
+        );
     }
     if let Some(text) = text("pyproject.toml") {
         let key = |key| toml_string(&text, "project", key);
         tell(key("name"), key("version"));
+        let urls = |key| toml_string(&text, "project.urls", key);
+        // `{ text = "MIT" }` is a string behind the same key; `{ file = … }` is no identifier.
+        about.tell(
+            key("description"),
+            urls("Homepage").or_else(|| urls("homepage")),
+            key("license"),
+        );
         manifest.requires = toml_list(&text, "build-system", "requires");
+        manifest.dependencies = toml_list(&text, "project", "dependencies");
     }
     if let Some(text) = text("package.json")
         && let Ok(json) = serde_json::from_str::<serde_json::Value>(&text)
@@ -89,6 +124,7 @@ pub fn manifest(directory: &BStr, host: &dyn Host) -> Manifest {
         // `@scope/name` is called by its name.
         let name = key("name").map(|name| name.rsplit('/').next().unwrap_or(&name).to_owned());
         tell(name, key("version"));
+        about.tell(key("description"), key("homepage"), key("license"));
     }
     if let Some(text) = text("go.mod") {
         let module = text
@@ -105,6 +141,11 @@ pub fn manifest(directory: &BStr, host: &dyn Host) -> Manifest {
             quoted(&rest[rest.find(':')?..])
         });
         tell(arguments.as_deref().and_then(quoted), version);
+        let license = arguments.as_deref().and_then(|arguments| {
+            let rest = &arguments[arguments.find("license")?..];
+            quoted(&rest[rest.find(':')?..])
+        });
+        about.tell(None, None, license);
     }
     if let Some(text) = text("CMakeLists.txt")
         && let Some(arguments) = call(&text, "project")
@@ -126,12 +167,38 @@ pub fn manifest(directory: &BStr, host: &dyn Host) -> Manifest {
         tell(parts.next(), parts.next());
     }
     (manifest.name, manifest.version) = told;
+    manifest.description = about.description;
+    manifest.homepage = about.homepage;
+    manifest.license = about.license;
     for makefile in ["GNUmakefile", "Makefile"] {
         if let Some(text) = text(makefile) {
             read_makefile(&text, &mut manifest);
         }
     }
     manifest
+}
+
+/// What manifests say of a project for people; what the first of them says stays.
+#[derive(Default)]
+struct About {
+    description: Option<String>,
+    homepage: Option<String>,
+    license: Option<String>,
+}
+
+impl About {
+    fn tell(
+        &mut self,
+        description: Option<String>,
+        homepage: Option<String>,
+        license: Option<String>,
+    ) {
+        let is_url =
+            |page: &String| page.starts_with("https://") && !page.contains(char::is_whitespace);
+        self.description = self.description.take().or(description);
+        self.homepage = self.homepage.take().or(homepage.filter(is_url));
+        self.license = self.license.take().or(license);
+    }
 }
 
 /// Whether the text is a name or version as packages have: nothing that is computed.
@@ -272,6 +339,18 @@ mod tests {
         let variables: Vec<&str> = manifest.variables.iter().map(String::as_str).collect();
         assert_eq!(variables, ["CC", "DESTDIR", "PREFIX"]);
         assert!(manifest.targets.contains("install"));
+    }
+
+    #[test]
+    fn a_requirement_of_python_names_a_distribution() {
+        let of = |text| distribution(text);
+        assert_eq!(of("setuptools>=61").as_deref(), Some("setuptools"));
+        assert_eq!(of("Flit_Core >=3.2,<4").as_deref(), Some("flit-core"));
+        assert_eq!(
+            of("requests[socks]; python_version > '3'").as_deref(),
+            Some("requests")
+        );
+        assert_eq!(of("=="), None);
     }
 
     #[test]

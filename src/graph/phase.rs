@@ -50,6 +50,16 @@ pub enum Tool {
     Compiler,
 }
 
+impl Tool {
+    /// Whether a build with it ends with something that was linked.
+    pub fn compiles(self) -> bool {
+        !matches!(
+            self,
+            Self::Npm | Self::Python | Self::Configure | Self::Autoreconf
+        )
+    }
+}
+
 /// A command that began a phase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -106,10 +116,8 @@ pub fn begun(name: &BStr, script: Option<&BStr>, argv: &[Bytes]) -> Option<(Phas
             }
             b"meson" | b"meson.py" => of_meson(verb),
             b"npm" | b"npm-cli.js" => of_npm(verb, &words),
-            b"pip" | b"pip3" | b"pyproject-build" => {
-                matches!(verb, Some(b"install" | b"wheel") | None)
-                    .then_some((Phase::Build, Tool::Python))
-            }
+            b"pyproject-build" => Some((Phase::Build, Tool::Python)),
+            b"pip" | b"pip3" => of_pip(&words),
             b"pytest" | b"py.test" => Some((Phase::Check, Tool::Python)),
             b"setup.py" => {
                 let phase = if has("install") || has("develop") {
@@ -150,10 +158,7 @@ pub fn begun(name: &BStr, script: Option<&BStr>, argv: &[Bytes]) -> Option<(Phas
             _ => None,
         },
         b"python" if words.starts_with(&[b"-m", b"build"]) => Some((Phase::Build, Tool::Python)),
-        b"python" if words.starts_with(&[b"-m", b"pip"]) => {
-            matches!(words.get(2), Some(&b"install" | &b"wheel"))
-                .then_some((Phase::Build, Tool::Python))
-        }
+        b"python" if words.starts_with(&[b"-m", b"pip"]) => of_pip(&words[2..]),
         b"python" if words.starts_with(&[b"-m", b"pytest"]) => Some((Phase::Check, Tool::Python)),
         _ if command::part(name) == command::Part::Toolchain => {
             Some((Phase::Build, Tool::Compiler))
@@ -185,6 +190,23 @@ fn of_meson(verb: Option<&[u8]>) -> Option<(Phase, Tool)> {
         _ => Phase::Configure,
     };
     Some((phase, Tool::Meson))
+}
+
+/// pip builds what lies in a directory; what it is given by name is built elsewhere.
+fn of_pip(words: &[&[u8]]) -> Option<(Phase, Tool)> {
+    let builds = words
+        .iter()
+        .any(|word| matches!(*word, b"install" | b"wheel"));
+    let is_local = |word: &&[u8]| word.starts_with(b".") || word.starts_with(b"/");
+    // The directory after `--target` and its like is no source.
+    let is_given = words.iter().enumerate().any(|(at, word)| {
+        is_local(word)
+            && at
+                .checked_sub(1)
+                .is_none_or(|before| !words[before].starts_with(b"-"))
+            || *word == b"."
+    });
+    (builds && is_given).then_some((Phase::Build, Tool::Python))
 }
 
 fn of_npm(verb: Option<&[u8]>, words: &[&[u8]]) -> Option<(Phase, Tool)> {
@@ -232,6 +254,9 @@ mod tests {
         check("npm run build", Some((Build, Tool::Npm)));
         check("gcc-12 -o app main.c", Some((Build, Tool::Compiler)));
         check("pip install .", Some((Build, Tool::Python)));
+        check("pip install --target ./d .", Some((Build, Tool::Python)));
+        check("pip install --target ./d requests", None);
+        check("pip download .", None);
         check("git status", None);
     }
 }

@@ -9,7 +9,7 @@ use super::analysis::is_foreign;
 use super::classify::{Origin, file_name, is_below, parent};
 use super::evidence::Evidence;
 use super::program::{Program, Run};
-use crate::trace::Bytes;
+use crate::trace::{Bytes, Endpoint};
 use bstr::{BStr, ByteSlice};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,8 @@ pub struct Surroundings {
     pub accounts: bool,
     /// Whether it used `/bin/sh` or `/usr/bin/env` by that name.
     pub well_known: BTreeSet<WellKnown>,
+    /// Families of addresses that it used besides those of files and of IP, by their numbers.
+    pub families: BTreeSet<u16>,
 }
 
 impl Surroundings {
@@ -51,6 +53,7 @@ impl Surroundings {
         self.scratch |= other.scratch;
         self.accounts |= other.accounts;
         self.well_known.extend(other.well_known);
+        self.families.extend(other.families);
     }
 }
 
@@ -154,6 +157,15 @@ pub fn surroundings(run: &Run, kind: RunKind) -> Surroundings {
             }
         }
     }
+    found.families = run
+        .contacts
+        .iter()
+        .filter(|(_, _, _, succeeded)| *succeeded)
+        .filter_map(|(_, endpoint, ..)| match *endpoint {
+            Endpoint::Other { number } => Some(number),
+            _ => None,
+        })
+        .collect();
     found.writes = writes.into_iter().take(WRITES).collect();
     found.toolkits = toolkits
         .into_iter()
@@ -229,6 +241,10 @@ fn variables(run: &Run) -> Vec<Variable> {
     for (name, value) in assigned(&run.header.argv) {
         add(&name, Some(value), "set on the command line".to_owned());
     }
+    // What the caller had not set, a program of the run chose by itself.
+    let given = |is_it: fn(&[u8]) -> bool| run.header.environment.iter().any(|name| is_it(name));
+    let has_zone = given(|name| name == b"TZ");
+    let has_locale = given(|name| name == b"LANG" || name.starts_with(b"LC_"));
     let mut archive: Option<&Bytes> = None;
     let mut is_c_locale = false;
     for program in &run.programs {
@@ -237,14 +253,18 @@ fn variables(run: &Run) -> Vec<Variable> {
         }
         for (path, _) in program.used(Evidence::Read) {
             if let Some(zone) = zone(path.as_ref()) {
-                add("TZ", Some(zone), format!("{path} was read"));
+                if has_zone {
+                    add("TZ", Some(zone), format!("{path} was read"));
+                }
             } else if path.as_bytes() == b"/usr/lib/locale/locale-archive" {
                 archive = Some(path);
             } else if let Some(locale) = locale(path.as_ref()) {
                 match locale.strip_prefix(b"C.") {
                     Some(_) => is_c_locale = true,
                     None => {
-                        add("LANG", Some(locale), format!("{path} was read"));
+                        if has_locale {
+                            add("LANG", Some(locale), format!("{path} was read"));
+                        }
                         add("LOCALE_ARCHIVE", None, format!("{path} was read"));
                     }
                 }

@@ -1,10 +1,41 @@
-//! Which version of something this machine has.
+//! What this machine has of something: in which version, in which package.
 
-use super::Resolver;
 use super::store::StorePath;
+use super::{Manager, Resolver};
 use crate::trace::Bytes;
 
+/// A package of the host's package manager, with its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledPackage {
+    /// Whose package it is.
+    pub manager: Manager,
+    /// Its name.
+    pub name: String,
+    /// Its version, in the distribution's form.
+    pub version: String,
+    /// The same as its own project counts, if that can be told.
+    pub release: Option<String>,
+    /// The first thousands of its files and directories.
+    pub files: Vec<Bytes>,
+}
+
+/// No more files of a package are told.
+const FILES: usize = 5000;
+
 impl Resolver {
+    /// The package of the host's package manager that has the file.
+    pub fn installed_package(&self, path: &Bytes) -> Option<InstalledPackage> {
+        let host = self.host()?;
+        let (manager, package) = host.owner(path)?;
+        Some(InstalledPackage {
+            manager,
+            release: upstream(&package.version),
+            files: host.files(&package.name, FILES),
+            name: package.name,
+            version: package.version,
+        })
+    }
+
     /// The version of the package that has the file, as its own project counts: told by the store
     /// path that it lies in, or by the host's package database.
     pub fn installed_version(&self, path: &Bytes) -> Option<String> {

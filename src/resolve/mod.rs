@@ -26,6 +26,8 @@ pub use crate::sqlite::SqliteError;
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
+pub use distro::Manager;
+pub use installed::InstalledPackage;
 pub use lexicon::Lexicon;
 pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
 pub use query::{Kind, Query};

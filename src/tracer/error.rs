@@ -176,6 +176,19 @@ impl Error {
         }
     }
 
+    /// Inside another nixtrace we do not begin: it would give its place up, and see less than we do.
+    pub(super) fn if_nested() -> Option<Self> {
+        let error = Self::denied(Errno::EPERM);
+        let is_nested = matches!(
+            error,
+            Self::Denied {
+                denial: Denial::Nested { .. },
+                ..
+            }
+        );
+        is_nested.then_some(error)
+    }
+
     /// What to do now, in one line, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {

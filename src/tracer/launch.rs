@@ -101,6 +101,9 @@ pub(super) fn launch(
         .chain(&command.args)
         .map(|arg| text(arg.as_bytes()))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(error) = Error::if_nested() {
+        return Err(error);
+    }
     let candidate_texts: Vec<&CStr> = candidates.iter().map(CString::as_c_str).collect();
     let argv: Vec<*const c_char> = args
         .iter()

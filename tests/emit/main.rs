@@ -2,11 +2,22 @@
 
 #![cfg(test)]
 
+mod bad_input;
+mod builds;
 mod conventions;
+mod evaluation;
 mod formats;
-mod goldens;
+mod json;
 #[path = "../nix/instantiate.rs"]
 mod nix;
+mod pins;
+mod programs;
 mod properties;
+mod rules;
 mod runs;
+mod scripts;
+mod services;
+mod shells;
+mod stub;
 mod support;
+mod written;

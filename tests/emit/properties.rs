@@ -3,16 +3,19 @@
 use crate::conventions::{follow_conventions, no_reviewer_objects, tokens};
 use crate::nix::Nix;
 use crate::support::parse;
+use crate::written::FILES;
 use nixtrace::emit::{
     Comments, Environment, File, GapNote, Missing, Nixpkgs, Options, Package, Role, RunKind,
-    Unresolved, render,
+    Shipment, Unresolved, render,
 };
 use nixtrace::graph::Surroundings;
 use nixtrace::graph::manifest::Manifest;
 use nixtrace::graph::phase::{Phase, Step, Tool};
-use nixtrace::graph::subject::{Linkage, Product, ProgramFacts, Subject, SubjectForm};
+use nixtrace::graph::subject::{
+    DesktopEntry, Linkage, Product, ProgramFacts, Subject, SubjectForm,
+};
 use nixtrace::graph::surroundings::Variable;
-use nixtrace::resolve::{AttrPath, Output, Scored};
+use nixtrace::resolve::{AttrPath, Manager, Output, Scored};
 use nixtrace::trace::{Bytes, GapKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -107,18 +110,59 @@ fn scored() -> impl Strategy<Value = Scored> {
     })
 }
 
+fn desktop_entries() -> impl Strategy<Value = Vec<DesktopEntry>> {
+    let icon = proptest::option::of((hostile_name(), hostile_name()));
+    let entry = (hostile_name(), vec(hostile_name(), 0..3), icon);
+    let entry = entry.prop_map(|(path, commands, icon)| DesktopEntry {
+        path,
+        commands,
+        icon,
+    });
+    vec(entry, 0..2)
+}
+
+fn shipment() -> impl Strategy<Value = Shipment> {
+    let manager = proptest::sample::select(vec![Manager::Dpkg, Manager::Rpm]);
+    (
+        manager,
+        hostile_text(),
+        hostile_text(),
+        any::<bool>(),
+        desktop_entries(),
+    )
+        .prop_map(
+            |(manager, name, version, share, desktop_entries)| Shipment {
+                manager,
+                name,
+                version,
+                share,
+                desktop_entries,
+            },
+        )
+}
+
 /// What a run was of, with names of any kind.
 fn subject() -> impl Strategy<Value = Subject> {
     let names = || vec(hostile_name(), 0..4);
-    let facts = (any::<bool>(), any::<bool>(), 0..3u64, names()).prop_map(
-        |(sections, reads_itself, appended, unloaded)| ProgramFacts {
-            linkage: Some(Linkage::Dynamic),
-            appended,
-            sections,
-            reads_itself,
-            unloaded,
-        },
-    );
+    let facts = (
+        any::<bool>(),
+        any::<bool>(),
+        0..3u64,
+        names(),
+        names(),
+        desktop_entries(),
+    )
+        .prop_map(
+            |(sections, reads_itself, appended, unloaded, opened, desktop_entries)| ProgramFacts {
+                linkage: Some(Linkage::Dynamic),
+                appended,
+                sections,
+                reads_itself,
+                unloaded,
+                opened,
+                desktop_entries,
+            },
+        );
     let step =
         (vec(hostile_name(), 1..5), 0..4usize, 0..4usize).prop_map(|(argv, phase, tool)| Step {
             phase: [Phase::Configure, Phase::Build, Phase::Check, Phase::Install][phase],
@@ -158,7 +202,7 @@ fn subject() -> impl Strategy<Value = Subject> {
             whole,
             file,
             files,
-            more_files: false,
+            ..Subject::default()
         })
 }
 
@@ -180,6 +224,7 @@ prop_compose! {
         missing in vec((hostile_name(), hostile_text(), vec(scored(), 0..3)), 0..2),
         gaps in vec((hostile_text(), any::<u64>()), 0..2),
         subject in subject(),
+        shipment in proptest::option::weighted(0.2, shipment()),
         variables in vec(variable(), 0..2),
         writes in vec(hostile_name(), 0..3),
     ) -> Environment {
@@ -200,6 +245,7 @@ prop_compose! {
                 .map(|(detail, count)| GapNote { kind: GapKind::IoUring, detail, count })
                 .collect(),
             subject,
+            shipment,
             surroundings: Surroundings { variables, writes, ..Surroundings::default() },
             directory: "/home/me/project".into(),
             ..Environment::new(kind, command)
@@ -222,6 +268,13 @@ fn nixpkgs() -> impl Strategy<Value = Nixpkgs> {
     ]
 }
 
+/// That many of them.
+pub(crate) fn made_up(count: usize) -> impl Iterator<Item = Environment> {
+    let mut runner = TestRunner::default();
+    let cases = environment();
+    (0..count).map(move |_| cases.new_tree(&mut runner).unwrap().current())
+}
+
 fn options(comments: Comments, nixpkgs: &Nixpkgs) -> Options {
     Options {
         comments,
@@ -230,18 +283,6 @@ fn options(comments: Comments, nixpkgs: &Nixpkgs) -> Options {
         ..Options::default()
     }
 }
-
-const FILES: [File; 9] = [
-    File::Shell,
-    File::Package,
-    File::Default,
-    File::Flake,
-    File::Overlay,
-    File::Module,
-    File::Image,
-    File::Arion,
-    File::ArionPkgs,
-];
 
 proptest! {
     #[test]
@@ -259,16 +300,6 @@ proptest! {
                 no_reviewer_objects(text);
             }
             prop_assert_eq!(tokens(&explained), tokens(&bare));
-        }
-    }
-
-    #[test]
-    fn every_shell_is_what_nixfmt_prints(environment in environment(), nixpkgs in nixpkgs()) {
-        for comments in [Comments::Evidence, Comments::None] {
-            let text = render(&environment, File::Shell, &options(comments, &nixpkgs)).unwrap();
-            let formatted = nixfmt_rs::format(&text)
-                .map_err(|error| TestCaseError::fail(format!("{error:?}\n{text}")))?;
-            prop_assert_eq!(formatted, text);
         }
     }
 
@@ -301,12 +332,9 @@ proptest! {
 #[test]
 fn nix_parses_every_file_of_every_run() {
     let Some(nix) = Nix::installed() else { return };
-    let mut runner = TestRunner::default();
-    let cases = environment();
     for file in FILES {
         let mut all = "[\n".to_owned();
-        for _ in 0..60 {
-            let environment = cases.new_tree(&mut runner).unwrap().current();
+        for environment in made_up(60) {
             let options = options(Comments::Evidence, &Nixpkgs::Argument);
             let text = render(&environment, file, &options).unwrap();
             all.push_str(&format!("(\n{text})\n"));

@@ -1,12 +1,14 @@
 //! Runs of every kind, as the formats see them: with what they were runs of.
 
 use crate::support::{Tell, run};
-use nixtrace::emit::{Asker, Environment, NetworkUse, PackageUse, Phase, Role, RunKind};
+use nixtrace::emit::{Asker, Environment, NetworkUse, PackageUse, Phase, Role, RunKind, Shipment};
 use nixtrace::graph::manifest::Manifest;
 use nixtrace::graph::phase::{Step, Tool};
-use nixtrace::graph::subject::{Linkage, Product, ProgramFacts, Subject, SubjectForm};
+use nixtrace::graph::subject::{
+    DesktopEntry, Linkage, Product, ProgramFacts, Subject, SubjectForm,
+};
 use nixtrace::graph::surroundings::{Toolkit, ToolkitUse, Variable, WellKnown};
-use nixtrace::resolve::{AttrPath, Output, Package};
+use nixtrace::resolve::{AttrPath, Manager, Output, Package};
 use nixtrace::trace::{Bytes, ContactAction, Endpoint};
 
 /// More words in which the tests tell what a run was.
@@ -206,6 +208,57 @@ pub(crate) fn statically(linkage: Linkage) -> Environment {
     run(RunKind::Binary, &["./acme"]).of("acme", SubjectForm::Program(facts), &["acme"])
 }
 
+/// A program that was installed by a package manager of the machine.
+pub(crate) fn shipped(manager: Manager) -> Environment {
+    let mut environment =
+        statically(Linkage::Dynamic).uses(Role::Library, "zlib", Asker::Main, &[], "libz.so.1");
+    environment.subject.root = "/opt/acme/viewer".into();
+    environment.subject.version = Some("1.2".to_owned());
+    environment.shipment = Some(Shipment {
+        manager,
+        name: "acme-viewer".to_owned(),
+        version: "1:1.2-3".to_owned(),
+        share: true,
+        desktop_entries: vec![DesktopEntry {
+            path: "usr/share/applications/acme.desktop".into(),
+            commands: vec!["/opt/acme/viewer/acme".into()],
+            icon: None,
+        }],
+    });
+    environment
+}
+
+/// The closed program with a desktop entry and a plug-in of its own.
+pub(crate) fn desktop() -> Environment {
+    let mut environment = viewer();
+    let SubjectForm::Program(facts) = &mut environment.subject.form else {
+        unreachable!();
+    };
+    facts.opened = vec!["lib/plug-ins".into()];
+    facts.desktop_entries = vec![DesktopEntry {
+        path: "Acme.desktop".into(),
+        commands: vec!["/opt/acme/Acme".into(), "/usr/bin/other".into()],
+        icon: Some(("/opt/acme/acme.png".into(), "acme.png".into())),
+    }];
+    environment
+}
+
+/// A Python project whose tests ran.
+pub(crate) fn tested_python() -> Environment {
+    let mut environment = language(Tool::Python, &["pyproject.toml"], &["hatchling"]).uses(
+        Role::Module,
+        "python3Packages.pytest",
+        Asker::Other,
+        &[Phase::Check],
+        "module pytest",
+    );
+    let SubjectForm::Project { steps, .. } = &mut environment.subject.form else {
+        unreachable!();
+    };
+    steps.push(step(Phase::Check, Tool::Python, "pytest"));
+    environment
+}
+
 /// A build by CMake, with tests.
 pub(crate) fn cmake() -> Environment {
     use Phase::{Build, Check, Configure, Install};
@@ -388,6 +441,9 @@ pub(crate) fn all() -> Vec<(&'static str, Environment)> {
     vec![
         ("viewer", viewer()),
         ("payload", with_payload("acme")),
+        ("desktop", desktop()),
+        ("deb", shipped(Manager::Dpkg)),
+        ("rpm", shipped(Manager::Rpm)),
         ("app image", with_payload("Acme.AppImage")),
         ("static", statically(Linkage::Static)),
         ("static pie", statically(Linkage::StaticPie)),
@@ -407,6 +463,7 @@ pub(crate) fn all() -> Vec<(&'static str, Environment)> {
             "python",
             language(Tool::Python, &["pyproject.toml"], &["hatchling>=1"]),
         ),
+        ("python with tests", tested_python()),
         ("script", script()),
         ("shell script", shell_script()),
         ("service", service()),

@@ -1,6 +1,7 @@
 //! Environments in few words.
 
 use crate::nix::Nix;
+use crate::stub::stub;
 use nixtrace::emit::{Environment, GapNote, Missing, Package, Role, RunKind, Unresolved};
 use nixtrace::resolve::{AttrPath, Output, Scored};
 use nixtrace::trace::{Bytes, GapKind};
@@ -99,12 +100,9 @@ fn scored(attrs: &[&str]) -> Vec<Scored> {
         .collect()
 }
 
-/// A package set that knows the attributes of the tests.
-pub(crate) const STUB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nix/stub.nix");
-
 /// The derivation that a file is for the stub package set, as Nix names it.
 pub(crate) fn derivation(nix: &Nix, source: &str) -> Result<String, String> {
-    let pkgs = format!("import {STUB} {{ config = {{ }}; overlays = [ ]; }}");
+    let pkgs = format!("import {} {{ config = {{ }}; overlays = [ ]; }}", stub());
     nix.instantiate(&["--arg", "pkgs", &pkgs], source)
 }
 

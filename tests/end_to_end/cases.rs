@@ -80,6 +80,41 @@ fn a_library_of_its_own_that_opens_another_finds_it() {
 }
 
 #[test]
+fn a_plug_in_of_its_own_is_found_after_patching_and_the_desktop_is_told_of_the_package() {
+    let project = project!()
+        .file(
+            "plugin.c",
+            "#include <zlib.h>\nint plugin(void) { return zlibVersion()[0] != '1'; }\n",
+        )
+        .file(
+            "main.c",
+            &OPENING
+                .replace("libsqlite3.so.0", "libplugin.so")
+                .replace("sqlite3_threadsafe", "plugin"),
+        )
+        .file(
+            "acme-1.2/acme.desktop",
+            "[Desktop Entry]\nType=Application\nExec=/opt/acme/acme %U\nIcon=/opt/acme/acme.png\n",
+        )
+        .file("acme-1.2/acme.png", "")
+        .prepare(
+            "mkdir -p acme-1.2/plugins \
+             && cc -shared -fPIC plugin.c -o acme-1.2/plugins/libplugin.so -lz \
+             && cc main.c -o acme-1.2/acme -Wl,-rpath,'$ORIGIN/plugins' && rm *.c",
+        );
+    project.works_as_a_package("./acme-1.2/acme", "acme", &["zlib"]);
+    // Without the run path it would not be found.
+    let package = project.text("package.nix");
+    assert!(package.contains("/opt/acme/plugins\""), "{package}");
+    let entry = project.built("share/applications/acme.desktop");
+    assert!(entry.contains("\nExec=acme %U\n"), "{entry}");
+    assert!(
+        entry.contains("/opt/acme/acme.png\n") && !entry.contains("Icon=/opt"),
+        "{entry}"
+    );
+}
+
+#[test]
 fn commands_that_a_program_runs_are_on_its_path() {
     project!()
         .file(
@@ -129,7 +164,7 @@ fn a_python_script_has_its_modules_and_its_own_files() {
             "import numpy, helper\nprint(helper.double(int(numpy.arange(4).sum())))\n",
         )
         .file("helper.py", "def double(x):\n    return 2 * x\n");
-    project.works_in_its_shell("python3 -B report.py", &["numpy"]);
+    project.works_in_its_shell("python3 -B report.py", &["numpy", "python3"]);
 }
 
 #[test]
@@ -147,7 +182,7 @@ fn a_perl_script_has_its_modules() {
             "report.pl",
             "use JSON::XS;\nprint encode_json([1, { a => undef }]), \"\\n\";\n",
         )
-        .works_in_its_shell("perl report.pl", &["JSONXS"]);
+        .works_in_its_shell("perl report.pl", &["JSONXS", "perl"]);
 }
 
 #[test]
@@ -191,7 +226,7 @@ fn what_only_the_tests_of_a_build_run_is_a_check_input() {
         "rm -f acme",
         "acme",
         "none 891568578\n",
-        &["jq", "zlib"],
+        &["jq", "pkg-config", "zlib"],
     );
     let package = project.text("package.nix");
     assert!(package.contains("nativeCheckInputs"), "{package}");

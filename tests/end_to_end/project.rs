@@ -1,8 +1,10 @@
 //! A program with its files, traced; and the same program in what was written for it.
 
 use crate::mini::Mini;
+use crate::removable;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// A project in a directory of its own, outside of `/usr`.
@@ -78,6 +80,33 @@ impl Project {
             .unwrap()
     }
 
+    /// Traces the command twice, with what brings the project back to where it was in between: the
+    /// second run has to give the same files, byte for byte.
+    #[track_caller]
+    fn trace_twice(&self, formats: &str, command: &str, clean: &str) -> Behaviour {
+        let files = || {
+            let entries = std::fs::read_dir(self.directory()).unwrap();
+            let paths = entries.map(|entry| entry.unwrap().path());
+            let written = paths.filter(|path| path.extension().is_some_and(|it| it == "nix"));
+            let texts = written.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()));
+            texts.collect::<BTreeMap<_, _>>()
+        };
+        let forget = || {
+            for path in files().keys() {
+                std::fs::remove_file(path).unwrap();
+            }
+        };
+        forget();
+        let behaviour = self.trace(formats, command);
+        let first = files();
+        assert!(!first.is_empty());
+        forget();
+        self.host(clean);
+        self.trace(formats, command);
+        assert_eq!(files(), first);
+        behaviour
+    }
+
     /// Traces the command and has these formats written.
     fn trace(&self, formats: &str, command: &str) -> Behaviour {
         let nixtrace = env!("CARGO_BIN_EXE_nixtrace");
@@ -88,7 +117,7 @@ impl Project {
     /// Traces the command, and runs it again in the shell that was written.
     #[track_caller]
     pub(crate) fn works_in_its_shell(&self, command: &str, needs: &[&str]) {
-        let expected = self.trace("shell", command);
+        let expected = self.trace_twice("shell", command, "");
         self.shell_does(command, &expected);
         self.is_minimal("shell.nix", needs, |project| {
             project.in_shell(command) == expected
@@ -98,7 +127,7 @@ impl Project {
     /// The same for a build, whose result then has to run there; `clean` makes it start afresh.
     #[track_caller]
     pub(crate) fn builds_in_its_shell(&self, command: &str, clean: &str, needs: &[&str]) {
-        self.trace("shell", command);
+        self.trace_twice("shell", command, clean);
         let both = format!("{clean} && {command} >/dev/null");
         let done = Behaviour {
             success: true,
@@ -113,7 +142,7 @@ impl Project {
     /// The same for a program that Nix did not build, started as nix-ld starts it.
     #[track_caller]
     pub(crate) fn works_with_nix_ld(&self, program: &str, needs: &[&str]) {
-        let expected = self.trace("shell", program);
+        let expected = self.trace_twice("shell", program, "");
         // The loader of nixpkgs knows where its own glibc is; the one of Debian has to be told.
         let path = "$NIX_LD_LIBRARY_PATH:${NIX_LD%/*}";
         let command = format!("$NIX_LD --library-path \"{path}\" {program}");
@@ -126,7 +155,7 @@ impl Project {
     /// Traces the command, builds the package that was written, and runs the program that it has.
     #[track_caller]
     pub(crate) fn works_as_a_package(&self, command: &str, program: &str, needs: &[&str]) {
-        let expected = self.trace("package", command);
+        let expected = self.trace_twice("package", command, "");
         let arguments: Vec<&str> = command.split(' ').skip(1).collect();
         let run = |project: &Self| project.packaged(program, &arguments);
         match run(self) {
@@ -148,7 +177,7 @@ impl Project {
         prints: &str,
         needs: &[&str],
     ) {
-        self.trace("package", command);
+        self.trace_twice("package", command, clean);
         self.host(clean);
         let expected = Behaviour {
             success: true,
@@ -188,8 +217,14 @@ impl Project {
         );
     }
 
-    /// What the program of the package does; an error when it cannot be built.
-    fn packaged(&self, program: &str, arguments: &[&str]) -> Result<Behaviour, String> {
+    /// The text of a file of the package.
+    #[track_caller]
+    pub(crate) fn built(&self, file: &str) -> String {
+        std::fs::read_to_string(self.package().unwrap().join(file)).unwrap()
+    }
+
+    /// Builds the package; its store path, or an error when it cannot be built.
+    fn package(&self) -> Result<PathBuf, String> {
         let directory = self.directory();
         let built = self.mini.nix(
             true,
@@ -201,7 +236,12 @@ impl Project {
             return Err(String::from_utf8_lossy(&built.stderr).into_owned());
         }
         let store_path = String::from_utf8(built.stdout).unwrap();
-        let program = Path::new(store_path.trim()).join("bin").join(program);
+        Ok(store_path.trim().into())
+    }
+
+    /// What the program of the package does.
+    fn packaged(&self, program: &str, arguments: &[&str]) -> Result<Behaviour, String> {
+        let program = self.package()?.join("bin").join(program);
         // Its own directory is gone, as it is for whoever installs it.
         let elsewhere = self.root.path();
         let output = self.mini.run(true, &program, arguments, Some(elsewhere));
@@ -212,16 +252,24 @@ impl Project {
         Ok(behaviour)
     }
 
-    /// That exactly these packages can be taken out of the file, and that it fails without any.
+    /// That the file lists these packages and no others, and that it fails without any one of them,
+    /// of the hooks beside them, and of the variables that it sets.
     #[track_caller]
     fn is_minimal(&self, file: &str, needs: &[&str], works: impl Fn(&Self) -> bool) {
         let path = self.directory().join(file);
         let text = self.text(file);
-        for need in needs {
-            let less = without(&text, need);
-            assert_ne!(less, text, "{need} is not listed in {text}");
+        let parts = removable::parts(&text);
+        let listed: BTreeSet<&str> = parts
+            .iter()
+            .filter(|part| part.kind == removable::Kind::Package)
+            .map(|part| part.name.as_str())
+            .collect();
+        let needs: BTreeSet<&str> = needs.iter().copied().collect();
+        assert_eq!(listed, needs, "{text}");
+        for part in &parts {
+            let less = part.taken_out_of(&text);
             std::fs::write(&path, &less).unwrap();
-            assert!(!works(self), "it works without {need}: {less}");
+            assert!(!works(self), "it works without {}: {less}", part.name);
         }
         std::fs::write(&path, &text).unwrap();
     }
@@ -229,37 +277,4 @@ impl Project {
     pub(crate) fn text(&self, file: &str) -> String {
         std::fs::read_to_string(self.directory().join(file)).unwrap()
     }
-}
-
-/// The text with a package taken out of every list.
-fn without(text: &str, package: &str) -> String {
-    let names = [
-        format!("pkgs.{package}"),
-        format!("ps.{package}"),
-        format!("p.{package}"),
-        package.to_owned(),
-    ];
-    let mut lines = Vec::new();
-    let mut is_body = false;
-    for line in text.lines() {
-        // The arguments of the function are no list.
-        is_body |= line.ends_with("{ ") || line.contains("}:");
-        let item = line.trim().split(" # ").next().unwrap_or_default();
-        if is_body && names.iter().any(|name| item == name) {
-            continue;
-        }
-        let mut line = line.to_owned();
-        for name in &names {
-            line = line.replace(&format!("[ {name} ]"), "[ ]");
-        }
-        lines.push(line);
-    }
-    lines.join("\n") + "\n"
-}
-
-#[test]
-fn a_package_is_taken_out_of_lists_only() {
-    let text = "{\n  jq,\n}:\n\n{\n  a = [\n    jq # why\n    zlib\n  ];\n  b = [ jq ];\n}\n";
-    let less = "{\n  jq,\n}:\n\n{\n  a = [\n    zlib\n  ];\n  b = [ ];\n}\n";
-    assert_eq!(without(text, "jq"), less);
 }

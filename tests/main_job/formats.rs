@@ -147,3 +147,33 @@ fn a_pin_is_taken_from_a_lock() {
         "{shell}"
     );
 }
+
+#[test]
+fn k13_nothing_is_written_over_without_force_and_check_says_what_would_change() {
+    needs!("cc");
+    let home = home_with_program();
+    let run = |options: &[&str]| {
+        let invocation = home.command([nixtrace().as_os_str()]);
+        invocation.args(options).args(["--", "./acme"]).run()
+    };
+    let all = "shell,package,flake,overlay,module,image,arion";
+    run(&["-f", all]).exits(0);
+    let names = files(&home.project());
+    let written = names.iter().filter(|name| name.ends_with(".nix"));
+    for name in written {
+        home.write(&format!("project/{name}"), "mine");
+        run(&["-f", all]).exits(125).says("exists").says("--force");
+        let kept = std::fs::read_to_string(home.project().join(name)).unwrap();
+        assert_eq!(kept, "mine", "{name}");
+        // `--check` writes nothing, and tells the file by its name.
+        let finished = run(&["-f", all, "--check"]).exits(1);
+        assert!(
+            finished.words().contains(&format!("{name} would change")),
+            "{finished}"
+        );
+        let kept = std::fs::read_to_string(home.project().join(name)).unwrap();
+        assert_eq!(kept, "mine", "{name}");
+        run(&["-f", all, "--force"]).exits(0);
+        run(&["-f", all, "--check"]).exits(0);
+    }
+}

@@ -8,10 +8,12 @@
 //! - `transparency`: the command does not notice that it is watched.
 //! - `bad_input`: what goes wrong is said, and leaves nothing behind.
 //! - `interruption`: signals, kills, full disks in the middle of a run.
+//! - `languages`: packages of builds by cmake, meson, autotools, cargo, go and pip.
 //! - `recording`: the trace file.
 //! - `doctor`: what is missing, and the line to add.
 //! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
+//! - `odd_traces`: traces of which little can be made.
 //! - `picturing`: the page in a real browser, and pictures.
 //! - `showing`: what a trace holds, as tables and as a tree.
 //! - `looking_up`: the verbs that run no command.
@@ -27,9 +29,11 @@ mod doctor;
 mod formats;
 mod importing;
 mod interruption;
+mod languages;
 mod looking_up;
 mod memory;
 mod merging;
+mod odd_traces;
 mod picturing;
 mod real_inputs;
 mod recording;

@@ -11,7 +11,12 @@ fn install_python(home: &Home, version: &str) {
     for directory in ["bin", "lib"] {
         std::fs::create_dir_all(prefix.join(directory)).unwrap();
     }
-    std::fs::copy(&program, prefix.join("bin").join(&name)).unwrap();
+    // By a process of its own: a child of another test would have the copy open to write, and it could
+    // not be executed.
+    home.command(["cp"])
+        .arg(&program)
+        .arg(prefix.join("bin").join(&name))
+        .succeeds();
     std::os::unix::fs::symlink(&name, prefix.join("bin/python3")).unwrap();
     home.command(["cp", "-R", "-L"])
         .arg(Path::new("/usr/lib").join(&name))

@@ -24,17 +24,10 @@ impl Nix {
     pub(crate) fn instantiate(&self, arguments: &[&str], source: &str) -> Result<String, String> {
         let file = tempfile::NamedTempFile::new_in(&self.0).unwrap();
         std::fs::write(&file, source).unwrap();
-        let own = |name: &str| self.0.path().join(name);
-        let output = Command::new("nix-instantiate")
+        let output = self
+            .command("nix-instantiate")
             .args(arguments)
             .arg(file.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", own("home"))
-            .env("NIX_STORE_DIR", own("store"))
-            .env("NIX_STATE_DIR", own("state"))
-            .env("NIX_LOG_DIR", own("log"))
-            .env("NIX_CONF_DIR", own("conf"))
             .output()
             .unwrap();
         if output.status.success() {
@@ -42,5 +35,20 @@ impl Nix {
         } else {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
+    }
+
+    /// One of Nix's programs, with an environment of its own.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let own = |name: &str| self.0.path().join(name);
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", own("home"))
+            .env("NIX_STORE_DIR", own("store"))
+            .env("NIX_STATE_DIR", own("state"))
+            .env("NIX_LOG_DIR", own("log"))
+            .env("NIX_CONF_DIR", own("conf"));
+        command
     }
 }

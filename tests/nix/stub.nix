@@ -1,99 +1,176 @@
-# A stand-in for nixpkgs that knows a few attributes and no aliases: an attribute that is not listed
-# here is an error, as it is in nixpkgs with `config.allowAliases = false`. Nothing is ever built.
+# A stand-in for nixpkgs without aliases, made from nixtrace's catalogue: an attribute that the
+# catalogue does not know, or knows to have another name today or to be removed, is an error here, as
+# it is in nixpkgs with `config.allowAliases = false`. Nothing is ever built.
+#
+# `catalogue` is a tree of attribute sets; a set with the name `""` in it is a package, and has its
+# outputs there. What is written out below are functions, and the hooks that nixtrace names itself.
+catalogue:
 {
   config,
-  overlays,
+  # A flake says which system is meant; a file on its own has to keep the reader's overlays out.
+  system ? null,
+  overlays ?
+    assert system != null;
+    [ ],
 }:
 
-assert builtins.removeAttrs config [ "allowUnfreePredicate" ] == { } && overlays == [ ];
+assert removeAttrs config [ "allowUnfreePredicate" ] == { } && overlays == [ ];
 
 let
-  package =
-    name: outputs:
-    derivation {
-      inherit name outputs;
-      system = "x86_64-linux";
-      builder = "/bin/false";
-    };
+  library = import ./library.nix;
+  inherit (library) callPackageWith;
 
-  packages =
-    outputs: names:
-    builtins.listToAttrs (
-      map (name: {
-        inherit name;
-        value = package name outputs;
-      }) names
+  derive =
+    arguments:
+    derivation (
+      {
+        system = "x86_64-linux";
+        builder = "/bin/false";
+      }
+      // arguments
     );
 
-  # An interpreter whose `withPackages` demands that all it is given are packages of its own set.
-  interpreter =
-    name: set:
-    package name [ "out" ]
+  # What no store path can be called is not nixpkgs' either, but a name may have an apostrophe.
+  storeName = builtins.replaceStrings [ "'" ] [ "_" ];
+
+  package =
+    path: outputs:
+    derive {
+      name = storeName (builtins.concatStringsSep "-" path);
+      outputs = if outputs == [ ] then [ "out" ] else outputs;
+    }
     // {
-      withPackages =
+      pname = builtins.elemAt path (builtins.length path - 1);
+      version = "9999";
+      inherit path;
+    };
+
+  attribute =
+    path: node:
+    let
+      below = builtins.mapAttrs (name: attribute (path ++ [ name ])) (removeAttrs node [ "" ]);
+    in
+    (if node ? "" then package path node."" else { }) // below;
+
+  known = attribute [ ] catalogue;
+
+  lib = library.lib // {
+    # Stricter than nixpkgs', which gives `out` for an output that is not there.
+    getOutput =
+      output: package:
+      assert builtins.elem output package.outputs;
+      package.${output};
+    # The tests have no sources, so none is looked at.
+    cleanSource =
+      path:
+      assert builtins.isPath path;
+      path;
+    fileset = {
+      toSource =
+        { root, fileset }:
+        assert builtins.isPath root;
+        root;
+      unions =
+        files:
+        assert builtins.all builtins.isPath files;
+        files;
+    };
+  };
+
+  # Gives an interpreter what makes an environment of it and of members of its own package set.
+  interpreter =
+    name: set: function:
+    known.${name}
+    // {
+      ${function} =
         choose:
-        derivation {
+        let
+          modules = choose known.${set};
+        in
+        assert builtins.all (module: builtins.head module.path == set) modules;
+        derive {
           name = "${name}-env";
-          system = "x86_64-linux";
-          builder = "/bin/false";
-          modules = map (
-            module:
-            assert module.set == name;
-            module
-          ) (choose set);
+          inherit modules;
         };
     };
 
-  modules =
-    name: names: builtins.mapAttrs (_: module: module // { set = name; }) (packages [ "out" ] names);
-
-  # As nixpkgs defines them in lib/attrsets.nix and lib/strings.nix.
-  getOutput =
-    output: pkg:
-    if !(pkg ? outputSpecified) || !pkg.outputSpecified then pkg.${output} or pkg.out or pkg else pkg;
-
-  mkShell =
-    {
-      packages ? [ ],
-      buildInputs ? [ ],
-      inputsFrom ? [ ],
-      env ? { },
-    }:
-    assert builtins.all builtins.isString (builtins.attrValues env);
-    derivation (
-      env
-      // {
-        name = "nix-shell";
-        system = "x86_64-linux";
-        builder = "/bin/false";
-        nativeBuildInputs = map (getOutput "dev") packages;
-        buildInputs = map (getOutput "dev") (
-          buildInputs ++ builtins.concatMap (it: it.buildInputs) inputsFrom
-        );
-      }
-    );
+  withModules = builtins.mapAttrs (name: set: interpreter name set "withPackages") {
+    lua = "luaPackages";
+    octave = "octavePackages";
+    perl = "perlPackages";
+    python3 = "python3Packages";
+    python311 = "python3Packages";
+    ruby = "rubyPackages";
+  };
 
   # Whether the configuration lets the package be built, as `check-meta.nix` asks it.
   allowed =
-    pkg:
-    let
-      license = pkg.meta.license or { free = true; };
-    in
-    license.free || (config ? allowUnfreePredicate && config.allowUnfreePredicate pkg);
+    package:
+    (builtins.all (license: license.free) (
+      let
+        license = package.meta.license or [ ];
+      in
+      if builtins.isList license then license else [ license ]
+    ))
+    || (config ? allowUnfreePredicate && config.allowUnfreePredicate package);
 
-  # A derivation of what a package says, less what nixpkgs takes out of it too.
-  mkDerivation =
+  metaOf =
+    {
+      description ? "",
+      homepage ? "",
+      license ? null,
+      sourceProvenance ? [ ],
+      mainProgram ? "",
+      platforms,
+    }@meta:
+    assert builtins.all builtins.isString [
+      description
+      homepage
+      mainProgram
+    ];
+    assert builtins.all builtins.isString platforms;
+    assert builtins.all (it: it ? free) (
+      if license == null then
+        [ ]
+      else if builtins.isList license then
+        license
+      else
+        [ license ]
+    );
+    assert builtins.all (it: it ? isSource) sourceProvenance;
+    meta;
+
+  # What every builder has in common; `takes` are the arguments that it knows besides.
+  builder =
+    takes:
+    let
+      common = [
+        "__structuredAttrs"
+        "buildInputs"
+        "doCheck"
+        "env"
+        "meta"
+        "nativeBuildInputs"
+        "nativeCheckInputs"
+        "pname"
+        "src"
+        "strictDeps"
+        "version"
+      ];
+    in
     arguments:
     let
-      strict = arguments.strictDeps or false || arguments.pyproject or false;
+      unknown = removeAttrs arguments (common ++ takes);
+      inputs =
+        (arguments.nativeBuildInputs or [ ])
+        ++ (arguments.buildInputs or [ ])
+        ++ (arguments.nativeCheckInputs or [ ]);
       made =
-        derivation (
+        derive (
           {
             name = "${arguments.pname}-${arguments.version}";
-            system = "x86_64-linux";
-            builder = "/bin/false";
           }
-          // builtins.removeAttrs arguments [
+          // removeAttrs arguments [
             "meta"
             "env"
             "src"
@@ -102,68 +179,124 @@ let
           // (arguments.env or { })
         )
         // {
-          inherit (arguments) pname version meta;
-          # A source is not looked at: the tests have none.
+          inherit (arguments) pname version;
+          meta = metaOf arguments.meta;
           nativeBuildInputs = arguments.nativeBuildInputs or [ ];
           buildInputs = arguments.buildInputs or [ ];
         };
     in
-    assert strict && arguments ? src;
-    assert builtins.isString arguments.meta.mainProgram or "";
+    assert unknown == { } || throw "no builder takes ${toString (builtins.attrNames unknown)}";
+    assert arguments.strictDeps or false || arguments.pyproject or false;
+    assert builtins.all (input: input.type or "" == "derivation") inputs;
+    assert builtins.all builtins.isString (builtins.attrValues (arguments.env or { }));
+    assert arguments ? src;
     if allowed made then made else throw "${arguments.pname} has an unfree license";
 
-  callPackage =
-    file: arguments:
-    let
-      function = import file;
-    in
-    function (builtins.intersectAttrs (builtins.functionArgs function) all // arguments);
+  mkDerivation = builder [
+    "appendRunpaths"
+    "autoPatchelfIgnoreMissingDeps"
+    "buildPhase"
+    "cmakeFlags"
+    "configureFlags"
+    "dontBuild"
+    "dontConfigure"
+    "dontFixup"
+    "dontPatchELF"
+    "dontStrip"
+    "dontUnpack"
+    "dontWrapGApps"
+    "enableParallelBuilding"
+    "installPhase"
+    "makeFlags"
+    "mesonFlags"
+    "ninjaFlags"
+    "postFixup"
+    "postInstall"
+    "preFixup"
+    "runtimeDependencies"
+    "sourceRoot"
+    "unpackCmd"
+  ];
 
-  # As nixpkgs gives it, without `outPath` so that nothing is built.
-  writeShellApplication =
+  fhs =
     {
-      name,
-      text,
-      runtimeInputs ? [ ],
-      runtimeEnv ? { },
-      bashOptions ? [
-        "errexit"
-        "nounset"
-        "pipefail"
-      ],
+      pname,
+      version,
+      meta,
+      targetPkgs,
+      runScript,
+      executableName ? pname,
+      profile ? "",
     }:
-    derivation {
-      inherit
-        name
-        text
-        runtimeInputs
-        bashOptions
-        ;
-      variables = builtins.attrValues runtimeEnv;
-      system = "x86_64-linux";
-      builder = "/bin/false";
+    derive {
+      name = "${pname}-${version}";
+      inherit runScript profile;
+      targets = targetPkgs all;
     }
     // {
-      pname = name;
-      meta.mainProgram = name;
+      inherit pname meta;
     };
 
-  streamLayeredImage =
+  appImage =
+    {
+      pname,
+      version,
+      src,
+      extraPkgs ? _: [ ],
+      meta,
+    }:
+    assert builtins.isPath src;
+    derive {
+      name = "${pname}-${version}";
+      extra = extraPkgs all;
+    }
+    // {
+      inherit pname;
+      meta = metaOf meta;
+    };
+
+  # What Docker reads of an image's configuration, by the OCI's image specification.
+  imageConfig =
+    {
+      Cmd,
+      Env ? [ ],
+      ExposedPorts ? { },
+      User ? "",
+    }@config:
+    assert builtins.all builtins.isString (Cmd ++ Env ++ [ User ]);
+    assert builtins.all (port: builtins.match "[0-9]+/(tcp|udp)" port != null) (
+      builtins.attrNames ExposedPorts
+    );
+    config;
+
+  image =
     {
       name,
       contents ? [ ],
       extraCommands ? "",
       config,
     }:
-    derivation {
+    derive {
       inherit name contents extraCommands;
-      config = builtins.toJSON config;
-      system = "x86_64-linux";
-      builder = "/bin/false";
+      config = builtins.toJSON (imageConfig config);
     };
 
-  tools = packages [ "out" ];
-  symlinkJoin =
+  # Hooks and packages with no file that a listing would have; nixpkgs' manual has them.
+  hooks = builtins.listToAttrs (
+    map
+      (name: {
+        inherit name;
+        value = package [ name ] [ ];
+      })
+      [
+        "makeBinaryWrapper"
+        "wrapGAppsHook3"
+        "wrapGAppsHook4"
+        "wrapGAppsNoGuiHook"
+      ]
+  );
+
+  joined =
     {
       name,
       paths,
@@ -171,188 +304,83 @@ let
       libraryPath,
       postBuild,
     }@arguments:
-    derivation (
-      arguments
-      // {
-        system = "x86_64-linux";
-        builder = "/bin/false";
-      }
-    );
+    derive arguments;
 
-  all = {
-    pkgs = all;
-    inherit callPackage writeShellApplication;
-    stdenvNoCC = {
-      inherit mkDerivation;
-    };
-    rustPlatform.buildRustPackage = mkDerivation;
-    buildGoModule = mkDerivation;
-    buildNpmPackage = mkDerivation;
-    python3Packages =
-      tools [
-        "hatchling"
-        "numpy"
-        "requests"
-        "setuptools"
-      ]
-      // {
-        buildPythonApplication = mkDerivation;
-      };
-    buildFHSEnv =
-      {
-        pname,
-        version,
-        meta,
-        targetPkgs,
-        runScript,
-        executableName ? pname,
-        profile ? "",
-      }:
-      derivation {
-        name = "${pname}-${version}";
-        inherit runScript profile;
-        targets = targetPkgs all;
-        system = "x86_64-linux";
-        builder = "/bin/false";
-      }
-      // {
-        inherit pname meta;
-      };
-    appimageTools.wrapType2 =
-      {
-        pname,
-        version,
-        src,
-        extraPkgs ? _: [ ],
-        meta,
-      }:
-      derivation {
-        name = "${pname}-${version}";
-        extra = extraPkgs all;
-        system = "x86_64-linux";
-        builder = "/bin/false";
-      }
-      // {
-        inherit pname meta;
-      };
-    dockerTools = {
-      inherit streamLayeredImage;
-    }
-    // tools [
-      "binSh"
-      "caCertificates"
-      "fakeNss"
-      "usrBinEnv"
-    ];
-    qt5 = tools [
-      "qtwayland"
-      "wrapQtAppsHook"
-    ];
-    qt6 = tools [
-      "qtwayland"
-      "wrapQtAppsHook"
-    ];
-  }
-  // tools [
-    "autoPatchelfHook"
-    "autoreconfHook"
-    "bash"
-    "cacert"
-    "cmake"
-    "glibcLocales"
-    "gnugrep"
-    "gtk3"
-    "libGL"
-    "makeWrapper"
-    "meson"
-    "ncurses"
-    "ninja"
-    "nixfmt"
-    "wrapGAppsHook3"
-    "wrapGAppsHook4"
-    "wrapGAppsNoGuiHook"
-  ]
-  // rest;
-
-  rest =
-    packages
-      [ "out" ]
-      [
-        "7zz"
-        "bind"
-        "coreutils"
-        "expat"
-        "git"
-        "gnumake"
-        "jq"
-        "libxcrypt"
-        "makeBinaryWrapper"
-        "pkg-config"
-        "tzdata"
-      ]
-    //
-      packages
-        [ "bin" "dev" "out" ]
-        [
-          "curl"
-          "openssl"
-          "sqlite"
-        ]
-    // packages [ "out" "dev" ] [ "zlib" ]
+  all =
+    known
+    // hooks
+    // withModules
     // {
-      bind = package "bind" [
-        "out"
-        "lib"
-        "dev"
-        "dnsutils"
-      ];
-
-      lib = {
-        inherit getOutput;
-        getLib = getOutput "lib";
-        getExe = package: "${getOutput "bin" package}/bin/${package.meta.mainProgram or package.pname}";
-        makeBinPath =
-          packages: builtins.concatStringsSep ":" (map (it: "${getOutput "bin" it}/bin") packages);
-        makeSearchPath =
-          place: packages: builtins.concatStringsSep ":" (map (it: "${it}/${place}") packages);
-        cleanSource = path: path;
-        fakeHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        fileset = {
-          toSource = { root, fileset }: root;
-          unions =
-            files:
-            assert builtins.all builtins.isPath files;
-            files;
-        };
-        licenses.unfree.free = false;
-        sourceTypes.binaryNativeCode.isSource = false;
-        platforms.linux = [ "x86_64-linux" ];
-        makeLibraryPath =
-          libraries:
-          builtins.concatStringsSep ":" (map (library: "${getOutput "lib" library}/lib") libraries);
-      };
-
-      stdenv.mkDerivation = mkDerivation;
-      stdenv.cc = {
-        cc = package "gcc" [
-          "out"
-          "lib"
-        ];
-        bintools.dynamicLinker = "${package "glibc" [ "out" ]}/lib/ld-linux-x86-64.so.2";
-      };
-
-      python3 = interpreter "python3" (
-        modules "python3" [
-          "numpy"
-          "requests"
-        ]
+      pkgs = all;
+      inherit lib;
+      callPackage = callPackageWith all;
+      mkShell = library.mkShellWith derive;
+      mkShellNoCC = library.mkShellWith derive;
+      writeShellApplication = library.writeShellApplicationWith (
+        name: text: derive { inherit name text; }
       );
-      python311 = interpreter "python311" (modules "python311" [ "numpy" ]);
-      perl = interpreter "perl" (modules "perl" [ "JSONXS" ]);
-      ruby = interpreter "ruby" (modules "ruby" [ "nokogiri" ]);
-
-      inherit mkShell symlinkJoin;
-      mkShellNoCC = mkShell;
+      symlinkJoin = joined;
+      stdenv = known.stdenv // {
+        inherit mkDerivation;
+        cc = known.stdenv.cc // {
+          cc = package [ "gcc" ] [ "out" "lib" ];
+          bintools.dynamicLinker = "${known.glibc}/lib/ld-linux-x86-64.so.2";
+        };
+      };
+      stdenvNoCC = {
+        inherit mkDerivation;
+      };
+      haskellPackages = known.haskellPackages // {
+        inherit (interpreter "ghc" "haskellPackages" "ghcWithPackages") ghcWithPackages;
+      };
+      rWrapper.override =
+        { packages }:
+        derive {
+          name = "R-env";
+          inherit packages;
+        };
+      rustPlatform.buildRustPackage = builder [
+        "cargoHash"
+        "cargoLock"
+      ];
+      buildGoModule = builder [
+        "subPackages"
+        "vendorHash"
+      ];
+      buildNpmPackage = builder [
+        "dontNpmBuild"
+        "npmDepsHash"
+      ];
+      python3Packages = known.python3Packages // {
+        buildPythonApplication = builder [
+          "build-system"
+          "dependencies"
+          "pyproject"
+        ];
+      };
+      buildFHSEnv = fhs;
+      requireFile =
+        {
+          name,
+          message,
+          hash,
+        }:
+        assert builtins.all builtins.isString [
+          message
+          hash
+        ];
+        derive { inherit name; };
+      appimageTools.wrapType2 = appImage;
+      dockerTools = {
+        streamLayeredImage = image;
+        binSh = package [ "bin-sh" ] [ ];
+        caCertificates = package [ "ca-certificates" ] [ ];
+        fakeNss = package [ "fake-nss" ] [ ];
+        usrBinEnv = package [ "usr-bin-env" ] [ ];
+      };
+      qt6 = known.qt6 // {
+        wrapQtAppsHook = package [ "wrap-qt6-apps-hook" ] [ ];
+      };
     };
 in
 

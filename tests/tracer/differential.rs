@@ -79,27 +79,6 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
-        // pidfd_getfd(2) names no file, and is none of strace's calls about files; the descriptor that
-        // it brings does, and a program may use it without naming the file. The tracee fetches /usr.
-        name: "what is fetched from another process is told by its file",
-        explains: |it| {
-            it.only == Only::Ours
-                && it.happening.path == b"/usr"
-                && matches!(&it.happening.operation[..], "read" | "opened-file")
-        },
-    },
-    Rule {
-        // The reader of strace's text leaves mounts out; a trace tells them as changes of the place.
-        name: "what is mounted is told as a change of the place",
-        explains: |it| {
-            it.only == Only::Ours
-                && matches!(
-                    &it.happening.operation[..],
-                    "set-attributes" | "set-attributes-target"
-                )
-        },
-    },
-    Rule {
         // strace looks before the filters of the program do. Our filter is one of them, and an answer
         // goes before a question to the tracer (seccomp(2)): the gap says so.
         name: "what the program's own filter answers is not seen",

@@ -1,7 +1,7 @@
 //! Processes with another root directory or other mounts: what they did is told as they named it and
 //! as we see it.
 
-use crate::support::{Trace, WAYS, compiled, directory, tracee, watch};
+use crate::support::{Trace, WAYS, compiled, copy_program, directory, tracee, watch};
 use nixtrace::trace::{Access, ExitStatus, Operation};
 use nixtrace::tracer::Options;
 use std::fs;
@@ -71,7 +71,7 @@ fn what_runs_below_another_root_is_told_with_its_interpreter() {
     for options in WAYS {
         let (_place, top) = jail();
         let program = top.join("program");
-        fs::copy(compiled("views", "views-static", &["-static"]), &program).unwrap();
+        copy_program(&compiled("views", "views-static", &["-static"]), &program);
         fs::write(top.join("script"), "#!/program\n").unwrap();
         let executable = fs::Permissions::from_mode(0o755);
         fs::set_permissions(top.join("script"), executable).unwrap();

@@ -14,7 +14,7 @@ use std::process::Command;
 
 /// The calls that are compared: all that name files or make processes, and what a descriptor alone
 /// says.
-const ASKED: &str = "trace=file,process,network,getdents,getdents64,mmap,fchdir";
+const ASKED: &str = "trace=file,process,network,getdents,getdents64,mmap,fchdir,pidfd_getfd";
 
 /// Runs a command under strace; `how` are further options.
 pub(crate) fn observe(how: &[&str], words: &[String], directory: &Path) -> BTreeSet<Happening> {
@@ -268,6 +268,12 @@ impl Walk {
                     self.happened(process, call, "ok", &cwd);
                     match call.name.as_str() {
                         "chdir" => cwd = join(&cwd, &string(&call.args[0]).unwrap()),
+                        // The new root is where it works, and is `/` for it.
+                        "pivot_root"
+                            if real(&join(&cwd, &string(&call.args[0]).unwrap())) == cwd =>
+                        {
+                            cwd = b"/".to_vec();
+                        }
                         "fchdir" => cwd = descriptor(&call.args[0]).unwrap_or(cwd),
                         _ => {}
                     }
@@ -410,12 +416,24 @@ impl Walk {
             // Without a name, or without an address.
             "mmap" | "fork" | "vfork" | "clone" | "clone3" | "wait4" | "waitid" | "kill"
             | "tkill" | "tgkill" | "exit" | "exit_group" | "unshare" | "setns" | "pidfd_open"
-            | "pidfd_send_signal" | "pidfd_getfd" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo"
-            | "socket" | "socketpair" | "getsockname" | "getpeername" | "setsockopt"
-            | "getsockopt" | "recvfrom" | "recvmsg" | "recvmmsg" | "sendmmsg" | "shutdown"
-            | "listen" | "sendfile" | "accept" | "accept4" | "sendmsg" | "getpid" | "getcwd" => {}
-            // They change what names mean, which a trace does not tell.
-            "mount" | "umount2" => {}
+            | "pidfd_send_signal" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo" | "socket"
+            | "socketpair" | "getsockname" | "getpeername" | "setsockopt" | "getsockopt"
+            | "recvfrom" | "recvmsg" | "recvmmsg" | "sendmmsg" | "shutdown" | "listen"
+            | "sendfile" | "accept" | "accept4" | "sendmsg" | "getpid" | "getcwd" => {}
+            "umount2" => add("set-attributes", path(0)),
+            // The source may be a word that says nothing.
+            "mount" => {
+                add("set-attributes", path(1));
+                let source = string(&args[0]).filter(|source| !source.is_empty());
+                add("set-attributes-target", source);
+            }
+            // It names no file; the descriptor that it brings does. The tracee's is open to be read.
+            "pidfd_getfd" => {
+                if let Returned::Value(_, file) = &call.returned {
+                    add("read", file.clone());
+                    add("opened-file", file.clone());
+                }
+            }
             other => panic!("the tests' table has no {other}: {call:?}"),
         }
     }

@@ -88,6 +88,15 @@ pub(crate) fn try_watch<A: Into<OsString>>(
     Ok(Trace { records })
 }
 
+/// Copies a program that is to be executed.
+///
+/// Not by this process: a child that another test starts meanwhile would have the copy open to write,
+/// and what is open to write cannot be executed.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp").arg(from).arg(to).status();
+    assert!(copied.unwrap().success());
+}
+
 /// Runs one test of this program again as the user nobody; whether that was done by this call.
 ///
 /// The first call, as root, starts the second; the second returns false and does the work.
@@ -99,7 +108,7 @@ pub(crate) fn again_as_nobody(test: &str) -> bool {
     }
     let place = directory();
     let copy = place.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    copy_program(&std::env::current_exe().unwrap(), &copy);
     let work = place.path().join("work");
     fs::create_dir(&work).unwrap();
     std::os::unix::fs::chown(&work, Some(NOBODY), Some(NOBODY)).unwrap();

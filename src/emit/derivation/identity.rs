@@ -1,7 +1,7 @@
 //! What a package is called: names that nixpkgs accepts, made from whatever a file was called.
 
+use crate::emit::Environment;
 use crate::emit::nix::{Comment, Entry, Expression, NixText};
-use crate::emit::{Comments, Environment};
 use crate::graph::subject::SubjectForm;
 use bstr::ByteSlice;
 
@@ -55,11 +55,15 @@ impl Identity {
     }
 
     /// `pname` and `version`.
-    pub(super) fn entry(&self, comments: Comments) -> Entry {
-        let version = self.version.as_deref().unwrap_or("0-unstable");
-        let note = match (&self.version, comments) {
-            (None, Comments::Evidence) => Comment::new("no version was seen"),
-            _ => None,
+    ///
+    /// nixpkgs calls what has no release `0-unstable-` and the day of the commit. No day was seen,
+    /// and none that this machine knows (of a file, of today) would be that one: so the version is
+    /// `0`, which sorts before every other, until somebody says more.
+    pub(super) fn entry(&self) -> Entry {
+        let version = self.version.as_deref().unwrap_or("0");
+        let todo = match &self.version {
+            None => Comment::new("TODO nixtrace: no version was seen"),
+            Some(_) => None,
         };
         Entry::Together(vec![
             Entry::binding("pname", NixText::string(self.pname.as_bytes()).into()),
@@ -67,7 +71,7 @@ impl Identity {
                 "version",
                 Expression::from(NixText::string(version.as_bytes())),
             )
-            .noted(note),
+            .noted(todo),
         ])
     }
 }

@@ -5,13 +5,18 @@
 //! that has a package and is only given its arguments here.
 
 mod command;
+mod desktop;
+mod flags;
 mod identity;
 mod install;
+mod language;
 mod meta;
 mod parts;
 mod prebuilt;
+mod products;
 mod project;
 mod script;
+mod shipment;
 mod source;
 mod wrapping;
 

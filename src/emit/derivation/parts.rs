@@ -54,7 +54,9 @@ impl Parts {
                 let only_started = used.by == Asker::Caller
                     && used.role == Role::Command
                     && environment.subject.form != SubjectForm::Installed;
-                if from_stdenv && (!is_command || only_started) {
+                // `/bin/sh` is there wherever a program runs, not only where it is built.
+                let is_everywhere = used.path == "/bin/sh".into();
+                if from_stdenv && (!is_command || only_started || is_everywhere) {
                     continue;
                 }
                 // What a variable leads to is told there.
@@ -109,7 +111,27 @@ impl Parts {
         self.items_but(slot, &[], evidence)
     }
 
-    /// The same without these attributes.
+    /// What is for any of these, each once; interpreters with their modules.
+    pub(crate) fn items_of(&self, slots: &[Slot], evidence: &Evidence<'_>) -> Vec<Item> {
+        let mut found: Vec<Item> = Vec::new();
+        for &slot in slots {
+            let items = match slot {
+                Slot::Interpreter => {
+                    let interpreters = self.interpreters(&[], evidence);
+                    interpreters.into_values().flatten().collect()
+                }
+                _ => self.items(slot, evidence),
+            };
+            for item in items {
+                if !found.iter().any(|it| it.is_same_as(&item)) {
+                    found.push(item);
+                }
+            }
+        }
+        found
+    }
+
+    /// What is for that without these attributes.
     pub(crate) fn items_but(
         &self,
         slot: Slot,
@@ -126,8 +148,12 @@ impl Parts {
             .collect()
     }
 
-    /// The interpreters that run in this slot, each with its modules, by attribute.
-    pub(crate) fn interpreters(&self, evidence: &Evidence<'_>) -> BTreeMap<String, Item> {
+    /// The interpreters without these, each with its modules, by attribute.
+    pub(crate) fn interpreters(
+        &self,
+        but: &[&str],
+        evidence: &Evidence<'_>,
+    ) -> BTreeMap<String, Vec<Item>> {
         let all = self.by_attribute(Slot::Interpreter);
         let programs: Vec<&str> = all
             .iter()
@@ -149,23 +175,32 @@ impl Parts {
                     .entry(language.interpreter().to_owned())
                     .or_insert_with(|| (language, ByAttribute::new()));
                 entry.1.entry(member).or_default().extend(uses.iter());
-            } else if let Some(item) = evidence.items(uses).into_iter().next() {
-                found.insert((*attr).to_owned(), item);
+            } else if !but.contains(attr) {
+                found.insert((*attr).to_owned(), evidence.items(uses));
             }
         }
         for (interpreter, (language, modules)) in modules {
+            if but.contains(&interpreter.as_str()) {
+                continue;
+            }
             let reasons = all.get(interpreter.as_str()).cloned().unwrap_or_default();
             let item = evidence.interpreter(&language, &modules, &reasons);
-            found.insert(interpreter, item);
+            found.insert(interpreter, vec![item]);
         }
         found
     }
 
-    /// The modules of a language's package set, one by one.
-    pub(crate) fn modules(&self, evidence: &Evidence<'_>) -> Vec<Item> {
+    /// The modules of Python's package set without these, one by one.
+    pub(crate) fn modules(&self, but: &[&str], evidence: &Evidence<'_>) -> Vec<Item> {
         self.by_attribute(Slot::Interpreter)
             .values()
-            .filter(|uses| uses.iter().all(|package| package.role == Role::Module))
+            .filter(|uses| {
+                uses.iter().all(|package| {
+                    let member = package.attr.set_member();
+                    package.role == Role::Module
+                        && member.is_some_and(|(_, member)| !but.contains(&member))
+                })
+            })
             .flat_map(|uses| evidence.items(uses))
             .collect()
     }

@@ -8,7 +8,10 @@ use super::identity::file_name;
 use super::install;
 use super::meta::Meta;
 use super::wrapping::{self, Wrapping};
-use super::{Derivation, Ingredients, Slot, flag, nothing_to_build, source, strictness};
+use super::{
+    Derivation, Ingredients, Slot, desktop, flag, nothing_to_build, shipment, source, strictness,
+};
+use crate::emit::Shipment;
 use crate::emit::nix::{Entry, Expression, Item, Line, NixText};
 use crate::graph::subject::{Linkage, ProgramFacts};
 use crate::graph::surroundings::Toolkit;
@@ -22,7 +25,7 @@ pub(super) fn derivation(ingredients: &Ingredients<'_>, facts: &ProgramFacts) ->
     });
     match (facts.linkage, why_not_patched(facts)) {
         (_, Some(_)) if is_app_image => app_image(ingredients),
-        (Some(Linkage::Dynamic) | None, Some(reason)) => unpatched(ingredients, reason),
+        (Some(Linkage::Dynamic) | None, Some(reason)) => unpatched(ingredients, facts, reason),
         (linkage, reason) => patched(ingredients, facts, linkage, reason),
     }
 }
@@ -44,16 +47,31 @@ fn why_not_patched(facts: &ProgramFacts) -> Option<String> {
 }
 
 fn head(ingredients: &Ingredients<'_>) -> Vec<Entry> {
-    vec![
-        ingredients.identity.entry(ingredients.evidence.comments),
-        strictness(),
-        source::entry(ingredients),
-    ]
+    let mut entries = vec![ingredients.identity.entry(), strictness()];
+    match shipment_of(ingredients) {
+        Some(shipment) => entries.extend(shipment::source(ingredients, shipment)),
+        None => entries.push(source::entry(ingredients)),
+    }
+    entries
 }
 
-const META: Meta = Meta {
+fn shipment_of<'a>(ingredients: &'a Ingredients<'_>) -> Option<&'a Shipment> {
+    ingredients.evidence.environment.shipment.as_ref()
+}
+
+/// What a program that is not patched finds where others have it.
+const RUN_WITH: [Slot; 5] = [
+    Slot::Interpreter,
+    Slot::Linked,
+    Slot::Opened,
+    Slot::OpenedByLibrary,
+    Slot::Command,
+];
+
+const META: Meta<'_> = Meta {
     unfree: true,
     native: true,
+    manifest: None,
 };
 
 /// A dynamic program with its loader and libraries set, or a static one as it is.
@@ -68,10 +86,15 @@ fn patched(
     let mut entries = head(ingredients);
     let hooks = wrapping::hooks(ingredients);
     let is_wrapped_by_hook = !hooks.is_empty();
-    let wrapping = Wrapping::of(ingredients, Vec::new());
+    let interpreters = ingredients.parts.items_of(&[Slot::Interpreter], evidence);
+    let wrapping = Wrapping::of(ingredients, interpreters, Vec::new());
     let is_wrapped = !wrapping.is_empty();
 
-    let mut native = Vec::new();
+    let shipment = shipment_of(ingredients);
+    let mut native: Vec<Item> = shipment
+        .map(|shipment| shipment::tool(ingredients, shipment))
+        .into_iter()
+        .collect();
     if is_dynamic {
         native.push(Item::from(ingredients.known("autoPatchelfHook")));
     }
@@ -93,20 +116,7 @@ fn patched(
                     entry.below(evidence.remark("opened at run time, so not in DT_NEEDED"))
                 }),
         );
-        let by_libraries = ingredients.parts.items(Slot::OpenedByLibrary, evidence);
-        if !by_libraries.is_empty() {
-            let path = Expression::call(
-                ingredients.known("lib.makeLibraryPath"),
-                Expression::List(by_libraries),
-            );
-            let list = vec![Item {
-                value: path.parenthesised(),
-                comment: None,
-            }];
-            entries.extend(ingredients.list("appendRunpaths", list).map(|entry| {
-                entry.below(evidence.remark("opened at run time by a library that came with it"))
-            }));
-        }
+        entries.extend(run_paths(ingredients, facts));
         let ignored: Vec<NixText> = facts
             .unloaded
             .iter()
@@ -136,16 +146,14 @@ fn patched(
             flag("dontPatchELF", true),
         ]));
     }
-    let (steps, installed) = steps(ingredients);
-    entries.push(install::phase("installPhase", steps));
+    entries.push(installation(ingredients, facts));
     if is_wrapped {
         entries.push(if is_wrapped_by_hook {
             let array = hook_array(ingredients);
             Entry::binding("preFixup", Expression::Lines(wrapping.added_to(array)))
         } else {
             // The wrapper is told the name it was called by, as Electron and busybox ask for it.
-            let first = Line::shell("wrapProgram ")
-                .then(installed)
+            let first = Line::shell("wrapProgram $out/bin/")
                 .word(file_in_bin(ingredients))
                 .then(" \\");
             let mut lines = vec![first];
@@ -164,6 +172,56 @@ fn patched(
         bindings: Vec::new(),
         builder: ingredients.known("stdenv.mkDerivation"),
         entries,
+    }
+}
+
+/// What is opened at run time and not found by `runtimeDependencies`, which are for the program alone:
+/// packages that its own libraries open, and libraries of its own, for which auto-patchelf leaves no
+/// run path.
+fn run_paths(ingredients: &Ingredients<'_>, facts: &ProgramFacts) -> Option<Entry> {
+    let evidence = ingredients.evidence;
+    let mut list = Vec::new();
+    let by_libraries = ingredients.parts.items(Slot::OpenedByLibrary, evidence);
+    let has_packages = !by_libraries.is_empty();
+    if has_packages {
+        let path = Expression::call(
+            ingredients.known("lib.makeLibraryPath"),
+            Expression::List(by_libraries),
+        );
+        list.push(Item {
+            value: path.parenthesised(),
+            comment: None,
+        });
+    }
+    let tree = tree_in_output(ingredients);
+    let own = facts.opened.iter().filter(|it| NixText::can_spell(it));
+    list.extend(own.map(|directory| Item {
+        value: NixText::in_output(&[tree.as_slice(), directory.as_bytes()].concat()).into(),
+        comment: evidence.remark("libraries of its own that it opens"),
+    }));
+    let remark = has_packages
+        .then(|| evidence.remark("opened at run time by a library that came with it"))
+        .flatten();
+    let entry = ingredients.list("appendRunpaths", list)?;
+    Some(entry.below(remark))
+}
+
+/// Where the program's root lies in the output, with a slash at its end if it is not the output.
+fn tree_in_output(ingredients: &Ingredients<'_>) -> Vec<u8> {
+    let subject = &ingredients.evidence.environment.subject;
+    let file = file_in_bin(ingredients);
+    if shipment_of(ingredients).is_some() {
+        let root = subject.root.strip_prefix(b"/").unwrap_or(&subject.root);
+        [root, b"/"].concat()
+    } else if subject
+        .file
+        .as_ref()
+        .and_then(|path| path.strip_prefix(b"bin/"))
+        == Some(file)
+    {
+        Vec::new()
+    } else {
+        [b"opt/", ingredients.identity.pname.as_bytes(), b"/"].concat()
     }
 }
 
@@ -192,39 +250,62 @@ fn file_in_bin<'a>(ingredients: &'a Ingredients<'_>) -> &'a [u8] {
     program.unwrap_or(ingredients.identity.pname.as_bytes())
 }
 
-/// What puts the program in place, and the directory in which its wrapper is to be made.
-fn steps(ingredients: &Ingredients<'_>) -> (Vec<Line>, &'static str) {
+/// `installPhase`
+fn installation(ingredients: &Ingredients<'_>, facts: &ProgramFacts) -> Entry {
+    let shipment = shipment_of(ingredients);
+    let entries = shipment.map_or(&facts.desktop_entries, |it| &it.desktop_entries);
+    let todo = desktop::unknown(entries, file_in_bin(ingredients));
+    install::phase("installPhase", steps(ingredients, facts)).below(todo)
+}
+
+/// What puts the program in place.
+fn steps(ingredients: &Ingredients<'_>, facts: &ProgramFacts) -> Vec<Line> {
     let subject = &ingredients.evidence.environment.subject;
     let file = file_in_bin(ingredients);
+    if let Some(shipment) = shipment_of(ingredients) {
+        return shipment::steps(ingredients, shipment, file);
+    }
     let path = subject.file.as_ref().map_or(file, |path| path.as_bytes());
     let is_alone = !subject.whole && subject.files.len() <= 1;
     if is_alone {
-        return (vec![install::program(path, "$out/bin")], "$out/bin/");
+        return vec![install::program(path, "$out/bin")];
     }
-    if path.strip_prefix(b"bin/") == Some(file) {
-        let steps = vec![Line::shell("mkdir -p $out"), Line::shell("cp -r . $out")];
-        return (steps, "$out/bin/");
+    let tree = tree_in_output(ingredients);
+    let mut steps = if tree.is_empty() {
+        vec![Line::shell("mkdir -p $out"), Line::shell("cp -r . $out")]
+    } else {
+        // Its own files are where it looks for them: beside it.
+        let pname = ingredients.identity.pname.as_bytes();
+        vec![
+            Line::shell("mkdir -p $out/bin $out/opt"),
+            Line::shell("cp -r . $out/opt/").word(pname),
+            Line::shell("ln -s $out/opt/")
+                .word(pname)
+                .then("/")
+                .word(path)
+                .then(" $out/bin/")
+                .word(file),
+        ]
+    };
+    for entry in &facts.desktop_entries {
+        let is_there = tree.is_empty() && entry.path.starts_with(b"share/applications/");
+        steps.extend(if is_there {
+            desktop::rewriting(entry, file, &tree)
+        } else {
+            desktop::steps(entry, &entry.path, file, &tree)
+        });
     }
-    // Its own files are where it looks for them: beside it.
-    let steps = vec![
-        Line::shell("mkdir -p $out/bin $out/opt"),
-        Line::shell("cp -r . $out/opt/").word(ingredients.identity.pname.as_bytes()),
-        Line::shell("ln -s $out/opt/")
-            .word(ingredients.identity.pname.as_bytes())
-            .then("/")
-            .word(path)
-            .then(" $out/bin/")
-            .word(file),
-    ];
-    (steps, "$out/bin/")
+    steps
 }
 
 /// The program as it is, in a file system as other distributions have it.
-fn unpatched(ingredients: &Ingredients<'_>, reason: String) -> Derivation {
+fn unpatched(ingredients: &Ingredients<'_>, facts: &ProgramFacts, reason: String) -> Derivation {
     let evidence = ingredients.evidence;
     let mut inner = head(ingredients);
+    let tool = shipment_of(ingredients).map(|shipment| shipment::tool(ingredients, shipment));
+    inner.extend(ingredients.list("nativeBuildInputs", tool.into_iter().collect()));
     inner.push(nothing_to_build());
-    inner.push(install::phase("installPhase", steps(ingredients).0));
+    inner.push(installation(ingredients, facts));
     inner.push(flag("dontFixup", true).below(evidence.remark(&reason)));
     inner.push(META.entry(ingredients));
     let build = Expression::call(
@@ -235,19 +316,8 @@ fn unpatched(ingredients: &Ingredients<'_>, reason: String) -> Derivation {
         },
     );
     let mut targets = vec![Item::from(NixText::constant("unpatched"))];
-    for slot in [
-        Slot::Linked,
-        Slot::Opened,
-        Slot::OpenedByLibrary,
-        Slot::Command,
-        Slot::Data,
-    ] {
-        for item in ingredients.parts.items(slot, evidence) {
-            if !targets.iter().any(|it| same(it, &item)) {
-                targets.push(item);
-            }
-        }
-    }
+    let slots = [RUN_WITH.as_slice(), &[Slot::Data]].concat();
+    targets.extend(ingredients.parts.items_of(&slots, evidence));
     let mut entries = vec![
         Entry::inherit("unpatched", &["pname", "version", "meta"]),
         Entry::binding(
@@ -278,10 +348,6 @@ fn unpatched(ingredients: &Ingredients<'_>, reason: String) -> Derivation {
     }
 }
 
-fn same(a: &Item, b: &Item) -> bool {
-    a.value.source(0) == b.value.source(0)
-}
-
 /// What is exported in the made file system.
 fn profile(ingredients: &Ingredients<'_>) -> Option<Entry> {
     let variables = crate::emit::variables::variables(ingredients.evidence);
@@ -304,7 +370,7 @@ fn profile(ingredients: &Ingredients<'_>) -> Option<Entry> {
 /// An AppImage: a file system behind an ELF image, which nixpkgs unpacks.
 fn app_image(ingredients: &Ingredients<'_>) -> Derivation {
     let evidence = ingredients.evidence;
-    let mut entries = vec![ingredients.identity.entry(evidence.comments)];
+    let mut entries = vec![ingredients.identity.entry()];
     let subject = &evidence.environment.subject;
     let source = source::entry(ingredients);
     // `src` is the file itself.
@@ -326,19 +392,7 @@ fn app_image(ingredients: &Ingredients<'_>) -> Derivation {
         }
         _ => source,
     });
-    let mut packages = Vec::new();
-    for slot in [
-        Slot::Linked,
-        Slot::Opened,
-        Slot::OpenedByLibrary,
-        Slot::Command,
-    ] {
-        for item in ingredients.parts.items(slot, evidence) {
-            if !packages.iter().any(|it| same(it, &item)) {
-                packages.push(item);
-            }
-        }
-    }
+    let packages = ingredients.parts.items_of(&RUN_WITH, evidence);
     if !packages.is_empty() {
         entries.push(Entry::binding(
             "extraPkgs",

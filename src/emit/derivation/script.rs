@@ -5,6 +5,7 @@ use super::meta::Meta;
 use super::wrapping::{self, Wrapping};
 use super::{Derivation, Ingredients, Slot, nothing_to_build, source, strictness};
 use crate::emit::nix::{Entry, Expression, Item, Line, NixText};
+use crate::emit::variables;
 use crate::trace::Bytes;
 
 /// The derivation of a script that this interpreter runs.
@@ -54,28 +55,18 @@ pub(super) fn shell_application(ingredients: &Ingredients<'_>, text: Entry) -> V
     let mut entries = vec![Entry::binding("name", name.into())];
     let mut inputs: Vec<Item> = ingredients
         .parts
-        .interpreters(evidence)
-        .into_iter()
-        .filter(|(attr, _)| attr != "bash")
-        .map(|(_, item)| item)
+        .interpreters(&["bash"], evidence)
+        .into_values()
+        .flatten()
         .collect();
-    for slot in [Slot::Command, Slot::Data] {
-        let listed: Vec<NixText> = inputs.iter().map(|item| item.value.source(0)).collect();
-        let items = ingredients.parts.items(slot, evidence);
-        inputs.extend(
-            items
-                .into_iter()
-                .filter(|item| !listed.contains(&item.value.source(0))),
-        );
+    let slots = [Slot::Command, Slot::Data];
+    for item in ingredients.parts.items_of(&slots, evidence) {
+        if !inputs.iter().any(|it| it.is_same_as(&item)) {
+            inputs.push(item);
+        }
     }
     entries.extend(ingredients.list("runtimeInputs", inputs));
-    let variables: Vec<Entry> = crate::emit::variables::variables(evidence)
-        .into_iter()
-        .map(|(name, variable)| {
-            Entry::named(NixText::attribute(&name), variable.value.text().into())
-                .noted(variable.comment)
-        })
-        .collect();
+    let variables = variables::entries(variables::variables(evidence));
     if !variables.is_empty() {
         entries.push(Entry::binding(
             "runtimeEnv",
@@ -98,7 +89,7 @@ pub(super) fn shell_application(ingredients: &Ingredients<'_>, text: Entry) -> V
 fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
     let evidence = ingredients.evidence;
     let subject = &evidence.environment.subject;
-    let mut interpreters = ingredients.parts.interpreters(evidence);
+    let mut interpreters = ingredients.parts.interpreters(&[], evidence);
     // The one that runs the script is called like it: `python3` is the program of `python311` too.
     let stem = interpreter
         .as_bytes()
@@ -110,7 +101,11 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         .find(|attr| attr.as_bytes().starts_with(stem))
         .cloned()
         .or_else(|| interpreters.keys().next().cloned());
-    let item = own.and_then(|attr| interpreters.remove(&attr));
+    let mut own = own
+        .and_then(|attr| interpreters.remove(&attr))
+        .unwrap_or_default()
+        .into_iter();
+    let item = own.next();
     let (binding, program) = match item {
         Some(Item {
             value: Expression::Atom(attribute),
@@ -120,7 +115,7 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         None => (None, ingredients.known("bash")),
     };
     let mut entries = vec![
-        ingredients.identity.entry(evidence.comments),
+        ingredients.identity.entry(),
         strictness(),
         source::entry(ingredients),
     ];
@@ -130,8 +125,8 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
     entries.push(nothing_to_build());
 
     let pname = ingredients.identity.pname.as_bytes();
-    let mut libraries = ingredients.parts.items(Slot::Linked, evidence);
-    libraries.extend(ingredients.parts.items(Slot::Opened, evidence));
+    let slots = [Slot::Linked, Slot::Opened];
+    let libraries = ingredients.parts.items_of(&slots, evidence);
     let script = subject.file.as_ref().map_or(pname, |it| it.as_bytes());
     let mut steps = vec![
         Line::shell("mkdir -p $out/bin $out/share"),
@@ -145,7 +140,9 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         .word(pname)
         .then(" \\");
     steps.push(first);
-    let wrapping = Wrapping::of(ingredients, libraries);
+    // The others are commands to it.
+    let others = own.chain(interpreters.into_values().flatten()).collect();
+    let wrapping = Wrapping::of(ingredients, others, libraries);
     let script = Line::shell("  --add-flag $out/share/")
         .word(pname)
         .then("/")
@@ -156,6 +153,7 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
         Meta {
             unfree: false,
             native: false,
+            manifest: None,
         }
         .entry(ingredients),
     );

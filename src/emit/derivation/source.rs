@@ -45,9 +45,12 @@ fn file_set(
     root: &Root,
     path: NixText,
 ) -> Option<Entry> {
-    if subject.files.is_empty() || subject.more_files {
+    if subject.files.is_empty() || subject.more_files || subject.partial {
         let cleaned = Expression::call(ingredients.known("lib.cleanSource"), path.into());
-        return Some(Entry::binding("src", cleaned));
+        let todo =
+            "TODO nixtrace: the run may not have read all sources; trace a build from scratch";
+        let todo = subject.partial.then(|| Comment::new(todo)).flatten();
+        return Some(Entry::binding("src", cleaned).below(todo));
     }
     let mut files = Vec::new();
     for file in &subject.files {

@@ -18,11 +18,21 @@ enum Argument {
 }
 
 impl Wrapping {
-    /// What the subject has to be told; `libraries` are those that its interpreter opens.
-    pub(super) fn of(ingredients: &Ingredients<'_>, libraries: Vec<Item>) -> Self {
+    /// What the subject has to be told; `interpreters` are those that it runs, `libraries` those that
+    /// its own interpreter opens.
+    pub(super) fn of(
+        ingredients: &Ingredients<'_>,
+        interpreters: Vec<Item>,
+        libraries: Vec<Item>,
+    ) -> Self {
         let evidence = ingredients.evidence;
         let mut arguments = Vec::new();
-        let commands = ingredients.parts.items(Slot::Command, evidence);
+        let mut commands = interpreters;
+        for item in ingredients.parts.items(Slot::Command, evidence) {
+            if !commands.iter().any(|it| it.is_same_as(&item)) {
+                commands.push(item);
+            }
+        }
         if !commands.is_empty() {
             let path = Expression::call(
                 ingredients.known("lib.makeBinPath"),

@@ -64,12 +64,7 @@ fn service(page: &Page<'_>, others: &[&(&str, &str, &str)]) -> Vec<Entry> {
     if !contents.is_empty() {
         entries.push(Entry::binding("image.contents", Expression::list(contents)));
     }
-    let variables: Vec<Entry> = variables::variables(&evidence)
-        .into_iter()
-        .map(|(name, variable)| {
-            Entry::named(NixText::attribute(&name), variable.value.text().into())
-        })
-        .collect();
+    let variables = variables::entries(variables::variables(&evidence));
     if !variables.is_empty() {
         entries.push(Entry::binding(
             "service.environment",

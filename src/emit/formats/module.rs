@@ -6,7 +6,7 @@ use crate::emit::page::{Page, text};
 use crate::emit::scope::Scope;
 use crate::emit::services::{self, Listening};
 use crate::emit::{Environment, Error, Options, template, variables};
-use crate::trace::{Bytes, Endpoint};
+use crate::trace::Bytes;
 use minijinja::context;
 use std::collections::BTreeSet;
 
@@ -146,15 +146,10 @@ fn arguments(page: &Page<'_>) -> (Vec<NixText>, bool) {
         .into_iter()
         .filter(|word| NixText::can_spell(word))
         .map(|word| {
-            let shown = page.home.shown(&word);
-            let is_changed = shown.as_bytes() != word.as_bytes();
-            is_local |= is_changed
+            is_local |= page.home.is_named_in(&word)
                 || word.starts_with(b"./")
                 || (directory.len() > 1 && word.starts_with(directory.as_bytes()));
-            match is_changed {
-                true => NixText::string(shown.as_bytes()),
-                false => NixText::string(&word),
-            }
+            NixText::string(page.home.shown_if_home(&word).as_bytes())
         })
         .collect();
     (words, is_local)
@@ -179,7 +174,8 @@ fn configured(page: &Page<'_>, listening: &Listening, name: &NixText) -> Vec<Ent
             page.home.shown(address)
         );
         entries.push(
-            Entry::binding(option, NixText::constant("true").into()).below(page.comment(&remark)),
+            Entry::binding(option, NixText::constant("lib.mkDefault true").into())
+                .below(page.comment(&remark)),
         );
         if service.name == "MySQL" {
             entries.push(Entry::binding(
@@ -232,13 +228,7 @@ fn unit(page: &Page<'_>, listening: &Listening) -> Vec<Entry> {
     }
     let scope = Scope::pkgs();
     let evidence = page.evidence(&scope);
-    let variables: Vec<Entry> = variables::variables(&evidence)
-        .into_iter()
-        .map(|(name, variable)| {
-            Entry::named(NixText::attribute(&name), variable.value.text().into())
-                .noted(variable.comment)
-        })
-        .collect();
+    let variables = variables::entries(variables::variables(&evidence));
     if !variables.is_empty() {
         entries.push(Entry::binding(
             "environment",
@@ -330,22 +320,12 @@ fn service_config(page: &Page<'_>, listening: &Listening, pname: &str) -> Vec<En
     if environment.surroundings.scratch {
         entries.push(Entry::binding("PrivateTmp", yes()));
     }
-    let mut families = BTreeSet::from(["AF_UNIX"]);
-    for contact in &environment.network {
-        if let Endpoint::Inet { .. } = contact.endpoint {
-            families.extend(["AF_INET", "AF_INET6"]);
-        }
-    }
     entries.push(Entry::binding("ProtectHome", yes()));
     entries.push(Entry::binding("ProtectSystem", text("strict")));
     entries.push(Entry::binding("NoNewPrivileges", yes()));
-    entries.push(Entry::binding(
-        "RestrictAddressFamilies",
-        Expression::list(
-            families
-                .into_iter()
-                .map(|it| NixText::string(it.as_bytes())),
-        ),
-    ));
+    entries.extend(services::address_families(environment).map(|families| {
+        let families = families.iter().map(|it| NixText::string(it.as_bytes()));
+        Entry::binding("RestrictAddressFamilies", Expression::list(families))
+    }));
     entries
 }

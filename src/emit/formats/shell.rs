@@ -77,12 +77,7 @@ fn shell(page: &Page<'_>) -> Expression {
 /// `env = { … };`, if any variable is to be set.
 fn variables_of(loaded: Vec<Item>, evidence: &Evidence<'_>) -> Option<Entry> {
     let is_foreign = !loaded.is_empty();
-    let mut entries = Vec::new();
-    for (name, variable) in variables::variables(evidence) {
-        let value = variable.value.text().into();
-        let entry = Entry::named(NixText::attribute(&name), value);
-        entries.push(entry.noted(variable.comment));
-    }
+    let mut entries = variables::entries(variables::variables(evidence));
     if is_foreign {
         entries.extend(for_nix_ld(loaded));
     }

@@ -115,6 +115,13 @@ impl Entry {
     }
 }
 
+impl Item {
+    /// Whether it is the same value, for whatever reason it is listed.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.value.source(0) == other.value.source(0)
+    }
+}
+
 impl From<NixText> for Item {
     fn from(text: NixText) -> Self {
         Self {

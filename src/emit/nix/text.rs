@@ -139,6 +139,12 @@ impl NixText {
         Self(format!("{name}${{{package}}}{rest}\""))
     }
 
+    /// A place in the output of the derivation that it stands in.
+    pub(crate) fn in_output(path: &[u8]) -> Self {
+        let path = Self::string(&[b"/", path].concat());
+        Self(format!("\"${{placeholder \"out\"}}{}", &path.0[1..]))
+    }
+
     /// A number.
     pub(crate) fn number(number: u16) -> Self {
         Self(number.to_string())

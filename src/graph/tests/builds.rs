@@ -6,7 +6,13 @@ const CC1: &str = "/usr/lib/gcc/x86_64-linux-gnu/12/cc1";
 
 impl Scene {
     /// Renames, links or copies a name: what has a second path.
-    fn to(&mut self, process: u32, operation: Operation, path: &str, target: &str) -> &mut Self {
+    pub(super) fn to(
+        &mut self,
+        process: u32,
+        operation: Operation,
+        path: &str,
+        target: &str,
+    ) -> &mut Self {
         self.builder.add(&Record::Accessed(Access {
             process: ProcessId(process),
             at: Micros(0),
@@ -22,7 +28,7 @@ impl Scene {
     }
 
     /// A linker that reads an object and zlib and writes a program that needs it.
-    fn link(&mut self, process: u32, object: &str, output: &str) -> &mut Self {
+    pub(super) fn link(&mut self, process: u32, object: &str, output: &str) -> &mut Self {
         self.exec(
             process,
             &format!("/usr/bin/ld -o {output} {object} -lz -lc"),

@@ -200,3 +200,171 @@ fn places_that_were_written_to_are_told_but_not_those_for_the_moment() {
     assert_eq!(names(&surroundings.writes), ["/var/lib/app"]);
     assert!(surroundings.scratch);
 }
+
+#[test]
+fn what_a_build_made_is_no_source_of_it_however_it_was_named() {
+    let mut scene = Scene::new();
+    scene.exec(0, "/usr/bin/meson compile -C build");
+    scene.start(1, Some(0));
+    scene
+        .exec(1, CC)
+        // Asked for from the directory of the build.
+        .read(1, &format!("{HERE}/build/../main.c"))
+        .access(
+            1,
+            Operation::MakeDirectory,
+            &format!("{HERE}/build/probe"),
+            Outcome::Success,
+        )
+        .read(1, &format!("{HERE}/build/probe/"))
+        // Written under another name.
+        .to(
+            1,
+            Operation::Rename,
+            &format!("{HERE}/x.tmp"),
+            &format!("{HERE}/config.h"),
+        )
+        .read(1, &format!("{HERE}/config.h"))
+        .link(1, &format!("{HERE}/main.c"), &format!("{HERE}/build/app"))
+        .to(
+            1,
+            Operation::Rename,
+            &format!("{HERE}/y.tmp"),
+            &format!("{HERE}/configure"),
+        );
+    scene.start(2, Some(0));
+    scene.exec_script(2, &format!("{HERE}/configure"), &["/bin/sh"]);
+    scene.read(2, &format!("{HERE}/configure")).exit(0, 0);
+    let subject = scene.usage().subject;
+    assert_eq!(names(&subject.files), ["main.c"]);
+    assert!(!subject.partial);
+}
+
+#[test]
+fn a_build_that_found_older_objects_did_not_show_all_its_sources() {
+    let mut scene = Scene::new();
+    scene.exec(0, "/usr/bin/make").start(1, Some(0));
+    scene
+        .exec(1, "/usr/bin/ld -o app main.o")
+        .read(1, &format!("{HERE}/main.o"))
+        .write(1, &format!("{HERE}/app"))
+        .elf(&format!("{HERE}/app"), None, &[])
+        .exit(0, 0);
+    assert!(scene.usage().subject.partial);
+    let mut scene = Scene::new();
+    scene.exec(0, "/usr/bin/make").exit(0, 0);
+    assert!(scene.usage().subject.partial);
+}
+
+#[test]
+fn a_lock_that_the_run_made_is_a_source() {
+    let mut scene = Scene::new();
+    scene.text(&format!("{HERE}/Cargo.toml"), "[package]\n");
+    scene.text(&format!("{HERE}/Cargo.lock"), "");
+    scene
+        .exec(0, "/usr/bin/cargo build")
+        .read(0, &format!("{HERE}/Cargo.toml"))
+        .write(0, &format!("{HERE}/Cargo.lock"))
+        .read(0, &format!("{HERE}/src/main.rs"))
+        .start(1, Some(0));
+    scene
+        .exec(1, "/usr/bin/rustc src/main.rs")
+        .link(
+            1,
+            &format!("{HERE}/src/main.rs"),
+            &format!("{HERE}/target/app"),
+        )
+        .exit(0, 0);
+    let subject = scene.usage().subject;
+    assert_eq!(names(&subject.files), ["Cargo.lock", "Cargo.toml", "src/"]);
+}
+
+#[test]
+fn packing_with_npm_or_pip_is_a_build_and_fetching_something_else_is_none() {
+    let kind = |line: &str, script: Option<&str>| {
+        let mut scene = Scene::new();
+        match script {
+            Some(interpreter) => scene.exec_script(0, line, &[interpreter]),
+            None => scene.exec(0, line),
+        };
+        scene.exit(0, 0);
+        scene.usage().kind
+    };
+    assert_eq!(
+        kind("/usr/bin/npm run build", Some("/usr/bin/node")),
+        RunKind::Build
+    );
+    assert_eq!(
+        kind("/usr/bin/pip install .", Some("/usr/bin/python3")),
+        RunKind::Build
+    );
+    assert_eq!(kind("/usr/bin/python3 -m build", None), RunKind::Build);
+    assert_ne!(
+        kind("/usr/bin/pip install requests", Some("/usr/bin/python3")),
+        RunKind::Build
+    );
+    assert_ne!(
+        kind("/usr/bin/npm install", Some("/usr/bin/node")),
+        RunKind::Build
+    );
+}
+
+#[test]
+fn the_tree_of_a_program_tells_its_desktop_entries_and_what_it_opens_of_its_own() {
+    let mut scene = Scene::new();
+    let root = format!("{HERE}/acme");
+    let plugin = format!("{root}/plugins/libplugin.so");
+    scene
+        .elf(&format!("{root}/acme"), None, &["libcore.so"])
+        .text(&format!("{root}/acme"), "")
+        .elf(&format!("{root}/odd/libcore.so"), Some("libcore.so"), &[])
+        .text(&format!("{root}/odd/libcore.so"), "")
+        .elf(&plugin, Some("libplugin.so"), &[])
+        .text(&plugin, "")
+        .text(&format!("{root}/icon.png"), "")
+        .text(
+            &format!("{root}/acme.desktop"),
+            "[Desktop Entry]\nExec=/opt/acme/acme %U\nIcon=/opt/acme/icon.png\n",
+        )
+        .exec(0, &format!("{root}/acme"))
+        .map(0, &format!("{root}/odd/libcore.so"))
+        .map(0, &plugin)
+        .exit(0, 0);
+    let SubjectForm::Program(facts) = scene.usage().subject.form else {
+        panic!("no program");
+    };
+    assert_eq!(names(&facts.opened), ["plugins"]);
+    let [entry] = facts.desktop_entries.as_slice() else {
+        panic!("{:?}", facts.desktop_entries);
+    };
+    assert_eq!(entry.path, "acme.desktop".into());
+    assert_eq!(names(&entry.commands), ["/opt/acme/acme"]);
+    assert_eq!(
+        entry.icon,
+        Some(("/opt/acme/icon.png".into(), "icon.png".into()))
+    );
+}
+
+#[test]
+fn a_zone_is_a_variable_of_the_caller_only_if_he_set_one() {
+    let variables = |given: &[&str]| {
+        let mut scene = Scene::new();
+        scene.builder = Builder::new(Header {
+            environment: given.iter().map(|&name| name.into()).collect(),
+            ..Header::for_tests()
+        });
+        scene.start(0, None);
+        scene
+            .exec(0, "/usr/bin/date")
+            .read(0, "/usr/share/zoneinfo/Europe/Vienna")
+            .read(0, "/usr/lib/locale/de_AT.utf8/LC_CTYPE")
+            .exit(0, 0);
+        let variables = scene.usage().surroundings.variables;
+        let names = variables.into_iter().map(|it| it.name);
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(variables(&["LANG", "TZ"]), "LANG LOCALE_ARCHIVE TZ");
+    assert_eq!(variables(&["LC_TIME"]), "LANG LOCALE_ARCHIVE");
+    // The script says it by itself; where the locale lies it does not.
+    assert_eq!(variables(&["PATH"]), "LOCALE_ARCHIVE");
+}

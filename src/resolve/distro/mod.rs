@@ -16,6 +16,7 @@ pub mod translate;
 
 use crate::trace::Bytes;
 use bstr::ByteSlice;
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Read};
@@ -37,7 +38,8 @@ pub struct HostPackage {
 }
 
 /// The package managers whose databases are read, and whose packages can be asked for by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Manager {
     /// Debian's, Ubuntu's and their kin.
     Dpkg,

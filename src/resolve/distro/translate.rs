@@ -11,6 +11,7 @@ use crate::resolve::{
 };
 use crate::trace::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The host's packages as a source.
@@ -67,6 +68,25 @@ impl HostSource {
     pub fn version(&self, path: &Bytes) -> Option<String> {
         let version = self.packages.owner(path.as_bytes())?.package.version;
         (!version.is_empty()).then_some(version)
+    }
+
+    /// The package that owns a file, and whose package manager it is.
+    pub fn owner(&self, path: &Bytes) -> Option<(Manager, HostPackage)> {
+        let owner = self.packages.owner(path.as_bytes())?;
+        Some((self.packages.manager(), owner.package))
+    }
+
+    /// The files of a package, and no more than `most`.
+    pub fn files(&self, package: &str, most: usize) -> Vec<Bytes> {
+        let mut files = Vec::new();
+        self.packages.files(package, &mut |path| {
+            files.push(path.into());
+            match files.len() < most {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        });
+        files
     }
 
     /// What may provide the file behind a query, told from the package that owns it.

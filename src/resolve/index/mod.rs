@@ -245,11 +245,21 @@ impl Index {
             _ => attr,
         };
         let id = self.value(KeyKind::Attribute, today.as_str().as_bytes())?;
-        let record = self.record(u32::try_from(id).ok()?)?;
+        let facts = self.facts(u32::try_from(id).ok()?)?;
+        Some(AttributeFacts { alias, ..facts })
+    }
+
+    /// What is known of every attribute, each under today's name.
+    pub fn attributes(&self) -> impl Iterator<Item = AttributeFacts> {
+        (0..).map_while(|id| self.facts(id))
+    }
+
+    fn facts(&self, id: u32) -> Option<AttributeFacts> {
+        let record = self.record(id)?;
         let outputs = self.text(record.outputs).unwrap_or_default();
         Some(AttributeFacts {
-            attr: today.clone(),
-            alias,
+            attr: AttrPath::new(self.text(record.name)?).ok()?,
+            alias: None,
             pname: self.some_text(record.pname),
             outputs: outputs
                 .split(',')

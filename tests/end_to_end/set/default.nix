@@ -13,6 +13,7 @@ assert overlays == [ ];
 let
   host = import (builtins.getEnv "NIXTRACE_HOST");
   system = "x86_64-linux";
+  library = import ../../nix/library.nix;
 
   # Copies files of the host. Runs while they are visible, with the host's own tools.
   fromHost =
@@ -78,16 +79,6 @@ let
       ;
   };
 
-  # As nixpkgs defines it in lib/customisation.nix, less what a small set can do without.
-  callPackage =
-    file: arguments:
-    let
-      function = import file;
-      wanted = builtins.functionArgs function;
-      given = builtins.intersectAttrs wanted (pkgs // { inherit pkgs; });
-    in
-    function (given // arguments);
-
   mkDerivationWith =
     cc: arguments:
     let
@@ -121,27 +112,21 @@ let
 
   mkShellWith =
     cc:
-    {
-      packages ? [ ],
-      buildInputs ? [ ],
-      inputsFrom ? [ ],
-      env ? { },
-    }:
-    derivation (
-      {
-        name = "nix-shell";
-        inherit system;
-        builder = "${attrs.bash}/bin/bash";
-        args = [
-          "-c"
-          "echo this is a shell; exit 1"
-        ];
-        stdenv = setup;
-        compilers = if cc then [ compiler ] else [ ];
-        nativeBuildInputs = packages ++ builtins.concatMap (it: it.nativeBuildInputs) inputsFrom;
-        buildInputs = buildInputs ++ builtins.concatMap (it: it.buildInputs) inputsFrom;
-      }
-      // env
+    library.mkShellWith (
+      arguments:
+      derivation (
+        {
+          inherit system;
+          builder = "${attrs.bash}/bin/bash";
+          args = [
+            "-c"
+            "echo this is a shell; exit 1"
+          ];
+          stdenv = setup;
+          compilers = if cc then [ compiler ] else [ ];
+        }
+        // arguments
+      )
     );
 
   script =
@@ -161,8 +146,6 @@ let
       ];
     };
 
-  quoted = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] text}'";
-
   withModules =
     interpreter: program: variable: place:
     attrs.${interpreter}
@@ -172,8 +155,8 @@ let
         script program ''
           export ${variable}=${
             builtins.concatStringsSep ":" (
-                map (module: "${module}/${place}") (choose modules.${interpreter} ++ [ attrs.${interpreter} ])
-              )
+              map (module: "${module}/${place}") (choose modules.${interpreter} ++ [ attrs.${interpreter} ])
+            )
           }
           exec ${attrs.${interpreter}}/bin/${program} "$@"
         '';
@@ -184,19 +167,7 @@ let
     perl.JSONXS = attrs.JSONXS;
   };
 
-  lib = {
-    getLib = package: package;
-    getBin = package: package;
-    getExe = package: "${package}/bin/${package.meta.mainProgram or package.pname}";
-    makeBinPath = packages: builtins.concatStringsSep ":" (map (it: "${it}/bin") packages);
-    makeLibraryPath = packages: builtins.concatStringsSep ":" (map (it: "${it}/lib") packages);
-    makeSearchPath =
-      place: packages: builtins.concatStringsSep ":" (map (it: "${it}/${place}") packages);
-    licenses.unfree = {
-      free = false;
-    };
-    sourceTypes.binaryNativeCode = { };
-    platforms.linux = [ system ];
+  lib = library.lib // {
     fileset = {
       unions = files: files;
       toSource =
@@ -216,7 +187,8 @@ let
   };
 
   pkgs = attrs // {
-    inherit lib callPackage;
+    inherit lib;
+    callPackage = library.callPackageWith (pkgs // { inherit pkgs; });
     python3 = withModules "python3" "python3" "PYTHONPATH" "lib/python3/dist-packages";
     perl = withModules "perl" "perl" "PERL5LIB" "lib/perl5";
     stdenv = {
@@ -232,30 +204,7 @@ let
     # Their functions are in `setup`; to be listed is what they are asked for.
     autoPatchelfHook = script "auto-patchelf-hook" "";
     makeWrapper = script "make-wrapper-hook" "";
-    writeShellApplication =
-      {
-        name,
-        text,
-        runtimeInputs ? [ ],
-        runtimeEnv ? { },
-        bashOptions ? [
-          "errexit"
-          "nounset"
-          "pipefail"
-        ],
-      }:
-      script name ''
-        ${builtins.concatStringsSep "\n" (map (option: "set -o ${option}") bashOptions)}
-        ${builtins.concatStringsSep "\n" (
-          map (variable: "export ${variable}=${quoted runtimeEnv.${variable}}") (builtins.attrNames runtimeEnv)
-        )}
-        export PATH="${lib.makeBinPath runtimeInputs}"
-        ${text}
-      ''
-      // {
-        pname = name;
-        meta.mainProgram = name;
-      };
+    writeShellApplication = library.writeShellApplicationWith script;
   };
 in
 

@@ -58,6 +58,18 @@ makeWrapper() {
 	chmod +x "$wrapper"
 }
 
+substituteInPlace() {
+	local file=$1 text
+	shift
+	text=$(<"$file")
+	while (($#)); do
+		[[ $1 == --replace-fail && $text == *"$2"* ]] || { echo "substituteInPlace: no $2 in $file" >&2; return 1; }
+		text=${text//"$2"/"$3"}
+		shift 3
+	done
+	printf '%s\n' "$text" >"$file"
+}
+
 wrapProgram() {
 	local program=$1 hidden=${1%/*}/.${1##*/}-wrapped
 	shift

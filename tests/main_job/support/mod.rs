@@ -3,13 +3,13 @@
 mod compiler;
 mod home;
 mod invocation;
-mod nix_file;
+pub(crate) mod nix_file;
 mod result;
 mod tools;
 mod traced;
 
 pub(crate) use compiler::compile;
-pub(crate) use home::Home;
+pub(crate) use home::{Home, SYSTEM_PATH};
 pub(crate) use invocation::{Finished, Invocation, Running, nixtrace, until};
 pub(crate) use tools::{missing_tools, skip};
 pub(crate) use traced::Traced;

@@ -10,6 +10,14 @@ use std::path::Path;
 /// # Panics
 /// When Nix cannot parse the file.
 pub(crate) fn attributes(home: &Home, file: &Path) -> Option<BTreeSet<String>> {
+    Some(selections(&parsed(home, file)?))
+}
+
+/// The file as Nix has read it, without comments. None when this machine has no Nix.
+///
+/// # Panics
+/// When Nix cannot parse the file.
+pub(crate) fn parsed(home: &Home, file: &Path) -> Option<String> {
     let missing = missing_tools(&["nix-instantiate"]);
     if !missing.is_empty() {
         skip(&missing.join(", "));
@@ -26,7 +34,7 @@ pub(crate) fn attributes(home: &Home, file: &Path) -> Option<BTreeSet<String>> {
         .env("NIX_CONF_DIR", nix.join("etc"))
         .run()
         .exits(0);
-    Some(selections(&parsed.text()))
+    Some(parsed.text())
 }
 
 /// Nix prints the parsed expression without comments and with every variable that is selected from

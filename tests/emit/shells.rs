@@ -1,46 +1,9 @@
 //! A shell.nix for each kind of run, word for word. Each is also what nixfmt prints, and evaluates
 //! to a derivation.
 
-use crate::conventions::follow_conventions;
-use crate::nix::Nix;
-use crate::support::{STUB, Tell, derivation, parse, run};
-use nixtrace::emit::{Comments, Environment, File, Nixpkgs, Options, Role, RunKind, render};
-use nixtrace::trace::Bytes;
-use std::ffi::OsStr;
-
-fn options() -> Options {
-    Options {
-        home: Some(Bytes::from("/home/me")),
-        ..Options::default()
-    }
-}
-
-/// The shell of an environment, after all that must be true of any shell was checked.
-fn shell(environment: &Environment) -> String {
-    shell_with(environment, &options())
-}
-
-fn shell_with(environment: &Environment, options: &Options) -> String {
-    let text = render(environment, File::Shell, options).unwrap();
-    let bare = Options {
-        comments: Comments::None,
-        ..options.clone()
-    };
-    let bare = render(environment, File::Shell, &bare).unwrap();
-    // This proves the layout: the crate re-implements RFC 166's nixfmt and is tested for the same
-    // output, so what it leaves unchanged is what nixfmt prints.
-    for text in [&text, &bare] {
-        assert_eq!(&nixfmt_rs::format(text).unwrap(), text);
-    }
-    follow_conventions(&text);
-    assert!(!text.contains("/home/me"), "{text}");
-    if let Some(nix) = Nix::installed() {
-        assert_eq!(parse(&nix, &text).unwrap(), parse(&nix, &bare).unwrap());
-        let derivation = derivation(&nix, &text).unwrap();
-        assert!(derivation.trim_end().ends_with("-nix-shell.drv"));
-    }
-    text
-}
+use crate::support::{Tell, run};
+use crate::written::{alone, shell, shell_with};
+use nixtrace::emit::{Comments, File, Options, Role, RunKind, render};
 
 #[test]
 fn a_program_of_nixpkgs_needs_itself() {
@@ -424,39 +387,6 @@ fn many_gaps_are_summed_up() {
 }
 
 #[test]
-fn hostile_names_stay_in_their_comment() {
-    let environment = run(
-        RunKind::Binary,
-        &["./a\n}: builtins.abort \"x\"", "", "it's", "${x}"],
-    )
-    .needs(Role::Command, "git", "run by ./a\n]; # \u{202e}\u{7}")
-    .unresolved(&b"/tmp/\xff\n*/ ${evil} ''"[..], "\r\n}", &["x"])
-    .unresolved(" \n ", "", &[]);
-    insta::assert_snapshot!(shell(&environment), @r#"
-    # Written by nixtrace for: './a\n}: builtins.abort "x"' '' 'it'\''s' '${x}'
-    {
-      # The nixpkgs of your NIX_PATH; give nixtrace `--nixpkgs REVISION` to pin one.
-      pkgs ? import <nixpkgs> {
-        config = { };
-        overlays = [ ];
-      },
-    }:
-
-    pkgs.mkShellNoCC {
-      packages = [
-        pkgs.git # run by ./a\n]; # \u{202e}\x07
-      ];
-
-      # TODO nixtrace: no certain package for /tmp/\xff\n*/ ${evil} ''
-      #   \r\n}
-      #   perhaps pkgs.x
-
-      # TODO nixtrace: no certain package for  \n
-    }
-    "#);
-}
-
-#[test]
 fn outputs_and_names_that_need_care_get_it() {
     let environment = run(RunKind::Script, &["./backup.sh"])
         .needs(Role::Command, "7zz", "run by ./backup.sh")
@@ -539,7 +469,7 @@ fn without_comments_only_what_is_to_be_done_remains() {
         .gap("io_uring was refused", 3);
     let options = Options {
         comments: Comments::None,
-        ..options()
+        ..alone()
     };
     insta::assert_snapshot!(shell_with(&environment, &options), @r#"
     {
@@ -559,217 +489,6 @@ fn without_comments_only_what_is_to_be_done_remains() {
     "#);
 }
 
-fn jq_from(nixpkgs: Nixpkgs) -> String {
-    let environment =
-        run(RunKind::Binary, &["jq", "."]).needs(Role::Command, "jq", "/usr/bin/jq was run");
-    let options = Options {
-        nixpkgs,
-        ..options()
-    };
-    let text = shell_with(&environment, &options);
-    let (arguments, _) = text.split_once("\n\n").unwrap();
-    arguments.to_owned()
-}
-
-#[test]
-fn a_revision_with_its_hash_is_a_pin() {
-    let nixpkgs = Nixpkgs::revision(
-        "c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1",
-        Some("sha256-oUiBFVTVVTVsbXKyFLR0JCFHv0GQ3TJpEBUQXbJmJ2E=".to_owned()),
-    );
-    insta::assert_snapshot!(jq_from(nixpkgs), @r#"
-    # Written by nixtrace for: jq .
-    {
-      pkgs ?
-        import
-          (fetchTarball {
-            url = "https://github.com/NixOS/nixpkgs/archive/c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1.tar.gz";
-            sha256 = "sha256-oUiBFVTVVTVsbXKyFLR0JCFHv0GQ3TJpEBUQXbJmJ2E=";
-          })
-          {
-            config = { };
-            overlays = [ ];
-          },
-    }:
-    "#);
-}
-
-#[test]
-fn a_revision_without_hash_is_fetched_as_it_is() {
-    let nixpkgs = Nixpkgs::revision("c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1", None);
-    insta::assert_snapshot!(jq_from(nixpkgs), @r#"
-    # Written by nixtrace for: jq .
-    {
-      # Not pinned by a hash: `nix-prefetch-url --unpack` prints the one to give `sha256`.
-      pkgs ?
-        import
-          (fetchTarball {
-            url = "https://github.com/NixOS/nixpkgs/archive/c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1.tar.gz";
-          })
-          {
-            config = { };
-            overlays = [ ];
-          },
-    }:
-    "#);
-}
-
-#[test]
-fn an_argument_has_no_default() {
-    insta::assert_snapshot!(jq_from(Nixpkgs::Argument), @r#"
-    # Written by nixtrace for: jq .
-    { pkgs }:
-    "#);
-}
-
-#[test]
-fn a_path_is_a_path() {
-    let line = |path: &str| {
-        let text = jq_from(Nixpkgs::Path(Bytes::from(path)));
-        let line = text.lines().find(|line| line.contains("import")).unwrap();
-        line.trim().to_owned()
-    };
-    assert_eq!(line("/srv/nixpkgs//"), "pkgs ? import /srv/nixpkgs {");
-    assert_eq!(line("/home/me/nixpkgs"), "pkgs ? import ~/nixpkgs {");
-    assert_eq!(line("../nixpkgs"), "pkgs ? import ../nixpkgs {");
-    assert_eq!(line("nixpkgs"), "pkgs ? import ./nixpkgs {");
-    assert_eq!(
-        line("/home/me/my nixpkgs"),
-        "pkgs ? import (~/. + \"/my nixpkgs\") {"
-    );
-    assert_eq!(line("."), "pkgs ? import ./. {");
-    assert_eq!(line(".."), "pkgs ? import ../. {");
-    assert_eq!(line("/"), "pkgs ? import /. {");
-    assert_eq!(
-        line("/srv/my nixpkgs"),
-        "pkgs ? import (/. + \"/srv/my nixpkgs\") {"
-    );
-    assert_eq!(line("a ${b}"), "pkgs ? import (./. + \"/a \\${b}\") {");
-}
-
-#[test]
-fn what_a_person_says_about_nixpkgs_is_understood() {
-    let said = |words: &str| Nixpkgs::from_words(OsStr::new(words));
-    let revision = "c8abb984d5fbc79271ee4a2ed2ecf8747c3c8ec1";
-    assert_eq!(said(revision), Nixpkgs::revision(revision, None));
-    assert_eq!(said("nixos-25.11"), Nixpkgs::revision("nixos-25.11", None));
-    assert_eq!(said("./nixpkgs"), Nixpkgs::Path(Bytes::from("./nixpkgs")));
-    assert_eq!(said(".."), Nixpkgs::Path(Bytes::from("..")));
-    assert_eq!(said("argument"), Nixpkgs::Argument);
-    assert_eq!(said("<nixpkgs>"), Nixpkgs::SearchPath);
-    assert_eq!(
-        said("https://example.org/nixpkgs.tar.xz"),
-        Nixpkgs::Tarball {
-            url: "https://example.org/nixpkgs.tar.xz".to_owned(),
-            sha256: None,
-        }
-    );
-}
-
-#[test]
-fn a_file_is_complete_without_arguments() {
-    let Some(nix) = Nix::installed() else { return };
-    let environment = run(RunKind::Binary, &["jq"]).needs(Role::Command, "jq", "run");
-    let shell = |nixpkgs| {
-        let options = Options {
-            nixpkgs,
-            ..Options::default()
-        };
-        render(&environment, File::Shell, &options).unwrap()
-    };
-    let by_search_path = nix
-        .instantiate(
-            &["-I", &format!("nixpkgs={STUB}")],
-            &shell(Nixpkgs::SearchPath),
-        )
-        .unwrap();
-    let by_path = nix
-        .instantiate(&[], &shell(Nixpkgs::Path(Bytes::from(STUB))))
-        .unwrap();
-    assert_eq!(by_search_path, by_path);
-}
-
-#[test]
-fn a_path_that_nix_cannot_spell_is_an_error_that_names_it() {
-    let options = Options {
-        nixpkgs: Nixpkgs::Path(Bytes::from(&b"/srv/\xff"[..])),
-        ..Options::default()
-    };
-    let error = render(&run(RunKind::Binary, &["jq"]), File::Shell, &options).unwrap_err();
-    assert!(error.to_string().contains("nixpkgs"), "{error}");
-}
-
-#[test]
-fn json_is_the_result_as_it_is() {
-    let environment = run(RunKind::Binary, &["jq"])
-        .needs(Role::Command, "jq", "/usr/bin/jq was run")
-        .unresolved(&b"/tmp/\xff"[..], "read", &["x"]);
-    let text = render(&environment, File::Json, &options()).unwrap();
-    insta::assert_snapshot!(text, @r##"
-    {
-      "version": 1,
-      "command": [
-        "jq"
-      ],
-      "kind": "binary",
-      "subject": {
-        "name": "",
-        "version": null,
-        "form": {
-          "is": "installed"
-        },
-        "root": "",
-        "whole": false,
-        "file": null,
-        "files": [],
-        "more_files": false
-      },
-      "surroundings": {
-        "variables": [],
-        "toolkits": [],
-        "writes": [],
-        "scratch": false,
-        "accounts": false,
-        "well_known": []
-      },
-      "directory": "/home/me/project",
-      "architecture": "x86_64",
-      "exit": 0,
-      "packages": [
-        {
-          "attr": "jq",
-          "output": "out",
-          "role": "command",
-          "uses": [],
-          "version": null,
-          "implied": null,
-          "score": 0.97,
-          "because": [
-            "/usr/bin/jq was run"
-          ]
-        }
-      ],
-      "unresolved": [
-        {
-          "path": "/tmp/\u0000ff",
-          "why": "read",
-          "candidates": [
-            {
-              "attr": "x",
-              "output": "out",
-              "score": 0.4,
-              "because": []
-            }
-          ]
-        }
-      ],
-      "missing": [],
-      "network": [],
-      "gaps": []
-    }
-    "##);
-}
-
 #[test]
 fn versions_that_were_seen_are_asserted_when_asked_for() {
     let mut environment = run(RunKind::Script, &["./report.py"])
@@ -780,7 +499,7 @@ fn versions_that_were_seen_are_asserted_when_asked_for() {
     environment.packages[2].version = Some("1.24.2".to_owned());
     let options = Options {
         assert_versions: true,
-        ..options()
+        ..alone()
     };
     let text = render(&environment, File::Shell, &options).unwrap();
     assert_eq!(nixfmt_rs::format(&text).unwrap(), text);
@@ -818,7 +537,7 @@ fn the_same_environment_gives_the_same_bytes() {
         .needs(Role::Library, "zlib", "linked")
         .needs(Role::Module, "python3Packages.numpy", "imported");
     for format in [File::Shell, File::Json] {
-        let first = render(&environment, format, &options()).unwrap();
-        assert_eq!(render(&environment, format, &options()).unwrap(), first);
+        let first = render(&environment, format, &alone()).unwrap();
+        assert_eq!(render(&environment, format, &alone()).unwrap(), first);
     }
 }

@@ -5,18 +5,23 @@
 
 use super::RunKind;
 use super::analysis::is_foreign;
+mod facts;
+mod files;
+
+pub use self::facts::desktop_entries;
+use self::facts::program_facts;
+use self::files::{arguments, below, join, used_files};
 use super::classify::{Origin, file_name, is_below_path, is_library_name, parent};
 use super::command::{Language, Part};
-use super::evidence::Evidence;
 use super::host::Host;
 use super::manifest::{Manifest, manifest};
-use super::phase::Step;
+use super::phase::{Phase, Step};
 use super::program::{Program, Run};
-use crate::elf::{Form, Image};
+use crate::elf::Form;
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What a run was of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -38,6 +43,8 @@ pub struct Subject {
     pub files: Vec<Bytes>,
     /// Whether it has more files than are told here.
     pub more_files: bool,
+    /// Whether a build read less than a whole one would, because an earlier one had made the rest.
+    pub partial: bool,
 }
 
 impl Subject {
@@ -82,6 +89,8 @@ impl Subject {
             .filter(|file| !built.contains(file))
             .collect();
         self.more_files |= other.more_files || files.len() > FILES;
+        // What one of the runs read afresh is told all the same.
+        self.partial &= other.partial;
         self.files = files.into_iter().take(FILES).collect();
         self.whole |= other.whole;
     }
@@ -128,6 +137,22 @@ pub struct ProgramFacts {
     /// Sonames that only objects which came with it and were never loaded need, and that neither
     /// the run nor the program itself has, sorted.
     pub unloaded: Vec<Bytes>,
+    /// Directories of libraries that came with it and that it opened without a `DT_NEEDED`, below
+    /// its root, sorted.
+    pub opened: Vec<Bytes>,
+    /// The desktop entries that came with it, sorted.
+    pub desktop_entries: Vec<DesktopEntry>,
+}
+
+/// A file that tells a desktop of the program (Desktop Entry Specification).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct DesktopEntry {
+    /// Where it lies below the program's root.
+    pub path: Bytes,
+    /// The programs that it starts, as it spells them, each once.
+    pub commands: Vec<Bytes>,
+    /// An icon that it names by a path which only the machine has, with the file that came along.
+    pub icon: Option<(Bytes, Bytes)>,
 }
 
 /// How a program is loaded.
@@ -154,8 +179,8 @@ pub struct Product {
 /// No more files of a subject are named than these.
 const FILES: usize = 60;
 
-/// No more files of a tree are looked at for what they need.
-const TREE_FILES: usize = 2000;
+/// The locks without which a builder of nixpkgs does not build.
+const LOCKS: &[&str] = &["Cargo.lock", "go.sum", "package-lock.json"];
 
 /// What the run was of.
 pub fn subject(run: &Run, kind: RunKind, host: &dyn Host) -> Subject {
@@ -226,6 +251,7 @@ fn own(run: &Run, main: &Program, file: &Bytes, host: &dyn Host) -> Subject {
         file: relative,
         files: files.into_iter().take(FILES).collect(),
         more_files,
+        partial: false,
         root,
     }
 }
@@ -247,7 +273,14 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
         .clone();
     let manifest = manifest(root.as_ref(), host);
     let used = used_files(run, &root);
-    let files = used.folded();
+    let mut files = used.folded();
+    // The run may have made them, but who builds it needs the very same.
+    files.extend(
+        LOCKS
+            .iter()
+            .filter(|name| manifest.files.contains(**name))
+            .map(|&name| Bytes::from(name)),
+    );
     let products = run
         .outputs
         .iter()
@@ -259,6 +292,12 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
             })
         })
         .collect::<BTreeSet<_>>();
+    // Where nothing was linked, all may have been up to date.
+    let is_compiled = run
+        .steps
+        .iter()
+        .any(|step| step.phase == Phase::Build && step.tool.compiles());
+    let partial = used.has_older_products() || is_compiled && products.is_empty();
     let directory = file_name(root.as_ref());
     let more_files = files.len() > FILES;
     Subject {
@@ -276,213 +315,9 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
         file: None,
         files: files.into_iter().take(FILES).collect(),
         more_files,
+        partial,
         root,
     }
-}
-
-/// The files below a directory that the run used, relative to it.
-#[derive(Default)]
-struct UsedFiles {
-    read: BTreeSet<Bytes>,
-    written: BTreeSet<Bytes>,
-}
-
-fn used_files(run: &Run, root: &Bytes) -> UsedFiles {
-    let mut used = UsedFiles::default();
-    let mut all: BTreeSet<&Bytes> = BTreeSet::new();
-    for program in &run.programs {
-        for path in [Some(&program.executable), program.script.as_ref()] {
-            all.extend(path);
-        }
-        for (path, usage) in &program.uses {
-            if usage.seen.has(Evidence::Written) {
-                used.written.extend(below(path, root));
-            }
-            let is_used = usage.seen.has(Evidence::Read) || usage.seen.has(Evidence::Mapped);
-            if is_used && !usage.own_output && !usage.seen.has(Evidence::Listed) {
-                all.insert(path);
-            }
-        }
-    }
-    for path in all {
-        if matches!(
-            run.territory.origin(path.as_ref()),
-            Origin::Own | Origin::Scratch
-        ) && let Some(inner) = below(path, root)
-            && !used.written.contains(&inner)
-            && !is_left_behind(inner.as_ref())
-        {
-            used.read.insert(inner);
-        }
-    }
-    used
-}
-
-impl UsedFiles {
-    /// The files, with a directory in which nothing was written in place of what is in it.
-    fn folded(&self) -> BTreeSet<Bytes> {
-        let first = |path: &Bytes| -> Bytes {
-            match path.find_byte(b'/') {
-                Some(slash) => path[..=slash].into(),
-                None => path.clone(),
-            }
-        };
-        let touched: BTreeSet<Bytes> = self.written.iter().map(first).collect();
-        self.read
-            .iter()
-            .map(|path| {
-                let top = first(path);
-                if touched.contains(&top) {
-                    path.clone()
-                } else {
-                    top
-                }
-            })
-            .collect()
-    }
-}
-
-/// Whether a file is what tools leave beside sources: no part of them.
-fn is_left_behind(path: &BStr) -> bool {
-    path.ends_with(b".pyc")
-        || path.split_str("/").any(|part| {
-            (part.starts_with(b".") && part.len() > 1)
-                || part == b"__pycache__"
-                || part == b"node_modules"
-        })
-}
-
-/// Files that the caller named or gave open: his, not the program's.
-fn arguments(run: &Run) -> BTreeSet<Bytes> {
-    let cwd = &run.header.cwd;
-    let named = run.header.argv.iter().skip(1).map(|word| {
-        if word.starts_with(b"/") {
-            word.clone()
-        } else {
-            join(cwd, &word.strip_prefix(b"./").unwrap_or(word).into())
-        }
-    });
-    let open = run.header.inherited.iter().map(|it| it.path.clone());
-    named.chain(open).collect()
-}
-
-fn program_facts(
-    run: &Run,
-    main: &Program,
-    root: &Bytes,
-    whole: bool,
-    host: &dyn Host,
-) -> ProgramFacts {
-    let file = main.file();
-    let Some(image) = host.image(file.as_ref()) else {
-        return ProgramFacts {
-            sections: true,
-            ..ProgramFacts::default()
-        };
-    };
-    let reads_itself = main
-        .uses
-        .iter()
-        .any(|(path, usage)| usage.seen.has(Evidence::Read) && usage.file(path) == file);
-    ProgramFacts {
-        linkage: linkage(&image),
-        appended: image.appended(),
-        sections: image.section_headers,
-        reads_itself,
-        unloaded: if whole {
-            needed_by_unloaded(run, root, host)
-        } else {
-            Vec::new()
-        },
-    }
-}
-
-fn linkage(image: &Image) -> Option<Linkage> {
-    match image.form() {
-        Form::Program | Form::Library => Some(Linkage::Dynamic),
-        Form::StaticProgram => Some(Linkage::Static),
-        Form::StaticPie => Some(Linkage::StaticPie),
-        Form::NotLoadable => None,
-    }
-}
-
-/// What only objects of the tree need that the run never loaded: autoPatchelf will ask for it, and
-/// nothing says that it is wanted.
-fn needed_by_unloaded(run: &Run, root: &Bytes, host: &dyn Host) -> Vec<Bytes> {
-    let mut objects: BTreeMap<Bytes, std::sync::Arc<Image>> = BTreeMap::new();
-    let mut names: BTreeSet<Bytes> = BTreeSet::new();
-    let mut directories = vec![root.clone()];
-    let mut seen = 0;
-    while let Some(directory) = directories.pop() {
-        for name in host.entries(directory.as_ref()) {
-            seen += 1;
-            if seen > TREE_FILES {
-                return Vec::new();
-            }
-            let path = join(&directory, &name);
-            match host.image(path.as_ref()) {
-                Some(image) => {
-                    names.insert(name);
-                    names.extend(image.soname.as_ref().map(|it| Bytes::from(it.as_slice())));
-                    objects.insert(path, image);
-                }
-                // What has entries is a directory.
-                None if !is_left_behind(name.as_ref()) => directories.push(path),
-                None => {}
-            }
-        }
-    }
-    let mut loaded: BTreeSet<&Bytes> = BTreeSet::new();
-    for program in &run.programs {
-        loaded.insert(program.file());
-        for (path, usage) in &program.uses {
-            if usage.seen.has(Evidence::Mapped) {
-                loaded.insert(usage.file(path));
-                names.insert(file_name(path.as_ref()).into());
-            }
-        }
-    }
-    let unloaded: BTreeSet<Bytes> = objects
-        .iter()
-        .filter(|(path, _)| !loaded.contains(path))
-        .flat_map(|(_, image)| &image.needed)
-        .map(|needed| Bytes::from(needed.as_slice()))
-        .filter(|needed| !names.contains(needed) && !is_of_libc(needed.as_ref()))
-        .collect();
-    unloaded.into_iter().collect()
-}
-
-/// Libraries that autoPatchelf finds in the C library itself.
-fn is_of_libc(soname: &BStr) -> bool {
-    const LIBC: &[&str] = &[
-        "libc",
-        "libm",
-        "libdl",
-        "libpthread",
-        "librt",
-        "libutil",
-        "libresolv",
-    ];
-    soname.starts_with(b"ld-linux")
-        || LIBC.iter().any(|name| {
-            soname
-                .strip_prefix(name.as_bytes())
-                .is_some_and(|rest| rest.starts_with(b".so"))
-        })
-}
-
-fn join(directory: &Bytes, name: &Bytes) -> Bytes {
-    [directory.as_bytes(), b"/", name.as_bytes()]
-        .concat()
-        .into()
-}
-
-/// The path relative to the directory, if it lies below it.
-fn below(path: &Bytes, directory: &Bytes) -> Option<Bytes> {
-    let inner = path
-        .strip_prefix(directory.as_bytes())?
-        .strip_prefix(b"/")?;
-    (!inner.is_empty()).then(|| inner.into())
 }
 
 /// The name of a file without the ending of a script.

@@ -1,0 +1,108 @@
+//! How the results of a build are made and get where they belong, where no build system does it.
+
+use super::identity::file_name;
+use super::project::Project;
+use super::{Ingredients, install};
+use crate::emit::nix::{Comment, Entry, Line};
+use crate::graph::Phase;
+use crate::graph::phase::Tool;
+use bstr::ByteSlice;
+
+/// How results get where they belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Installs {
+    /// The build system has a target for it and learns the prefix from stdenv.
+    Itself,
+    /// A Makefile has a target for it and takes the prefix from this variable.
+    Make(&'static str),
+    /// Nothing does.
+    ByHand,
+}
+
+pub(super) fn installs(project: &Project<'_>) -> Installs {
+    let configured = [Tool::Configure, Tool::Cmake, Tool::Meson];
+    if configured.into_iter().any(|tool| project.used(tool)) {
+        return Installs::Itself;
+    }
+    let manifest = project.manifest;
+    let variable = ["PREFIX", "prefix"]
+        .into_iter()
+        .find(|name| manifest.variables.contains(*name));
+    if let Some(variable) = variable
+        && project.used(Tool::Make)
+        && manifest.targets.contains("install")
+    {
+        return Installs::Make(variable);
+    }
+    Installs::ByHand
+}
+
+pub(super) fn installed_by_hand(
+    ingredients: &Ingredients<'_>,
+    project: &Project<'_>,
+) -> Option<Entry> {
+    let inside = project
+        .products
+        .iter()
+        .filter(|product| !product.path.starts_with(b"/"));
+    let steps: Vec<Line> = inside
+        .map(|product| {
+            let directory = if product.library {
+                "$out/lib"
+            } else {
+                "$out/bin"
+            };
+            install::program(&product.path, directory)
+        })
+        .collect();
+    if steps.is_empty() {
+        let todo =
+            Comment::new("TODO nixtrace: nothing that the run made was seen to be installed")?;
+        return Some(Entry::Comments(vec![(0, todo)]));
+    }
+    let installed = project.reached(Phase::Install);
+    let remark = installed
+        .then(|| {
+            ingredients.evidence.remark(
+                "it was installed by rules that take no prefix; these are the programs and libraries that it made",
+            )
+        })
+        .flatten();
+    Some(install::phase("installPhase", steps).below(remark))
+}
+
+/// The compiler's command lines as they were, with the compiler that stdenv has.
+pub(super) fn compiled_by_hand(
+    ingredients: &Ingredients<'_>,
+    project: &Project<'_>,
+) -> Option<Entry> {
+    let root = ingredients.evidence.environment.subject.root.as_bytes();
+    let lines: Vec<Line> = project
+        .steps
+        .iter()
+        .filter(|step| step.tool == Tool::Compiler)
+        .filter_map(|step| {
+            let (name, arguments) = step.argv.split_first()?;
+            let name = crate::graph::command::stem(file_name(name).as_bstr());
+            let compiler = match name.as_bytes() {
+                b"g++" | b"c++" | b"clang++" => "$CXX",
+                b"ar" => "$AR",
+                b"ranlib" => "$RANLIB",
+                b"strip" => "$STRIP",
+                b"ld" => "$LD",
+                _ => "$CC",
+            };
+            let mut line = Line::shell(compiler);
+            for argument in arguments {
+                // An absolute path into the project is one of this machine.
+                let bare = argument
+                    .strip_prefix(root)
+                    .and_then(|rest| rest.strip_prefix(b"/"))
+                    .unwrap_or(argument);
+                line = line.then(" ").word(bare);
+            }
+            Some(line)
+        })
+        .collect();
+    (!lines.is_empty()).then(|| install::phase("buildPhase", lines))
+}
