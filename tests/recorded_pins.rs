@@ -78,3 +78,44 @@ fn a_recorded_file_that_makes_no_sense_is_named_before_anything_runs() {
     assert!(error.contains("nixtrace.recorded.yaml:1:"), "{error}");
     assert!(!home.path().join("result.json").exists());
 }
+
+#[test]
+fn a_package_of_ones_own_is_called_from_where_its_pin_says() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let directory = home.path();
+    let pins = "pins:\n  ls: { attr: acme-ls, source: ./nix/ls.nix }\n  sh: { role: runtime }\n";
+    fs::write(directory.join("nixtrace.yaml"), pins).expect("can be written");
+    let trace = directory.join("run.ntrace");
+    let nixtrace = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_nixtrace"))
+            .args(arguments)
+            .current_dir(directory)
+            .env("HOME", "/nonexistent")
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .output()
+            .expect("the program was built for this test");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let name = trace.to_str().expect("text");
+    nixtrace(&["record", "-o", name, "--", "sh", "-c", "ls /; exit 0"]);
+    nixtrace(&["emit", name, "-f", "shell", "-o", "shell.nix"]);
+    let shell = fs::read_to_string(directory.join("shell.nix")).expect("it was written");
+    assert!(
+        shell.contains("(pkgs.callPackage ./nix/ls.nix { })"),
+        "{shell}"
+    );
+    // stdenv has it, but a person has said that it is needed for itself.
+    assert!(shell.contains("    pkgs.bash"), "{shell}");
+
+    // Below another directory the same file is spelt from there.
+    fs::create_dir(directory.join("sub")).expect("can be made");
+    nixtrace(&["emit", name, "-f", "shell,package", "-o", "sub/"]);
+    let package = fs::read_to_string(directory.join("sub/package.nix")).expect("it was written");
+    assert!(package.contains("callPackage,"), "{package}");
+    assert!(
+        package.contains("(callPackage ../nix/ls.nix { })"),
+        "{package}"
+    );
+}

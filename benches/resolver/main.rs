@@ -1,12 +1,13 @@
 //! What an index of all of nixpkgs costs: to make, and to ask.
 //!
 //! ```text
-//! cargo bench --bench resolver [-- --paths 20000000]
+//! cargo bench --bench resolver [-- --paths 20000000 | --quick]
 //! ```
 //!
 //! Makes a synthetic nix-index database, has the program make an index from it, and asks a thousand
 //! names. *Cold* is the first time, the index not in the system's cache, its opening and checksum
-//! counted; *warm* is a new resolver on the open index.
+//! counted; *warm* is a new resolver on the open index. Where `nix-locate` is on the `PATH`, it is asked
+//! for one of the names in the same database, and the ratio is told.
 
 mod synthetic;
 
@@ -31,6 +32,8 @@ fn main() -> Outcome<()> {
             .get(at + 1)
             .ok_or("--paths needs a number")?
             .parse()?,
+        // `--quick` only shows that it runs.
+        None if arguments.iter().any(|argument| argument == "--quick") => 100_000,
         None => 20_000_000,
     };
     let directory = tempfile::tempdir()?;
@@ -81,11 +84,36 @@ fn main() -> Outcome<()> {
         warm.push(ask(&names, || Ok(Resolver::new().with_index(open)))?.0);
     }
     warm.sort();
-    println!(
-        "warm: {NAMES} names in {} (goal: 5 ms)",
-        shown(warm[warm.len() / 2])
-    );
+    let warm = warm[warm.len() / 2];
+    println!("warm: {NAMES} names in {} (goal: 5 ms)", shown(warm));
+    match located(directory.path(), &names[0])? {
+        Some(one) => {
+            let ratio = one.as_secs_f64() / (warm.as_secs_f64() / NAMES as f64);
+            println!(
+                "nix-locate: one name in {}, {ratio:.0} times as long",
+                shown(one)
+            );
+        }
+        None => println!("nix-locate: not on the PATH"),
+    }
     Ok(())
+}
+
+/// How long `nix-locate` takes for one library, if it is there.
+fn located(database: &Path, name: &str) -> Outcome<Option<Duration>> {
+    let begun = Instant::now();
+    let asked = Command::new("nix-locate")
+        .arg("--db")
+        .arg(database)
+        .args(["--whole-name", "--minimal"])
+        .arg(format!("/lib/{name}"))
+        .output();
+    match asked {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(output) if output.status.success() => Ok(Some(begun.elapsed())),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into()),
+    }
 }
 
 /// How long a resolver takes to come up and to answer, and how many answers it has.

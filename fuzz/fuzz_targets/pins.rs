@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
             Query::parse(b"libz.so.1"),
             Query::for_path(b"/opt/acme/lib/libx.so"),
         ] {
-            std::hint::black_box((pins.pinned(&query), pins.ignored(&query)));
+            std::hint::black_box((pins.pinned(&query), pins.role(&query), pins.ignored(&query)));
         }
     }
 });

@@ -99,7 +99,7 @@ fn of_file(file: &Path, resolver: &Resolver) -> Result<Vec<Finding>, Failure> {
     let shown = printable(file.as_os_str().as_bytes());
     let finding = |thing: Thing, is_loader, why| Finding {
         of: shown.clone(),
-        answer: minimal::provider(&thing, |query| resolver.resolve(query)),
+        answer: minimal::provider(&thing, |query| Resolution::clone(&resolver.resolve(query))),
         thing,
         is_loader,
         why,
@@ -152,7 +152,9 @@ fn interpreter_of_script(file: &Path) -> Option<Bytes> {
 
 /// What a run missed, if a package has it or it explains that the run failed.
 fn of_run(sought: Sought, run: &str, resolver: &Resolver) -> Option<Finding> {
-    let answer = minimal::provider(&sought.thing, |query| resolver.resolve(query));
+    let answer = minimal::provider(&sought.thing, |query| {
+        Resolution::clone(&resolver.resolve(query))
+    });
     let is_provided = answer.verdict == Verdict::Package;
     if !is_provided && !sought.explains {
         return None;

@@ -7,6 +7,7 @@ use crate::disk::Disk;
 use crate::graph::Chronicle;
 use crate::graph::resources::Resources;
 use crate::pipeline::{self, Explained, NamedRun};
+use crate::resolve::Resolution;
 
 /// What the runs need, and which package provides what of it.
 ///
@@ -24,7 +25,9 @@ pub(super) fn explained(
             run: &run.of.run,
         })
         .collect();
-    let explained = pipeline::explained(&named, &Disk::new(), |query| resolver.resolve(query));
+    let explained = pipeline::explained(&named, &Disk::new(), |query| {
+        Resolution::clone(&resolver.resolve(query))
+    });
     match resolver.damage() {
         Some(damage) => Err(unusable_index(&damage)),
         None => Ok(explained),

@@ -11,7 +11,7 @@ use crate::disk::Disk;
 use crate::emit::{self, Comments, Environment, Format};
 use crate::pipeline::{self, NamedRun};
 use crate::report;
-use crate::resolve::Resolver;
+use crate::resolve::{Resolution, Resolver};
 use crate::trace::Bytes;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -181,7 +181,7 @@ impl Plan {
         let mut progress = Progress::begin("looking up packages", self.quiet);
         pipeline::environment(runs, &Disk::new(), |query| {
             progress.step();
-            self.resolver.resolve(query)
+            Resolution::clone(&self.resolver.resolve(query))
         })
     }
 }

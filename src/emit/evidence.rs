@@ -1,12 +1,14 @@
 //! What a list says of a package: which of its outputs, and why it is there.
 
+use super::foreign::Foreign;
 use super::home::Home;
 use super::inputs::ByAttribute;
 use super::language::Language;
 use super::nix::{Comment, Expression, Item, NixText};
 use super::scope::Scope;
 use super::{Comments, Environment, Package, Role};
-use crate::resolve::{AttrPath, Output};
+use crate::resolve::{AttrPath, Origin, Output};
+use crate::trace::Bytes;
 use bstr::ByteSlice;
 use std::collections::BTreeMap;
 
@@ -16,6 +18,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) comments: Comments,
     pub(crate) home: &'a Home,
     pub(crate) scope: &'a Scope,
+    /// The directory of the file that is written, absolute.
+    pub(crate) directory: &'a Bytes,
 }
 
 impl Evidence<'_> {
@@ -37,7 +41,7 @@ impl Evidence<'_> {
     }
 
     fn listed(&self, uses: &[&Package], are_loaded: bool) -> Vec<Item> {
-        let mut by_output: BTreeMap<(&AttrPath, Option<&Output>), Vec<&Package>> = BTreeMap::new();
+        let mut by_output: BTreeMap<_, Vec<&Package>> = BTreeMap::new();
         for &package in uses {
             let explicit = match package.output.0.as_str() {
                 "lib" => !are_loaded && package.attr.as_str() == "stdenv.cc.cc",
@@ -45,18 +49,24 @@ impl Evidence<'_> {
                 _ => true,
             };
             by_output
-                .entry((&package.attr, explicit.then_some(&package.output)))
+                .entry((
+                    &package.attr,
+                    &package.origin,
+                    explicit.then_some(&package.output),
+                ))
                 .or_default()
                 .push(package);
         }
         by_output
             .into_iter()
-            .map(|((attr, output), uses)| Item {
-                value: match output {
-                    None => self.scope.package(attr).into(),
-                    Some(output) => self.output_of(attr, output),
-                },
-                comment: self.comment(&uses),
+            .map(|((attr, origin, output), uses)| {
+                let value = match (origin, output) {
+                    (Some(origin), output) => self.foreign(origin).package(attr, output),
+                    (None, None) => self.scope.package(attr).into(),
+                    (None, Some(output)) => self.output_of(attr, output),
+                };
+                let comment = self.comment(&uses);
+                Item { value, comment }
             })
             .collect()
     }
@@ -108,11 +118,25 @@ impl Evidence<'_> {
     ) -> Item {
         let modules = modules
             .iter()
-            .map(|(module, uses)| (*module, self.comment(uses)))
+            .map(|(module, uses)| {
+                let origin = uses.iter().find_map(|package| package.origin.as_ref());
+                let origin = origin.map(|origin| self.foreign(origin));
+                (*module, (origin, self.comment(uses)))
+            })
             .collect();
         Item {
             value: language.environment(&modules, self.scope),
             comment: self.comment(reasons),
+        }
+    }
+
+    /// How a package is taken from where a person has pinned it to.
+    fn foreign<'a>(&'a self, origin: &'a Origin) -> Foreign<'a> {
+        Foreign {
+            origin,
+            scope: self.scope,
+            directory: self.directory,
+            home: self.home,
         }
     }
 

@@ -43,6 +43,15 @@ impl Home {
         }
     }
 
+    /// Whether the home directory is this one, or lies in it.
+    pub(crate) fn is_inside(&self, directory: &[u8]) -> bool {
+        let rest = self
+            .0
+            .as_deref()
+            .and_then(|home| home.strip_prefix(directory));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
+
     /// Whether the bytes mention the home directory.
     pub(crate) fn is_named_in(&self, bytes: &[u8]) -> bool {
         self.hidden(bytes) != bytes

@@ -9,6 +9,7 @@ use super::nix::Item;
 use super::variables::place as place_of;
 use super::wrapper::with_libraries;
 use super::{Environment, Package, Role, RunKind};
+use crate::resolve::ForcedRole;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The lists of a shell, each sorted by attribute.
@@ -111,7 +112,7 @@ impl<'a> Uses<'a> {
                     .or_insert_with(|| (language.clone(), BTreeMap::new()));
                 modules.1.entry(member).or_default().push(package);
             } else {
-                uses.list(place(environment.kind, package.role))
+                uses.list(place(environment.kind, package))
                     .entry(package.attr.as_str())
                     .or_default()
                     .push(package);
@@ -138,8 +139,25 @@ impl<'a> Uses<'a> {
     }
 }
 
-fn place(kind: RunKind, role: Role) -> Place {
-    match (role, kind) {
+fn place(kind: RunKind, package: &Package) -> Place {
+    let is_loaded = matches!(
+        package.role,
+        Role::Library | Role::Dlopen | Role::Header | Role::PkgConfig
+    );
+    match package.forced {
+        None => {}
+        Some(ForcedRole::Build) => return Place::BuildInputs,
+        // In a build's shell nothing is left for another loader to find.
+        Some(ForcedRole::Runtime) if is_loaded && kind == RunKind::Build => {
+            return Place::BuildInputs;
+        }
+        Some(ForcedRole::Runtime) if is_loaded => return Place::Loaded,
+        Some(ForcedRole::Runtime) if package.role == Role::Interpreter => {
+            return Place::Interpreters;
+        }
+        Some(_) => return Place::Packages,
+    }
+    match (package.role, kind) {
         (Role::Interpreter, _) => Place::Interpreters,
         (Role::Command | Role::Module | Role::Data, _) => Place::Packages,
         (Role::Library | Role::Dlopen, RunKind::Binary | RunKind::Script) => Place::Loaded,

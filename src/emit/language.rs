@@ -3,6 +3,7 @@
 //! Knows how nixpkgs names a language's package set and what makes an environment of it. Which
 //! modules are needed is decided before.
 
+use super::foreign::Foreign;
 use super::nix::{Comment, Entry, Expression, Item, NixText};
 use super::scope::Scope;
 use std::collections::BTreeMap;
@@ -112,17 +113,21 @@ impl Language {
             })
     }
 
-    /// The interpreter with the modules, each with its comment.
+    /// The interpreter with the modules, each with where it comes from, if that is not the
+    /// interpreter's own set, and with its comment.
     pub(crate) fn environment(
         &self,
-        modules: &BTreeMap<&str, Option<Comment>>,
+        modules: &BTreeMap<&str, (Option<Foreign<'_>>, Option<Comment>)>,
         scope: &Scope,
     ) -> Expression {
-        let members = |select: &dyn Fn(&str) -> NixText| {
+        let members = |set: Option<NixText>, select: &dyn Fn(&str) -> NixText| {
             let items = modules
                 .iter()
-                .map(|(module, comment)| Item {
-                    value: select(module).into(),
+                .map(|(module, (foreign, comment))| Item {
+                    value: match foreign {
+                        None => select(module).into(),
+                        Some(foreign) => foreign.member(&self.set, module, set.clone()),
+                    },
                     comment: comment.clone(),
                 })
                 .collect();
@@ -131,7 +136,7 @@ impl Language {
         let with = |function: NixText, parameter: &'static str| {
             let choice = Expression::Lambda(
                 NixText::constant(parameter),
-                Box::new(members(&|module| {
+                Box::new(members(Some(NixText::constant(parameter)), &|module| {
                     NixText::select_parts(parameter, module.split('.'))
                 })),
             );
@@ -150,7 +155,7 @@ impl Language {
                 vec![Expression::Set {
                     entries: vec![Entry::binding(
                         "packages",
-                        members(&|module| {
+                        members(None, &|module| {
                             scope.parts([self.set.as_str()].into_iter().chain(module.split('.')))
                         }),
                     )],

@@ -8,6 +8,7 @@ mod command_line;
 mod derivation;
 pub mod environment;
 mod evidence;
+mod foreign;
 mod formats;
 mod home;
 mod inputs;
@@ -78,7 +79,8 @@ pub enum Error {
 pub fn nixery(environment: &Environment) -> Option<String> {
     let listed = environment.packages.iter();
     let names: BTreeSet<&str> = listed
-        .filter(|package| package.implied.is_none())
+        // Nixery has nixpkgs and nothing else.
+        .filter(|package| package.implied.is_none() && package.origin.is_none())
         .map(|package| package.attr.as_str())
         .collect();
     let names: Vec<&str> = names.into_iter().collect();

@@ -33,6 +33,7 @@ impl<'a> Page<'a> {
             comments: self.options.comments,
             home: &self.home,
             scope,
+            directory: self.directory(),
         }
     }
 
@@ -54,7 +55,6 @@ impl<'a> Page<'a> {
             evidence: &evidence,
             identity: self.identity(),
             parts: Parts::of(self.environment),
-            directory: self.directory(),
         })
         .expression()
     }
@@ -121,6 +121,8 @@ impl<'a> Page<'a> {
         let packages = self.environment.packages.iter();
         packages
             .filter(|package| self.options.assert_versions && package.implied.is_none())
+            // What a person has pinned is of the version that it is.
+            .filter(|package| package.origin.is_none())
             .filter_map(|package| {
                 let version = NixText::string(package.version.as_deref()?.as_bytes());
                 let at_least = scope.known("lib.versionAtLeast");

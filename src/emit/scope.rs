@@ -35,6 +35,11 @@ impl Scope {
         self.parts(path.split('.'))
     }
 
+    /// Whether packages are arguments of the expression.
+    pub(crate) fn has_arguments(&self) -> bool {
+        self.arguments.is_some()
+    }
+
     /// The attribute at these parts.
     pub(crate) fn parts<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> NixText {
         let mut parts = parts.into_iter().peekable();

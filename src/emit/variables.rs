@@ -109,7 +109,8 @@ pub(crate) fn unset(evidence: &Evidence<'_>) -> Vec<Comment> {
 
 /// Whether the package is found through a variable.
 pub(crate) fn place(package: &Package) -> Option<(&'static str, &'static str)> {
-    if package.role != Role::Data || package.implied.is_some() {
+    let is_nixpkgs_data = package.role == Role::Data && package.origin.is_none();
+    if !is_nixpkgs_data || package.implied.is_some() {
         return None;
     }
     PLACES

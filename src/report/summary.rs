@@ -99,6 +99,9 @@ fn packages(text: &mut String, environment: &Environment, width: usize) {
     }
     let rows = listed.iter().map(|package| {
         let why = package.because.first().map_or("", String::as_str);
+        let from = package.origin.as_ref();
+        let from = from.map_or_else(String::new, |origin| format!(" (from {origin})"));
+        let why = format!("{why}{from}");
         (package.attr.to_string(), printable(why.as_bytes()))
     });
     table(text, rows, width);
@@ -165,6 +168,8 @@ mod tests {
             output: Output::default(),
             role: Role::Command,
             uses: Vec::new(),
+            origin: None,
+            forced: None,
             version: None,
             implied: implied.map(str::to_owned),
             score: 1.0,

@@ -1,6 +1,8 @@
 //! What sources answer: attributes that may provide the thing, with the facts that speak for and
 //! against each. Judging them is `rank`'s work.
 
+use super::forced::ForcedRole;
+use super::origin::Origin;
 use super::rank::Counted;
 use crate::trace::Bytes;
 use serde::{Deserialize, Serialize};
@@ -215,6 +217,12 @@ pub struct Scored {
     pub score: f64,
     /// Why, in the words a person reads, most telling first.
     pub because: Vec<String>,
+    /// Where it comes from, if a person's pin says that it is not the reader's nixpkgs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What it is for, if a person has decided that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forced: Option<ForcedRole>,
     /// What the score comes from, the weightiest first. Results for programs do not have it: weights
     /// are the resolver's own business, and change.
     #[serde(skip)]

@@ -14,6 +14,9 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
         return Vec::new();
     };
     let mut seen = Vec::new();
+    if query.kind == Kind::R {
+        return of_archive(name).into_iter().collect();
+    }
     for text in proposals(query.kind, name) {
         if let Ok(attr) = AttrPath::new(text)
             && let Some(known) = index.attribute(&attr)
@@ -42,11 +45,35 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
     seen
 }
 
+/// A package of R, where the name is one that CRAN accepts (Writing R Extensions, 1.1.1). nixpkgs
+/// has all of CRAN and Bioconductor, more than any index lists.
+fn of_archive(name: &str) -> Option<Candidate> {
+    let is_name = name.len() > 1
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !name.ends_with('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+    let attr = AttrPath::new(format!("rPackages.{}", name.replace('.', "_"))).ok()?;
+    is_name.then(|| Candidate {
+        attr,
+        output: None,
+        source: SourceKind::Heuristic,
+        basis: Basis::Guess(1),
+        form: FileForm::Regular,
+        place: Bytes::default(),
+        popularity: 0,
+        note: Some("nixpkgs has all of CRAN and Bioconductor, if it is from there".to_owned()),
+        facts: Facts::default(),
+    })
+}
+
 fn proposals(kind: Kind, name: &str) -> Vec<String> {
     match kind {
         Kind::Soname | Kind::LinkName => {
             let stem = name.split(".so").next().unwrap_or_default();
-            with_and_without_lib(stem)
+            match lua_module(stem) {
+                Some(module) => of_lua(module),
+                None => with_and_without_lib(stem),
+            }
         }
         Kind::Command => vec![name.to_owned()],
         Kind::PkgConfig => with_and_without_lib(name),
@@ -55,6 +82,8 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
             with_and_without_lib(&name.to_ascii_lowercase()),
         ]
         .concat(),
+        // Modules of Python put their headers beside its own.
+        Kind::Header if name.starts_with("python3.") => Vec::new(),
         Kind::Header => {
             let first = name.split('/').next().unwrap_or_default();
             with_and_without_lib(first.split('.').next().unwrap_or_default())
@@ -69,15 +98,18 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         Kind::Perl => vec![format!("perlPackages.{}", name.replace("::", ""))],
         // Most packages keep their data in a directory of their own name.
         Kind::Data => match name.split('/').nth(1) {
-            Some(first) if name.starts_with("share/") && !SHARED_DIRECTORIES.contains(&first) => {
-                vec![first.to_owned(), without_release(first).to_owned()]
+            Some(first) if !is_shared(name, first) => {
+                let mut proposals = vec![first.to_owned()];
+                // What `lib/babeltrace2` is of is not `babeltrace`.
+                if name.starts_with("share/") || first.contains('-') {
+                    proposals.push(without_release(first).to_owned());
+                }
+                proposals
             }
             _ => Vec::new(),
         },
         Kind::Gem => vec![format!("rubyPackages.{name}")],
-        Kind::Lua => ["", "lua", "lua-"]
-            .map(|prefix| format!("luaPackages.{prefix}{name}"))
-            .to_vec(),
+        Kind::Lua => of_lua(name),
         Kind::OCaml => vec![
             format!("ocamlPackages.{name}"),
             format!("ocamlPackages.{}", name.replace('-', "_")),
@@ -85,16 +117,66 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         Kind::Jar => vec![name.to_owned()],
         // A package of the registry is a program only where nixpkgs has one of that name.
         Kind::Node => vec![name.rsplit('/').next().unwrap_or_default().to_owned()],
-        Kind::R => vec![format!("rPackages.{}", name.replace('.', "_"))],
-        Kind::Typelib
-        | Kind::GSettings
+        // `Jsonrpc-1.0` may be `jsonrpc`, `libjsonrpc` or `jsonrpc-glib`.
+        Kind::Typelib => {
+            let stem = name.split('-').next().unwrap_or_default();
+            let stem = stem.to_ascii_lowercase();
+            let mut proposals = with_and_without_lib(&stem);
+            proposals.push(format!("{stem}-glib"));
+            proposals
+        }
+        Kind::GSettings
         | Kind::Aclocal
         | Kind::Dpkg
         | Kind::Rpm
         | Kind::Pacman
         | Kind::Apk
+        | Kind::R
         | Kind::Path => Vec::new(),
     }
+}
+
+fn of_lua(module: &str) -> Vec<String> {
+    ["", "lua", "lua-"]
+        .map(|prefix| format!("luaPackages.{prefix}{module}"))
+        .to_vec()
+}
+
+/// `expat` of `liblua5.3-expat`, as Debian links modules of Lua.
+fn lua_module(stem: &str) -> Option<&str> {
+    let (release, module) = stem.strip_prefix("liblua")?.split_once('-')?;
+    let is_release = release.starts_with(|c: char| c.is_ascii_digit());
+    (is_release && module != "c++").then_some(module)
+}
+
+/// Directories of `lib/` that many packages fill, besides those of [`SHARED_DIRECTORIES`].
+const SHARED_LIBRARY_DIRECTORIES: [&str; 14] = [
+    "audit",
+    "bfd-plugins",
+    "cmake",
+    "debug",
+    "firmware",
+    "gconv",
+    "gio",
+    "jvm",
+    "mozilla",
+    "pkcs11",
+    "pkgconfig",
+    "security",
+    "systemd",
+    "udev",
+];
+
+/// Whether what lies in a directory says nothing by the directory's name.
+fn is_shared(name: &str, first: &str) -> bool {
+    let is_library = name.starts_with("lib/");
+    // A file of `lib/` itself is called by its own name, and that is a library's.
+    let is_file = is_library && name.split('/').count() < 3;
+    let is_known = is_library || name.starts_with("share/");
+    !is_known
+        || is_file
+        || SHARED_DIRECTORIES.contains(&first)
+        || is_library && SHARED_LIBRARY_DIRECTORIES.contains(&first)
 }
 
 /// `libfoo-2.0` may be `libfoo-2.0`, `foo-2.0`, `libfoo` or `foo`.

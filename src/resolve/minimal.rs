@@ -5,6 +5,8 @@
 //! package stays open, with its candidates. Nothing is dropped silently.
 
 use super::candidate::{AttrPath, Output, Scored};
+use super::forced::ForcedRole;
+use super::origin::Origin;
 use super::query::{Kind, Query};
 use super::{Resolution, Verdict};
 use crate::graph::{
@@ -25,6 +27,12 @@ pub struct Package {
     pub role: Role,
     /// All that it is needed as for itself, sorted; empty when only others bring it.
     pub uses: Vec<PackageUse>,
+    /// Where it comes from, if a person has pinned it to something that is not the reader's nixpkgs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What it is for, if a person has decided that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forced: Option<ForcedRole>,
     /// The version that was seen on this machine, as its project counts; none when nobody asked, or
     /// the machine does not tell.
     pub version: Option<String>,
@@ -44,6 +52,9 @@ pub struct PackageUse {
     pub role: Role,
     /// The output that holds what was used.
     pub output: Output,
+    /// What it is for, if a person has decided that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forced: Option<ForcedRole>,
     /// By whom.
     pub by: Asker,
     /// The phases of a build in which it was used; empty when that is not known, or in none.
@@ -146,7 +157,7 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
         .map(|need| first_answer(&queries(&need.thing, Some(&need.path)), &mut resolve))
         .collect();
 
-    let mut packages: BTreeMap<AttrPath, Package> = BTreeMap::new();
+    let mut packages: BTreeMap<Identity, Package> = BTreeMap::new();
     let mut open: BTreeMap<Bytes, (Unresolved, usize)> = BTreeMap::new();
     // What was asked for itself gives the most telling reasons, so it comes first. Data that a
     // package brings which is there anyway is no need of its own, so data comes last.
@@ -175,8 +186,16 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
             None => leave_open(&mut open, need, &answers[number]),
         }
     }
+    let of_needs = answers
+        .iter()
+        .map(|answer| {
+            let best = answer.best.as_ref()?;
+            let package = packages.get(&identity(best));
+            Some(package.map_or(&best.attr, |package| &package.attr).clone())
+        })
+        .collect();
     let mut packages: Vec<Package> = packages.into_values().collect();
-    packages.sort_by(|a, b| (a.role, &a.attr).cmp(&(b.role, &b.attr)));
+    packages.sort_by(|a, b| (a.role, &a.attr, &a.origin).cmp(&(b.role, &b.attr, &b.origin)));
     Choice {
         packages,
         unresolved: open
@@ -184,10 +203,7 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
             .map(|(unresolved, more)| with_count(unresolved, more))
             .collect(),
         missing: missing(usage, &mut resolve),
-        of_needs: answers
-            .into_iter()
-            .map(|answer| answer.best.map(|best| best.attr))
-            .collect(),
+        of_needs,
     }
 }
 
@@ -260,6 +276,21 @@ fn first_answer(queries: &[Query], resolve: &mut impl FnMut(&Query) -> Resolutio
     first.expect("every thing has at least one query")
 }
 
+/// What tells two packages apart: the attribute, or the set that a member is called with, and the
+/// origin.
+type Identity = (String, Option<Origin>);
+
+/// A file that is called is the same package whatever a pin names it.
+fn identity(best: &Scored) -> Identity {
+    let attr = match &best.origin {
+        Some(Origin::File(_) | Origin::Tarball(_)) => {
+            best.attr.set_member().map_or("", |(set, _)| set)
+        }
+        Some(Origin::Nixpkgs(_) | Origin::Flake(_)) | None => best.attr.as_str(),
+    };
+    (attr.to_owned(), best.origin.clone())
+}
+
 /// Who brings what a need asks for.
 enum Brought {
     /// The package that has it is asked for by this need, which may be the same.
@@ -272,6 +303,9 @@ enum Brought {
 fn brought(usage: &Usage, answers: &[Resolution], number: usize) -> Option<Brought> {
     let attr = |number: usize| answers[number].best.as_ref().map(|best| &best.attr);
     let own = attr(number);
+    if answers[number].best.as_ref().is_some_and(is_decided) {
+        return Some(Brought::With(number));
+    }
     let mut at = number;
     // No chain is longer than there are needs; a longer one goes in a circle.
     for _ in 0..usage.needs.len() {
@@ -289,6 +323,12 @@ fn brought(usage: &Usage, answers: &[Resolution], number: usize) -> Option<Broug
     None
 }
 
+/// Whether a person has said that it is a package of its own, or what it is for: then it is listed,
+/// whatever else would bring it.
+fn is_decided(best: &Scored) -> bool {
+    best.origin.is_some() || best.forced.is_some()
+}
+
 /// What brings a package, as it is told: what comes with a part of stdenv comes with stdenv.
 fn by_package(by: &AttrPath) -> String {
     if STDENV.contains(&by.as_str()) || STDENV_CC.contains(&by.as_str()) {
@@ -300,6 +340,9 @@ fn by_package(by: &AttrPath) -> String {
 
 /// `stdenv`, if that has what the need asks for.
 fn by_stdenv(usage: &Usage, need: &Need, best: &Scored) -> Option<String> {
+    if is_decided(best) {
+        return None;
+    }
     let is_one_of = |names: &[&str]| names.contains(&best.attr.as_str());
     let has_it = match need.role {
         Role::Command | Role::Interpreter => {
@@ -321,43 +364,56 @@ fn comes_with_libc(thing: &Thing) -> bool {
 }
 
 fn add(
-    packages: &mut BTreeMap<AttrPath, Package>,
+    packages: &mut BTreeMap<Identity, Package>,
     need: &Need,
     best: &Scored,
     implied: Option<String>,
     asked: bool,
 ) {
-    let package = packages
-        .entry(best.attr.clone())
-        .or_insert_with(|| Package {
-            attr: best.attr.clone(),
-            output: best.output.clone(),
-            role: need.role,
-            uses: Vec::new(),
-            version: None,
-            implied: implied.clone(),
-            score: best.score,
-            because: Vec::new(),
-        });
+    let package = packages.entry(identity(best)).or_insert_with(|| Package {
+        attr: best.attr.clone(),
+        output: best.output.clone(),
+        role: need.role,
+        uses: Vec::new(),
+        origin: best.origin.clone(),
+        forced: best.forced,
+        version: None,
+        implied: implied.clone(),
+        score: best.score,
+        because: Vec::new(),
+    });
+    if best.attr < package.attr {
+        package.attr = best.attr.clone();
+    }
     if asked {
         let phases = need.phases.iter().collect::<Option<Vec<Phase>>>();
         let used = PackageUse {
             role: need.role,
             output: best.output.clone(),
+            forced: best.forced,
             by: need.asker,
             phases: phases.unwrap_or_default(),
             why: need.why.clone(),
             path: need.path.clone(),
         };
-        let key = |it: &PackageUse| (it.role, it.output.clone(), it.by, it.phases.clone());
+        let key = |it: &PackageUse| {
+            let output = it.output.clone();
+            (it.role, output, it.forced, it.by, it.phases.clone())
+        };
         if let Err(place) = package.uses.binary_search_by_key(&key(&used), key) {
             package.uses.insert(place, used);
         }
     }
-    let is_stronger = implied.is_none() && package.implied.is_some() && need.role != Role::Data;
+    let is_stronger = implied.is_none()
+        && package.implied.is_some()
+        && (need.role != Role::Data || is_decided(best));
     let is_equal = implied.is_none() == package.implied.is_none();
-    if is_stronger || (is_equal && need.role < package.role) {
+    // What a person has decided goes before what the run shows.
+    let weight = |forced: Option<ForcedRole>, role| (forced.is_none(), forced, role);
+    let weighs_more = weight(best.forced, need.role) < weight(package.forced, package.role);
+    if is_stronger || (is_equal && weighs_more) {
         package.role = need.role;
+        package.forced = best.forced;
         package.output = best.output.clone();
     }
     if is_stronger {
@@ -433,230 +489,4 @@ fn missing(usage: &Usage, resolve: &mut impl FnMut(&Query) -> Resolution) -> Vec
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    /// Needs by hand, and a resolver that knows a few names.
-    #[derive(Default)]
-    struct Case {
-        needs: Vec<Need>,
-        kind: Option<RunKind>,
-    }
-
-    /// What the resolver of these tests knows: name, attribute.
-    const KNOWN: &[(&str, &str)] = &[
-        ("sh", "bash"),
-        ("gcc", "gcc"),
-        ("git", "git"),
-        ("make", "gnumake"),
-        ("libc.so.6", "glibc"),
-        ("libgcc_s.so.1", "stdenv.cc.cc"),
-        ("libstdc++.so.6", "stdenv.cc.cc"),
-        ("libssl.so.3", "openssl"),
-        ("libcrypto.so.3", "openssl"),
-        ("openssl/ssl.h", "openssl"),
-        ("libcurl.so.4", "curl"),
-        ("libldap.so.2", "openldap"),
-        ("liblber.so.2", "openldap"),
-        ("share/openssl", "openssl"),
-        ("share/zoneinfo", "tzdata"),
-        ("liblzma.so.5", "xz"),
-        ("xz", "xz"),
-    ];
-
-    fn resolve(query: &Query) -> Resolution {
-        let attr = KNOWN
-            .iter()
-            .find(|(name, _)| query.name.as_bytes() == name.as_bytes())
-            .map(|(_, attr)| AttrPath::new(*attr).unwrap());
-        let best = attr.map(|attr| Scored {
-            attr,
-            output: Output::default(),
-            score: 0.9,
-            because: vec!["it is known".to_owned()],
-            features: Vec::new(),
-        });
-        let verdict = match (&best, query.name.as_bytes()) {
-            (Some(_), _) => Verdict::Package,
-            (None, b"libcuda.so.1") => Verdict::Host("a driver"),
-            (None, _) => Verdict::Open,
-        };
-        Resolution {
-            query: query.clone(),
-            verdict,
-            candidates: best.iter().cloned().collect(),
-            best,
-        }
-    }
-
-    impl Case {
-        fn of(kind: RunKind) -> Self {
-            Self {
-                kind: Some(kind),
-                ..Self::default()
-            }
-        }
-
-        fn need(mut self, role: Role, name: &str, brought_by: Option<usize>) -> Self {
-            let bytes = Bytes::from(name);
-            self.needs.push(Need {
-                thing: match role {
-                    Role::Command | Role::Interpreter => Thing::Command(bytes),
-                    Role::Library | Role::Dlopen => Thing::Library(bytes),
-                    Role::Header => Thing::Header(bytes),
-                    _ => Thing::Data(bytes),
-                },
-                role,
-                path: format!("/usr/{name}").into(),
-                why: format!("{name} is used"),
-                asker: Asker::Main,
-                phases: Default::default(),
-                brought_by,
-            });
-            self
-        }
-
-        fn choice(self) -> Choice {
-            let usage = Usage {
-                kind: self.kind.unwrap_or(RunKind::Binary),
-                needs: self.needs,
-                missing: Vec::new(),
-                network: BTreeSet::new(),
-                subject: Default::default(),
-                surroundings: Default::default(),
-            };
-            choose(&usage, resolve)
-        }
-
-        /// The packages as `attr`, or `attr<bringer` where something brings it.
-        fn packages(self) -> Vec<String> {
-            let choice = self.choice();
-            assert!(choice.unresolved.is_empty(), "{:?}", choice.unresolved);
-            let shown = |package: &Package| match &package.implied {
-                Some(by) => format!("{}<{by}", package.attr),
-                None => package.attr.to_string(),
-            };
-            choice.packages.iter().map(shown).collect()
-        }
-    }
-
-    #[test]
-    fn needs_of_one_package_are_one_package_with_all_reasons() {
-        let choice = Case::default()
-            .need(Role::Library, "libssl.so.3", None)
-            .need(Role::Library, "libcrypto.so.3", None)
-            .choice();
-        assert_eq!(choice.packages.len(), 1);
-        assert_eq!(
-            choice.packages[0].because,
-            [
-                "libssl.so.3 is used",
-                "it is known",
-                "libcrypto.so.3 is used"
-            ]
-        );
-    }
-
-    #[test]
-    fn what_stdenv_has_is_implied_as_a_command_but_not_as_a_library() {
-        let packages = Case::default()
-            .need(Role::Interpreter, "sh", None)
-            .need(Role::Command, "git", None)
-            .need(Role::Library, "libc.so.6", None)
-            .need(Role::Library, "liblzma.so.5", None)
-            .packages();
-        assert_eq!(packages, ["bash<stdenv", "git", "glibc<stdenv", "xz"]);
-    }
-
-    #[test]
-    fn a_command_of_stdenv_does_not_come_back_as_its_own_library() {
-        let packages = Case::default()
-            .need(Role::Command, "xz", None)
-            .need(Role::Library, "liblzma.so.5", Some(0))
-            .packages();
-        assert_eq!(packages, ["xz<stdenv"]);
-    }
-
-    #[test]
-    fn what_something_else_brings_is_implied_by_the_next_other_package() {
-        let packages = Case::default()
-            .need(Role::Library, "libcurl.so.4", None)
-            .need(Role::Library, "libldap.so.2", Some(0))
-            .need(Role::Library, "liblber.so.2", Some(1))
-            .packages();
-        assert_eq!(packages, ["curl", "openldap<curl"]);
-    }
-
-    #[test]
-    fn a_package_that_is_also_asked_for_itself_is_listed() {
-        let packages = Case::default()
-            .need(Role::Command, "git", None)
-            .need(Role::Library, "libssl.so.3", Some(0))
-            .need(Role::Library, "libcrypto.so.3", None)
-            .packages();
-        assert_eq!(packages, ["git", "openssl"]);
-    }
-
-    #[test]
-    fn what_is_brought_in_a_circle_is_not_listed() {
-        let packages = Case::default()
-            .need(Role::Library, "libssl.so.3", Some(1))
-            .need(Role::Library, "libcrypto.so.3", Some(0))
-            .packages();
-        assert_eq!(packages, Vec::<String>::new());
-    }
-
-    #[test]
-    fn data_of_a_package_that_is_brought_anyway_is_no_need_of_its_own() {
-        let packages = Case::default()
-            .need(Role::Data, "share/openssl", None)
-            .need(Role::Data, "share/zoneinfo", None)
-            .need(Role::Command, "git", None)
-            .need(Role::Library, "libssl.so.3", Some(2))
-            .packages();
-        assert_eq!(packages, ["git", "openssl<git", "tzdata"]);
-    }
-
-    #[test]
-    fn the_compilers_runtime_is_there_for_a_build_and_listed_for_a_foreign_program() {
-        let needs = |kind| {
-            Case::of(kind)
-                .need(Role::Library, "libstdc++.so.6", None)
-                .packages()
-        };
-        assert_eq!(needs(RunKind::Build), ["stdenv.cc.cc<stdenv"]);
-        assert_eq!(needs(RunKind::Binary), ["stdenv.cc.cc"]);
-        let unwinder = Case::default().need(Role::Library, "libgcc_s.so.1", None);
-        assert_eq!(unwinder.packages(), ["stdenv.cc.cc<stdenv"]);
-    }
-
-    #[test]
-    fn what_nobody_knows_stays_open_unless_something_brings_it() {
-        let choice = Case::default()
-            .need(Role::Library, "libacme.so.1", None)
-            .need(Role::Library, "libinner.so.1", Some(0))
-            .need(Role::Library, "libcuda.so.1", None)
-            .choice();
-        assert!(choice.packages.is_empty());
-        assert_eq!(choice.unresolved.len(), 1);
-        assert_eq!(
-            choice.unresolved[0].why,
-            "libacme.so.1 is used; no package is known to have it"
-        );
-    }
-
-    #[test]
-    fn unknown_headers_of_one_directory_are_told_once() {
-        let choice = Case::of(RunKind::Build)
-            .need(Role::Header, "include/acme/a.h", None)
-            .need(Role::Header, "include/acme/b.h", None)
-            .choice();
-        assert_eq!(choice.unresolved.len(), 1);
-        assert!(
-            choice.unresolved[0]
-                .why
-                .ends_with("(and one more of its directory)")
-        );
-    }
-}
+mod tests;

@@ -5,8 +5,10 @@
 //! it writes Nix.
 
 pub mod candidate;
+mod cross;
 pub mod directories;
 pub mod distro;
+pub mod forced;
 mod heuristic;
 mod host_only;
 pub mod index;
@@ -14,6 +16,7 @@ mod installed;
 mod lexicon;
 pub mod minimal;
 mod modules;
+pub mod origin;
 pub mod pins;
 pub mod query;
 pub mod rank;
@@ -27,9 +30,11 @@ pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
 pub use distro::Manager;
+pub use forced::ForcedRole;
 pub use installed::InstalledPackage;
 pub use lexicon::Lexicon;
 pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
+pub use origin::Origin;
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
 

@@ -8,19 +8,20 @@ use super::distro::translate::{HostSource, output_of};
 use super::host_only::{DRIVER, host_only};
 use super::index::{AttributeFacts, FormatError};
 use super::modules::{Owner, owner_of};
-use super::pins::Pins;
+use super::pins::{Pinned, Pins};
 use super::rank::{Counted, Feature, THRESHOLD, rank};
 use super::spelling::{Relation, spellings};
 use super::store::StorePath;
 use super::versions::VersionRules;
 use super::{
     AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, Resolution, Scored,
-    Source, SourceKind, Verdict, heuristic,
+    Source, SourceKind, Verdict, cross, heuristic,
 };
 use crate::trace::Bytes;
 use bstr::ByteSlice;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use hashbrown::HashMap;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// From here on the index's answer needs no second opinion.
 const SURE: f64 = 0.9;
@@ -32,7 +33,7 @@ pub struct Resolver {
     preferred: Vec<AttrPath>,
     indexes: Indexes,
     host: Option<HostSource>,
-    known: Mutex<HashMap<Query, Resolution>>,
+    known: Mutex<HashMap<Query, Arc<Resolution>>>,
 }
 
 impl Resolver {
@@ -87,23 +88,33 @@ impl Resolver {
     }
 
     /// What a query comes to. The same question is answered once and remembered.
-    pub fn resolve(&self, query: &Query) -> Resolution {
+    pub fn resolve(&self, query: &Query) -> Arc<Resolution> {
         // A panic elsewhere leaves the map as it was: whole entries.
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(query) {
-            return known.clone();
+            return Arc::clone(known);
         }
-        let resolution = self.answer(query);
-        lock().insert(query.clone(), resolution.clone());
+        let resolution = Arc::new(self.answer(query));
+        lock().insert(query.clone(), Arc::clone(&resolution));
         resolution
     }
 
     fn answer(&self, query: &Query) -> Resolution {
         let sharp = match query.kind {
-            Kind::Path => Query::for_path(query.name.as_bytes()),
+            Kind::Path => Cow::Owned(Query::for_path(query.name.as_bytes())),
             Kind::Data => sharper_than_data(query),
-            _ => query.clone(),
+            _ => Cow::Borrowed(query),
         };
+        let mut resolution = self.decided(query, &sharp);
+        if let Some(best) = &mut resolution.best {
+            let role = |pins: &Pins| pins.role(query).or_else(|| pins.role(&sharp));
+            best.forced = self.pins.iter().find_map(role);
+        }
+        resolution
+    }
+
+    /// The answer before anybody has said what it is for.
+    fn decided(&self, query: &Query, sharp: &Query) -> Resolution {
         let resolution = |verdict, best, candidates| Resolution {
             query: query.clone(),
             verdict,
@@ -111,18 +122,22 @@ impl Resolver {
             candidates,
         };
         for pins in &self.pins {
-            if let Some(pattern) = pins.ignored(query).or_else(|| pins.ignored(&sharp)) {
+            if let Some(pattern) = pins.ignored(query).or_else(|| pins.ignored(sharp)) {
                 return resolution(Verdict::Ignored(pattern.to_owned()), None, Vec::new());
             }
-            if let Some(pin) = pins.pinned(query).or_else(|| pins.pinned(&sharp)) {
-                let scored = rank(&sharp, &[self.with_output(pin, sharp.kind)], &[]);
+            if let Some(pin) = pins.pinned(query).or_else(|| pins.pinned(sharp)) {
+                let Pinned { candidate, origin } = self.with_output(pin, sharp.kind);
+                let mut scored = rank(sharp, &[candidate], &[]);
+                for scored in &mut scored {
+                    scored.origin.clone_from(&origin);
+                }
                 return resolution(Verdict::Package, scored.first().cloned(), scored);
             }
         }
-        if let Some(why) = host_only(&sharp) {
+        if let Some(why) = host_only(sharp) {
             return resolution(Verdict::Host(why), None, Vec::new());
         }
-        let (mut candidates, of_the_host) = self.ranked(&sharp);
+        let (mut candidates, of_the_host) = self.ranked(sharp);
         if sharp.kind == Kind::Command
             && let Some(first) = candidates.first_mut()
             && sharp
@@ -160,9 +175,10 @@ impl Resolver {
             &query,
             self.host.as_ref(),
             &self.indexes,
-            &|question| self.resolve(question).best,
+            &|question| self.resolve(question).best.clone(),
         ));
         candidates.extend(VersionRules.candidates(&query));
+        candidates.extend(cross::candidates(&query));
         candidates.extend(self.stored(&query, &candidates));
         let mut scored = rank(&query, &candidates, &self.preferred);
         let best = |scored: &[Scored]| scored.first().map_or(0.0, |first| first.score);
@@ -192,8 +208,8 @@ impl Resolver {
 
     /// What the indexes have, for the query itself or for the nearest spelling that they know; and
     /// that spelling, where it means the same.
-    fn listed(&self, query: &Query) -> (Query, Vec<Candidate>) {
-        let candidates = self.indexes.candidates(query);
+    fn listed<'a>(&self, query: &'a Query) -> (Cow<'a, Query>, Vec<Candidate>) {
+        let mut candidates = self.indexes.candidates(query);
         // Links to another package's file do not say whose it is; a shorter spelling may.
         if candidates.iter().any(|candidate| {
             candidate.form != FileForm::ReExport && candidate.facts.below.is_none()
@@ -202,12 +218,10 @@ impl Resolver {
             let guessed = candidates
                 .iter()
                 .all(|candidate| matches!(candidate.basis, Basis::Guess(_)));
-            let more = if guessed {
-                self.indexes.siblings(query)
-            } else {
-                Vec::new()
-            };
-            return (query.clone(), [candidates, more].concat());
+            if guessed {
+                candidates.extend(self.indexes.siblings(query));
+            }
+            return (Cow::Borrowed(query), candidates);
         }
         for spelling in spellings(query) {
             let mut candidates = self.indexes.candidates(&spelling.query);
@@ -216,7 +230,7 @@ impl Resolver {
             }
             let name = &spelling.query.name;
             match spelling.relation {
-                Relation::Same => return (spelling.query, candidates),
+                Relation::Same => return (Cow::Owned(spelling.query), candidates),
                 Relation::InPlace => {
                     let directory = query
                         .name
@@ -238,11 +252,11 @@ impl Resolver {
                     }
                 }
             }
-            return (query.clone(), candidates);
+            return (Cow::Borrowed(query), candidates);
         }
         // The directory above, or another version, is better than nothing.
-        let siblings = self.indexes.siblings(query);
-        (query.clone(), [candidates, siblings].concat())
+        candidates.extend(self.indexes.siblings(query));
+        (Cow::Borrowed(query), candidates)
     }
 
     /// For a file in the Nix store: the attributes of the package whose name the store path has.
@@ -293,11 +307,13 @@ impl Resolver {
             .collect()
     }
 
-    /// A pin without an output takes the usual one for the kind.
-    fn with_output(&self, mut pin: Candidate, kind: Kind) -> Candidate {
-        if pin.output.is_none() {
-            let known = self.indexes.attribute(&pin.attr);
-            pin.output = output_of(kind, known.as_ref().map(|known| &known.outputs[..]));
+    /// A pin without an output takes the usual one for the kind; of what is not nixpkgs' own nothing
+    /// is known.
+    fn with_output(&self, mut pin: Pinned, kind: Kind) -> Pinned {
+        let Pinned { candidate, origin } = &mut pin;
+        if candidate.output.is_none() && origin.is_none() {
+            let known = self.indexes.attribute(&candidate.attr);
+            candidate.output = output_of(kind, known.as_ref().map(|known| &known.outputs[..]));
         }
         pin
     }
@@ -305,15 +321,15 @@ impl Resolver {
 
 /// A file below `share/` or `lib/` may be part of a thing with a name of its own: a Lua module, an
 /// archive, a schema.
-fn sharper_than_data(query: &Query) -> Query {
+fn sharper_than_data(query: &Query) -> Cow<'_, Query> {
     let parts: Vec<&[u8]> = query.name.split_str("/").collect();
     match owner_of(&parts) {
-        Some(Owner::Module { kind, name, .. }) => Query {
+        Some(Owner::Module { kind, name, .. }) => Cow::Owned(Query {
             kind,
             name: Bytes::from(&*name),
             path: query.path.clone(),
-        },
-        _ => query.clone(),
+        }),
+        _ => Cow::Borrowed(query),
     }
 }
 
@@ -352,6 +368,15 @@ impl Indexes {
     }
 }
 
+/// Today's name for a program of KDE: of the sets for Qt 5 only libraries are left, and programs are
+/// built with Qt 6.
+fn program_of_kde(attr: &AttrPath) -> Option<AttrPath> {
+    let (set, member) = attr.set_member()?;
+    let is_kdes = ["libsForQt5", "plasma5Packages"].contains(&set) && !member.starts_with('q');
+    let today = format!("kdePackages.{member}");
+    is_kdes.then(|| AttrPath::new(today).ok()).flatten()
+}
+
 impl Source for Indexes {
     fn candidates(&self, query: &Query) -> Vec<Candidate> {
         let mut candidates: Vec<Candidate> = self
@@ -361,6 +386,10 @@ impl Source for Indexes {
             .collect();
         for candidate in &mut candidates {
             if let Some(today) = self.of_a_dissolved_set(&candidate.attr) {
+                candidate.attr = today;
+            } else if query.kind == Kind::Command
+                && let Some(today) = program_of_kde(&candidate.attr)
+            {
                 candidate.attr = today;
             }
         }

@@ -114,21 +114,34 @@ pub(super) fn spellings(query: &Query) -> Vec<Spelling> {
     spellings
 }
 
-/// `gcc-12` of `x86_64-linux-gnu-gcc-12`.
+/// `gcc-12` of `x86_64-linux-gnu-gcc-12`, if that is for this machine.
 fn after_triplet(name: &[u8]) -> Option<&[u8]> {
-    [
-        "-linux-gnu-",
-        "-unknown-linux-gnu-",
-        "-pc-linux-gnu-",
-        "-linux-gnueabihf-",
+    split_triplet(name)
+        .filter(|(triplet, _)| {
+            let architecture = triplet.split_str("-").next();
+            architecture == Some(std::env::consts::ARCH.as_bytes())
+        })
+        .map(|(_, tool)| tool)
+}
+
+/// The target's triplet that a tool's name begins with, and the tool.
+pub(super) fn split_triplet(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    // `-linux-gnu` or `-w64-mingw32` follows the architecture.
+    let (architecture, rest) = name.split_once_str("-")?;
+    let system = [
+        "linux-gnu-",
+        "linux-gnueabihf-",
+        "linux-gnueabi-",
+        "linux-musl-",
+        "unknown-linux-gnu-",
+        "pc-linux-gnu-",
+        "w64-mingw32-",
     ]
     .iter()
-    .find_map(|middle| {
-        name.find(middle)
-            .filter(|at| *at > 0)
-            .map(|at| &name[at + middle.len()..])
-    })
-    .filter(|tool| !tool.is_empty())
+    .find(|system| rest.starts_with(system.as_bytes()))?;
+    let end = architecture.len() + system.len();
+    let tool = &name[end + 1..];
+    (!architecture.is_empty() && !tool.is_empty()).then_some((&name[..end], tool))
 }
 
 #[cfg(test)]
@@ -150,9 +163,13 @@ mod tests {
         );
         assert_eq!(names(Kind::Soname, "libz.so.1"), [""; 0]);
         assert_eq!(
-            names(Kind::Command, "x86_64-linux-gnu-gcc-12"),
+            names(
+                Kind::Command,
+                &format!("{}-linux-gnu-gcc-12", std::env::consts::ARCH)
+            ),
             ["gcc-12", "gcc"]
         );
+        assert_eq!(names(Kind::Command, "sparc64-linux-gnu-gcc"), [""; 0]);
         assert_eq!(names(Kind::Command, "fdfind"), ["fd"]);
         assert_eq!(names(Kind::Command, "python3.11"), ["python"]);
         assert_eq!(names(Kind::Command, "git"), [""; 0]);

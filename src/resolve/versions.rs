@@ -41,9 +41,24 @@ pub fn wanted(query: &Query) -> Option<Wanted> {
         Kind::Command => by_command(name),
         Kind::PkgConfig => by_module(name),
         // Which Python's headers a system has is no wish of the program that reads them.
-        Kind::Header if name.starts_with("python3.") => found("python", "python3", "out"),
+        Kind::Header if is_header_of_python(name) => found("python", "python3", "out"),
         _ => None,
     }
+}
+
+/// `python3.11/Python.h`. Modules put their headers into the same directory: those of their own
+/// directories there, and those with capitals, are not Python's.
+fn is_header_of_python(name: &str) -> bool {
+    let Some((directory, file)) = name.split_once('/') else {
+        return false;
+    };
+    let own = ["cpython/", "internal/"];
+    let file = own
+        .iter()
+        .find_map(|own| file.strip_prefix(own))
+        .unwrap_or(file);
+    directory.starts_with("python3.")
+        && (file == "Python.h" || !file.contains(|c: char| c == '/' || c.is_ascii_uppercase()))
 }
 
 fn found(family: &'static str, attr: impl Into<String>, output: &'static str) -> Option<Wanted> {
@@ -411,7 +426,12 @@ fn qt_library(library: &str, version: &str) -> Option<Wanted> {
 fn language_library(library: &str, version: &str) -> Option<Wanted> {
     if let Some(release) = library.strip_prefix("liblua") {
         let release = if release.is_empty() { version } else { release };
-        return lua(release.trim_start_matches('-'));
+        let release = release.trim_start_matches('-');
+        // `liblua5.3-expat.so.0` is a module's; `liblua5.3-c++.so.0` is Lua's own.
+        let is_own = release
+            .split_once('-')
+            .is_none_or(|(_, part)| part == "c++");
+        return is_own.then(|| lua(release)).flatten();
     }
     if let Some(release) = library.strip_prefix("libruby") {
         let release = if release.is_empty() {
@@ -557,88 +577,4 @@ impl Source for VersionRules {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attr(kind: Kind, name: &str) -> Option<String> {
-        wanted(&Query::new(kind, name)).map(|wanted| wanted.attr.unwrap_or_else(|| "gone".into()))
-    }
-
-    #[test]
-    fn a_soname_tells_the_release() {
-        for (soname, expected) in [
-            ("libssl.so.3", "openssl"),
-            ("libssl.so.1.1", "openssl_1_1"),
-            ("libcrypto.so.1.0.0", "gone"),
-            ("libavcodec.so.58", "ffmpeg_4"),
-            ("libavcodec.so.59", "ffmpeg_5"),
-            ("libavcodec.so.60.31.102", "ffmpeg_6"),
-            ("libavutil.so.59", "ffmpeg_7"),
-            ("libswscale.so.99", "gone"),
-            ("libpython3.11.so.1.0", "python311"),
-            ("libpython3.8m.so.1.0", "gone"),
-            ("libicuuc.so.72", "icu72"),
-            ("libboost_system.so.1.83.0", "boost183"),
-            ("libboost_system.so.1.74.0", "gone"),
-            ("libLLVM-18.so.1", "llvmPackages_18.libllvm"),
-            ("libLLVM.so.19.1", "llvmPackages_19.libllvm"),
-            ("libLLVM-14.so.1", "gone"),
-            ("libclang-cpp.so.18", "llvmPackages_18.libclang"),
-            ("libQt5Core.so.5", "qt5.qtbase"),
-            ("libQt6Quick.so.6", "qt6.qtdeclarative"),
-            ("liblua5.4.so.0", "lua5_4"),
-            ("libruby-3.1.so.3.1", "gone"),
-            ("libgtk-3.so.0", "gtk3"),
-            ("libcrypt.so.1", "libxcrypt-legacy"),
-        ] {
-            assert_eq!(
-                attr(Kind::Soname, soname).as_deref(),
-                Some(expected),
-                "{soname}"
-            );
-        }
-        for soname in [
-            "libz.so.1",
-            "libssl.so",
-            "libicuweird.so.7",
-            "libclang.so.1",
-            "liblualib.so.3",
-            "libQt5Foo.so.5",
-        ] {
-            assert_eq!(attr(Kind::Soname, soname), None, "{soname}");
-        }
-    }
-
-    #[test]
-    fn a_command_tells_the_release_only_when_it_is_asked_for() {
-        for (command, expected) in [
-            ("python3.11", Some("python311")),
-            ("python3.12-config", Some("python312")),
-            ("python3", None),
-            ("python", None),
-            ("lua5.4", Some("lua5_4")),
-            ("lua", None),
-            ("gcc-14", Some("gcc14")),
-            ("gcc-12", Some("gone")),
-            ("clang-18", Some("clang_18")),
-            ("php8.2", Some("php82")),
-            ("7z", None),
-        ] {
-            assert_eq!(
-                attr(Kind::Command, command).as_deref(),
-                expected,
-                "{command}"
-            );
-        }
-    }
-
-    #[test]
-    fn another_variant_contradicts() {
-        let wanted = wanted(&Query::new(Kind::Soname, "libssl.so.1.1")).unwrap();
-        let contradicts = |attr: &str| wanted.contradicts(&AttrPath::new(attr).unwrap());
-        assert!(
-            contradicts("openssl") && contradicts("openssl_3") && contradicts("openssl_legacy")
-        );
-        assert!(!contradicts("openssl_1_1") && !contradicts("libressl"));
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use crate::conventions::{follow_conventions, no_reviewer_objects, tokens};
 use crate::nix::Nix;
 use crate::support::parse;
 use crate::written::FILES;
+use bstr::ByteSlice;
 use nixtrace::emit::{
     Comments, Environment, File, GapNote, Missing, Nixpkgs, Options, Package, Role, RunKind,
     Shipment, Unresolved, render,
@@ -15,7 +16,8 @@ use nixtrace::graph::subject::{
     DesktopEntry, Linkage, Product, ProgramFacts, Subject, SubjectForm,
 };
 use nixtrace::graph::surroundings::Variable;
-use nixtrace::resolve::{AttrPath, Manager, Output, Scored};
+use nixtrace::resolve::origin::Tarball;
+use nixtrace::resolve::{AttrPath, ForcedRole, Manager, Origin, Output, Scored};
 use nixtrace::trace::{Bytes, GapKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -86,12 +88,30 @@ fn package() -> impl Strategy<Value = Package> {
     ]);
     let output = proptest::sample::select(vec!["out", "lib", "dev", "bin", "doc", "dns utils\""]);
     let implied = proptest::option::weighted(0.2, Just("stdenv".to_owned()));
-    (attr(), output, role, implied, vec(hostile_text(), 0..3)).prop_map(
-        |(attr, output, role, implied, because)| Package {
+    let because = vec(hostile_text(), 0..3);
+    let decided = (
+        proptest::option::weighted(0.2, origin()),
+        proptest::option::weighted(0.2, forced()),
+    );
+    (attr(), output, role, implied, because, decided).prop_map(
+        |(attr, output, role, implied, because, (origin, forced))| Package {
+            // One file is one package, whatever pins call it; so each has its own here.
+            origin: origin.map(|origin| match origin {
+                Origin::File(path) => {
+                    let own = format!("{}/{attr}.nix", path.to_str_lossy());
+                    Origin::File(own.as_str().into())
+                }
+                Origin::Tarball(tarball) => Origin::Tarball(Tarball {
+                    url: format!("https://example.org/{attr}.tar.gz"),
+                    ..tarball
+                }),
+                other => other,
+            }),
             attr,
             output: Output(output.to_owned()),
             role,
             uses: Vec::new(),
+            forced,
             version: None,
             implied,
             score: 0.9,
@@ -100,12 +120,48 @@ fn package() -> impl Strategy<Value = Package> {
     )
 }
 
+/// Where a person says that a package comes from.
+fn origin() -> impl Strategy<Value = Origin> {
+    let file = prop_oneof![
+        hostile_text()
+            .prop_filter("what a file of pins can say", |text| !text.contains('\0'))
+            .prop_map(|text| format!("/home/me/project/nix/{text}")),
+        Just("/srv/acme.nix".to_owned()),
+        Just("/home/me/acme.nix".to_owned()),
+    ];
+    let tarball = |file: Option<&'static str>| Tarball {
+        url: "https://example.org/${acme}.tar.gz".to_owned(),
+        sha256: "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned(),
+        file: file.map(str::to_owned),
+    };
+    let revision = "0123456789abcdef0123456789abcdef01234567";
+    prop_oneof![
+        file.prop_map(|file| Origin::File(Bytes::from(file.as_str()))),
+        proptest::sample::select(vec![None, Some("nix/acme \".nix")])
+            .prop_map(move |file| Origin::Tarball(tarball(file))),
+        Just(Origin::Nixpkgs(tarball(None))),
+        Just(Origin::Flake(format!("github:a/b/{revision}"))),
+    ]
+}
+
+fn forced() -> impl Strategy<Value = ForcedRole> {
+    proptest::sample::select(vec![
+        ForcedRole::Native,
+        ForcedRole::Build,
+        ForcedRole::Runtime,
+        ForcedRole::Test,
+        ForcedRole::Data,
+    ])
+}
+
 fn scored() -> impl Strategy<Value = Scored> {
     attr().prop_map(|attr| Scored {
         attr,
         output: Output::default(),
         score: 0.3,
         because: Vec::new(),
+        origin: None,
+        forced: None,
         features: Vec::new(),
     })
 }

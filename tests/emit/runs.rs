@@ -29,6 +29,7 @@ impl TellMore for Environment {
         let used = PackageUse {
             role,
             output: output.clone(),
+            forced: None,
             by,
             phases: phases.to_vec(),
             why: why.to_owned(),
@@ -45,6 +46,8 @@ impl TellMore for Environment {
                 output,
                 role,
                 uses: vec![used],
+                origin: None,
+                forced: None,
                 version: None,
                 implied: None,
                 score: 0.97,

@@ -1,9 +1,15 @@
 //! A shell.nix for each kind of run, word for word. Each is also what nixfmt prints, and evaluates
 //! to a derivation.
 
-use crate::support::{Tell, run};
+use crate::conventions::follow_conventions;
+use crate::nix::Nix;
+use crate::support::{Tell, parse, run};
 use crate::written::{alone, shell, shell_with};
-use nixtrace::emit::{Comments, File, Options, Role, RunKind, render};
+use nixtrace::emit::{Comments, Environment, File, Options, Role, RunKind, render};
+use nixtrace::graph::manifest::Manifest;
+use nixtrace::graph::subject::SubjectForm;
+use nixtrace::resolve::origin::Tarball;
+use nixtrace::resolve::{ForcedRole, Origin};
 
 #[test]
 fn a_program_of_nixpkgs_needs_itself() {
@@ -539,5 +545,185 @@ fn the_same_environment_gives_the_same_bytes() {
     for format in [File::Shell, File::Json] {
         let first = render(&environment, format, &alone()).unwrap();
         assert_eq!(render(&environment, format, &alone()).unwrap(), first);
+    }
+}
+
+/// Where pins say that packages come from, in the words of a test.
+fn from(environment: Environment, origin: Origin) -> Environment {
+    let mut environment = environment;
+    environment.packages.last_mut().unwrap().origin = Some(origin);
+    environment
+}
+
+#[test]
+fn what_nixpkgs_does_not_have_is_taken_from_where_its_pin_says() {
+    let file = |path: &str| Origin::File(path.into());
+    let tarball = |url: &str, file: Option<&str>| Tarball {
+        url: url.to_owned(),
+        sha256: "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned(),
+        file: file.map(str::to_owned),
+    };
+    let old =
+        "https://github.com/NixOS/nixpkgs/archive/8f7492cce28977fbf8bd12c72af08b1f6c7c3e49.tar.gz";
+    let mut environment = run(RunKind::Build, &["make"]);
+    for (attr, origin) in [
+        ("acme", file("/home/me/project/nix/acme.nix")),
+        ("beside", file("/home/me/beside")),
+        ("elsewhere", file("/srv/our pkgs")),
+        (
+            "tool",
+            Origin::Tarball(tarball("https://example.org/tool.tar.gz", None)),
+        ),
+        (
+            "part",
+            Origin::Tarball(tarball(
+                "https://example.org/all.tar.gz",
+                Some("nix/part.nix"),
+            )),
+        ),
+        ("openssl_1_1^static", Origin::Nixpkgs(tarball(old, None))),
+        (
+            "default",
+            Origin::Flake("github:acme/fancy/0123456789abcdef0123456789abcdef01234567".to_owned()),
+        ),
+    ] {
+        let needed = environment.needs(Role::Library, attr, "it is linked");
+        environment = from(needed, origin);
+    }
+    let environment = environment.needs(Role::Interpreter, "python3", "python3 was run");
+    let environment = from(
+        environment.needs(Role::Module, "python3Packages.acme", "acme was imported"),
+        file("/home/me/project/nix/python-acme.nix"),
+    );
+    let bare = Options {
+        comments: Comments::None,
+        ..alone()
+    };
+    let text = render(&environment, File::Shell, &bare).unwrap();
+    assert_eq!(nixfmt_rs::format(&text).unwrap(), text);
+    follow_conventions(&text);
+    if let Some(nix) = Nix::installed() {
+        parse(&nix, &text).unwrap();
+    }
+    insta::assert_snapshot!(text, @r#"
+    {
+      pkgs ? import <nixpkgs> {
+        config = { };
+        overlays = [ ];
+      },
+    }:
+
+    pkgs.mkShell {
+      packages = [ (pkgs.python3.withPackages (ps: [ (ps.callPackage ./nix/python-acme.nix { }) ])) ];
+
+      buildInputs = [
+        (pkgs.callPackage ./nix/acme.nix { })
+        (pkgs.callPackage ~/beside { })
+        (builtins.getFlake "github:acme/fancy/0123456789abcdef0123456789abcdef01234567")
+        .packages.${pkgs.stdenv.hostPlatform.system}.default
+        (pkgs.callPackage (/. + "/srv/our pkgs") { })
+        (import
+          (fetchTarball {
+            url = "https://github.com/NixOS/nixpkgs/archive/8f7492cce28977fbf8bd12c72af08b1f6c7c3e49.tar.gz";
+            sha256 = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+          })
+          {
+            inherit (pkgs.stdenv.hostPlatform) system;
+            config = { };
+            overlays = [ ];
+          }
+        ).openssl_1_1.static
+        (pkgs.callPackage (
+          fetchTarball {
+            url = "https://example.org/all.tar.gz";
+            sha256 = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+          }
+          + "/nix/part.nix"
+        ) { })
+        (pkgs.callPackage (fetchTarball {
+          url = "https://example.org/tool.tar.gz";
+          sha256 = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        }) { })
+      ];
+    }
+    "#);
+}
+
+/// A project that was built.
+fn built() -> Environment {
+    let mut environment = run(RunKind::Build, &["make"]);
+    environment.subject.name = "app".into();
+    environment.subject.form = SubjectForm::Project {
+        manifest: Manifest::default(),
+        steps: Vec::new(),
+        products: Vec::new(),
+    };
+    environment
+}
+
+#[test]
+fn a_package_of_another_source_is_an_argument_of_none() {
+    let environment = built().needs(Role::Command, "acme", "acme was run");
+    let revision = "0123456789abcdef0123456789abcdef01234567";
+    let flake = Origin::Flake(format!("github:acme/fancy/{revision}"));
+    let file = Origin::File("/home/me/project/acme.nix".into());
+    for (origin, calls, value) in [
+        (file, true, "(callPackage ./acme.nix { })"),
+        (flake, false, ".packages.${stdenv.hostPlatform.system}.acme"),
+    ] {
+        let environment = from(environment.clone(), origin);
+        let text = render(&environment, File::Package, &alone()).unwrap();
+        assert_eq!(nixfmt_rs::format(&text).unwrap(), text);
+        let (arguments, body) = text.split_once("}:").unwrap();
+        assert_eq!(arguments.contains("  callPackage,"), calls, "{text}");
+        assert!(!arguments.contains("  acme,"), "{text}");
+        assert!(body.contains(value), "{text}");
+    }
+}
+
+#[test]
+fn a_forced_role_decides_the_list() {
+    let forced = |attr: &str, role: Role, forced: ForcedRole| {
+        let mut environment = built().needs(role, attr, "it was used");
+        environment.packages[0].forced = Some(forced);
+        environment
+    };
+    for (environment, in_package, in_shell) in [
+        (
+            forced("curl", Role::Library, ForcedRole::Native),
+            "nativeBuildInputs = [\n    curl",
+            "packages = [\n    pkgs.curl",
+        ),
+        (
+            forced("git", Role::Command, ForcedRole::Build),
+            "buildInputs = [\n    git",
+            "buildInputs = [\n    pkgs.git",
+        ),
+        (
+            forced("git", Role::Command, ForcedRole::Test),
+            "nativeCheckInputs = [\n    git",
+            "packages = [\n    pkgs.git",
+        ),
+        (
+            forced("git", Role::Command, ForcedRole::Runtime),
+            "--prefix PATH : ${",
+            "packages = [\n    pkgs.git",
+        ),
+        (
+            forced("curl", Role::Library, ForcedRole::Runtime),
+            "--prefix LD_LIBRARY_PATH : ${",
+            "buildInputs = [\n    pkgs.curl",
+        ),
+        (
+            forced("tzdata", Role::Library, ForcedRole::Data),
+            "--prefix XDG_DATA_DIRS : ${",
+            "packages = [\n    pkgs.tzdata",
+        ),
+    ] {
+        let package = render(&environment, File::Package, &alone()).unwrap();
+        assert_eq!(nixfmt_rs::format(&package).unwrap(), package);
+        assert!(package.contains(in_package), "{package}");
+        let shell = shell(&environment);
+        assert!(shell.contains(in_shell), "{shell}");
     }
 }

@@ -41,6 +41,8 @@ impl Tell for Environment {
             output: Output(output.to_owned()),
             role,
             uses: Vec::new(),
+            origin: None,
+            forced: None,
             version: None,
             implied: None,
             score: 0.97,
@@ -95,6 +97,8 @@ fn scored(attrs: &[&str]) -> Vec<Scored> {
             output: Output::default(),
             score: 0.4,
             because: Vec::new(),
+            origin: None,
+            forced: None,
             features: Vec::new(),
         })
         .collect()

@@ -2,7 +2,7 @@
 
 use crate::support::{Trace, WAYS, directory, tracee, watch};
 use nixtrace::trace::{ExitStatus, GapKind, Operation};
-use nixtrace::tracer::{Allowances, Options};
+use nixtrace::tracer::{Allowances, EngineChoice, Options};
 use std::fs;
 use std::process::{Command, Output};
 
@@ -224,6 +224,19 @@ fn a_run_that_was_seen_whole_is_strictly_no_failure() {
     assert_eq!(output.status.code(), Some(0));
     let output = record(&["--strict"], "no-such-mode");
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn strict_mode_is_had_where_there_is_no_filter_of_ours_and_told_of_everywhere() {
+    for options in WAYS {
+        let trace = rare(options, &["strict"]);
+        let code = match options.engine {
+            EngineChoice::Syscall => 0,
+            _ => libc::EINVAL,
+        };
+        assert_eq!(trace.status(), ExitStatus::Code(code), "{options:?}");
+        assert_eq!(trace.gap_kinds(), [GapKind::OwnSeccomp]);
+    }
 }
 
 #[test]

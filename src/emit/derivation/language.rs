@@ -28,7 +28,7 @@ pub(super) fn cargo(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Vec
 fn beside(ingredients: &Ingredients<'_>, name: &'static str) -> NixText {
     let root = &ingredients.evidence.environment.subject.root;
     let inner = root
-        .strip_prefix(ingredients.directory.as_bytes())
+        .strip_prefix(ingredients.evidence.directory.as_bytes())
         .filter(|inner| NixText::can_spell(inner));
     match inner {
         Some(inner) => NixText::path(&[b".", inner, b"/", name.as_bytes()].concat()),

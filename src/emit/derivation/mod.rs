@@ -27,7 +27,6 @@ pub(crate) use parts::{Parts, Slot};
 use super::evidence::Evidence;
 use super::nix::{Entry, Expression, Item, NixText};
 use crate::graph::subject::SubjectForm;
-use crate::trace::Bytes;
 
 /// What a recipe is made from.
 pub(crate) struct Ingredients<'a> {
@@ -37,8 +36,6 @@ pub(crate) struct Ingredients<'a> {
     pub(crate) identity: Identity,
     /// Its packages, by what they are for.
     pub(crate) parts: Parts,
-    /// The directory of the file that is written, absolute.
-    pub(crate) directory: &'a Bytes,
 }
 
 /// A derivation.

@@ -7,6 +7,7 @@ use crate::emit::nix::Item;
 use crate::emit::variables;
 use crate::emit::{Asker, Environment, Package, PackageUse, Phase, Role, RunKind};
 use crate::graph::subject::SubjectForm;
+use crate::resolve::ForcedRole;
 use crate::trace::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +67,7 @@ impl Parts {
                 let one = Package {
                     output: used.output.clone(),
                     role: used.role,
+                    forced: used.forced,
                     because: vec![used.why.clone()],
                     uses: Vec::new(),
                     ..package.clone()
@@ -212,6 +214,7 @@ fn uses(package: &Package) -> Vec<PackageUse> {
         return vec![PackageUse {
             role: package.role,
             output: package.output.clone(),
+            forced: package.forced,
             by: Asker::Main,
             phases: Vec::new(),
             why: package.because.first().cloned().unwrap_or_default(),
@@ -222,6 +225,21 @@ fn uses(package: &Package) -> Vec<PackageUse> {
 }
 
 fn slot(kind: RunKind, used: &PackageUse) -> Slot {
+    match (used.forced, used.role) {
+        // A module is of no use without its interpreter.
+        (None, _) | (_, Role::Module) => {}
+        (Some(ForcedRole::Native), _) => return Slot::Native,
+        (Some(ForcedRole::Build), _) => return Slot::Linked,
+        (Some(ForcedRole::Test), _) => return Slot::Check,
+        (Some(ForcedRole::Data), _) => return Slot::Data,
+        (Some(ForcedRole::Runtime), Role::Library | Role::Dlopen) => return Slot::Opened,
+        (Some(ForcedRole::Runtime), Role::Header | Role::PkgConfig) => return Slot::Opened,
+        (Some(ForcedRole::Runtime), Role::Data) => return Slot::Data,
+        (Some(ForcedRole::Runtime), Role::Interpreter) if kind != RunKind::Build => {
+            return Slot::Interpreter;
+        }
+        (Some(ForcedRole::Runtime), Role::Interpreter | Role::Command) => return Slot::Command,
+    }
     let checks_only = !used.phases.is_empty() && used.phases.iter().all(|it| *it == Phase::Check);
     match (kind, used.role) {
         (_, Role::Module) => Slot::Interpreter,

@@ -102,6 +102,7 @@ fn patched(
         native.push(Item::from(ingredients.known("makeWrapper")));
     }
     native.extend(hooks);
+    native.extend(ingredients.parts.items(Slot::Native, evidence));
     entries.extend(ingredients.list("nativeBuildInputs", native));
 
     if is_dynamic {
@@ -380,7 +381,7 @@ fn app_image(ingredients: &Ingredients<'_>) -> Derivation {
         .filter(|file| NixText::can_spell(file));
     entries.push(match file {
         Some(file) if !subject.whole => {
-            let is_beside = subject.root == *ingredients.directory;
+            let is_beside = subject.root == *ingredients.evidence.directory;
             let path = if is_beside {
                 [b"./", file.as_bytes()].concat()
             } else {

@@ -5,8 +5,9 @@ use super::flags::Flags;
 use super::language::{cargo, go, npm, python};
 use super::meta::Meta;
 use super::products::{Installs, compiled_by_hand, installed_by_hand, installs};
+use super::wrapping::Wrapping;
 use super::{Derivation, Ingredients, Slot, flag, source, strictness};
-use crate::emit::nix::{Comment, Entry, Expression, Item, NixText};
+use crate::emit::nix::{Comment, Entry, Expression, Item, Line, NixText};
 use crate::emit::variables;
 use crate::graph::Phase;
 use crate::graph::manifest::Manifest;
@@ -105,12 +106,20 @@ pub(super) fn derivation(ingredients: &Ingredients<'_>, project: &Project<'_>) -
         Builder::Python => entries.extend(python(ingredients, project)),
         Builder::Stdenv => {}
     }
-    entries.extend(inputs(ingredients, project, brought));
+    let wrapping = Wrapping::of_packages(
+        ingredients,
+        Vec::new(),
+        ingredients.parts.items(Slot::Opened, ingredients.evidence),
+    );
+    entries.extend(inputs(ingredients, project, brought, !wrapping.is_empty()));
     entries.extend(environment(ingredients));
     if builder == Builder::Stdenv {
         entries.extend(phases(ingredients, project));
     } else if project.reached(Phase::Check) && builder == Builder::Npm {
         entries.push(flag("doCheck", true));
+    }
+    if !wrapping.is_empty() {
+        entries.push(wrapped(wrapping));
     }
     entries.push(
         Meta {
@@ -140,8 +149,23 @@ fn environment(ingredients: &Ingredients<'_>) -> Option<Entry> {
     })
 }
 
+/// What a build shows of its result's run time is nothing, so this is only for what a person has said
+/// to be needed then.
+fn wrapped(wrapping: Wrapping) -> Entry {
+    let mut lines = vec![Line::shell("for program in $out/bin/*; do")];
+    let first = Line::shell("  wrapProgram $program");
+    lines.extend(wrapping.lines(first, "    ", " \\"));
+    lines.push(Line::shell("done"));
+    Entry::binding("postFixup", Expression::Lines(lines))
+}
+
 /// The lists of inputs, split by when they were used.
-fn inputs(ingredients: &Ingredients<'_>, project: &Project<'_>, brought: &[&str]) -> Vec<Entry> {
+fn inputs(
+    ingredients: &Ingredients<'_>,
+    project: &Project<'_>,
+    brought: &[&str],
+    is_wrapped: bool,
+) -> Vec<Entry> {
     let evidence = ingredients.evidence;
     let parts = &ingredients.parts;
     let mut brought = brought.to_vec();
@@ -150,6 +174,9 @@ fn inputs(ingredients: &Ingredients<'_>, project: &Project<'_>, brought: &[&str]
         // The hook brings the tools that it runs.
         brought.extend(["autoconf", "automake", "libtool", "gettext", "m4", "perl"]);
         native.push(Item::from(ingredients.known("autoreconfHook")));
+    }
+    if is_wrapped {
+        native.push(Item::from(ingredients.known("makeWrapper")));
     }
     // Its modules are the builder's dependencies.
     let interpreters = match project.builder() {

@@ -32,7 +32,7 @@ pub(super) fn derivation(
 }
 
 fn is_beside(ingredients: &Ingredients<'_>) -> bool {
-    ingredients.evidence.environment.subject.root == *ingredients.directory
+    ingredients.evidence.environment.subject.root == *ingredients.evidence.directory
 }
 
 /// `writeShellApplication`: it checks the script, and gives it its commands.
@@ -121,6 +121,7 @@ fn wrapped(ingredients: &Ingredients<'_>, interpreter: &Bytes) -> Derivation {
     ];
     let mut native = vec![Item::from(ingredients.known("makeWrapper"))];
     native.extend(wrapping::hooks(ingredients));
+    native.extend(ingredients.parts.items(Slot::Native, evidence));
     entries.extend(ingredients.list("nativeBuildInputs", native));
     entries.push(nothing_to_build());
 

@@ -95,7 +95,7 @@ fn unspeakable(ingredients: &Ingredients<'_>) -> Entry {
 }
 
 fn root(ingredients: &Ingredients<'_>, subject: &Subject) -> Root {
-    let directory = ingredients.directory.as_bytes();
+    let directory = ingredients.evidence.directory.as_bytes();
     let root = subject.root.as_bytes();
     if root.is_empty() || root == directory {
         return Root {

@@ -25,6 +25,20 @@ impl Wrapping {
         interpreters: Vec<Item>,
         libraries: Vec<Item>,
     ) -> Self {
+        let mut wrapping = Self::of_packages(ingredients, interpreters, libraries);
+        for (name, variable) in variables::variables(ingredients.evidence) {
+            let argument = Argument::Default(name, variable.value);
+            wrapping.arguments.push(argument);
+        }
+        wrapping
+    }
+
+    /// The same without variables, which a build has set for itself.
+    pub(super) fn of_packages(
+        ingredients: &Ingredients<'_>,
+        interpreters: Vec<Item>,
+        libraries: Vec<Item>,
+    ) -> Self {
         let evidence = ingredients.evidence;
         let mut arguments = Vec::new();
         let mut commands = interpreters;
@@ -58,9 +72,6 @@ impl Wrapping {
                 ],
             );
             arguments.push(Argument::Prefix("XDG_DATA_DIRS", path));
-        }
-        for (name, variable) in variables::variables(evidence) {
-            arguments.push(Argument::Default(name, variable.value));
         }
         Self { arguments }
     }

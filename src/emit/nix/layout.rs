@@ -36,6 +36,10 @@ pub(crate) enum Expression {
     Lambda(NixText, Box<Expression>),
     /// An expression in parentheses.
     Parenthesised(Box<Expression>),
+    /// An expression and the attribute path that is selected from it.
+    Select(Box<Expression>, NixText),
+    /// The sum of an expression and a string, in parentheses.
+    Sum(Box<Expression>, NixText),
     /// `let … in body`
     Let(Vec<Entry>, Box<Expression>),
 }
@@ -142,6 +146,11 @@ impl Expression {
         Self::Parenthesised(Box::new(self))
     }
 
+    /// What the expression has at an attribute path.
+    pub(crate) fn member(self, path: NixText) -> Self {
+        Self::Select(Box::new(self), path)
+    }
+
     /// A list of values without comments.
     pub(crate) fn list(values: impl IntoIterator<Item = NixText>) -> Self {
         Self::List(values.into_iter().map(Item::from).collect())
@@ -158,6 +167,12 @@ impl Expression {
         NixText::assembled(page.source)
     }
 
+    /// Whether it is a call with several arguments that take more than a line each.
+    fn has_long_arguments(&self) -> bool {
+        let is_long = |argument: &&Self| argument.on_one_line().is_none();
+        matches!(self, Self::Apply(_, arguments) if arguments.iter().filter(is_long).count() > 1)
+    }
+
     /// Whether nixfmt takes it for simple: names, and calls of one or two of them.
     pub(super) fn is_simple(&self) -> bool {
         match self {
@@ -168,7 +183,9 @@ impl Expression {
                     && arguments.iter().all(Self::is_simple)
             }
             Self::Parenthesised(inner) => inner.is_simple(),
-            Self::Lines(_)
+            Self::Select(..)
+            | Self::Sum(..)
+            | Self::Lines(_)
             | Self::Let(..)
             | Self::List(_)
             | Self::Set { .. }
@@ -180,7 +197,7 @@ impl Expression {
     pub(super) fn on_one_line(&self) -> Option<String> {
         match self {
             Self::Atom(text) => Some(text.to_string()),
-            Self::Lines(_) | Self::Let(..) => None,
+            Self::Lines(_) | Self::Let(..) | Self::Select(..) | Self::Sum(..) => None,
             Self::List(items) => match items.as_slice() {
                 [] => Some("[ ]".to_owned()),
                 [
@@ -287,6 +304,43 @@ impl Page {
                 self.source.push_str(": ");
                 self.write(body, after);
             }
+            Expression::Select(inner, path) => {
+                let line = inner.on_one_line();
+                let is_long = line.is_some_and(|line| {
+                    let taken = self.written() + width(&line) + width(path.as_str());
+                    taken + ".".len() + after > WIDTH
+                });
+                self.write(inner, 0);
+                if is_long {
+                    self.new_line();
+                }
+                self.source.push_str(&format!(".{path}"));
+            }
+            Expression::Sum(inner, text) => {
+                self.source.push('(');
+                self.indented(|page| {
+                    page.new_line();
+                    page.write(inner, 0);
+                    page.new_line();
+                    page.source.push_str(&format!("+ {text}"));
+                });
+                self.new_line();
+                self.source.push(')');
+            }
+            Expression::Parenthesised(inner) if inner.has_long_arguments() => {
+                self.source.push('(');
+                if let Expression::Apply(function, arguments) = &**inner {
+                    self.source.push_str(function.as_str());
+                    self.indented(|page| {
+                        for argument in arguments {
+                            page.new_line();
+                            page.write(argument, 0);
+                        }
+                    });
+                }
+                self.new_line();
+                self.source.push(')');
+            }
             Expression::Parenthesised(inner) => {
                 self.source.push('(');
                 self.write(inner, after + 1);
@@ -354,8 +408,24 @@ impl Page {
                 }
                 self.new_line();
                 self.source.push_str(name.as_str());
-                self.source.push_str(" = ");
-                self.write(value, 1);
+                self.source.push_str(" =");
+                // A selection that takes more than a line begins on one of its own.
+                let is_long = match value {
+                    Expression::Select(inner, path) => inner.on_one_line().is_none_or(|line| {
+                        let selection = width(&line) + width(path.as_str());
+                        self.written() + selection + " .;".len() > WIDTH
+                    }),
+                    _ => false,
+                };
+                if is_long {
+                    self.indented(|page| {
+                        page.new_line();
+                        page.write(value, 1);
+                    });
+                } else {
+                    self.source.push(' ');
+                    self.write(value, 1);
+                }
                 self.source.push(';');
                 if let Some(note) = beside {
                     self.end_line_with(note);

@@ -107,6 +107,25 @@ impl NixText {
         Self(format!("{path}{name}"))
     }
 
+    /// The attribute of the program's own that a set has.
+    pub(crate) fn attribute_of(set: &Self, name: &'static str) -> Self {
+        Self(format!("{set}.{name}"))
+    }
+
+    /// An attribute path without a set in front.
+    pub(crate) fn attribute_path<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
+        let parts: Vec<String> = parts
+            .into_iter()
+            .map(|part| Self::attribute(part).0)
+            .collect();
+        Self(parts.join("."))
+    }
+
+    /// The path to an output that a flake has for a system: `packages.${system}.default`.
+    pub(crate) fn flake_output(kind: &'static str, system: &'static str, path: &Self) -> Self {
+        Self(format!("{kind}.${{{system}}}.{path}"))
+    }
+
     /// An assertion that a package has at least a version.
     pub(crate) fn assertion(at_least: &Self, found: &Self, version: &Self) -> Self {
         Self(format!("assert {at_least} {found} {version};"))

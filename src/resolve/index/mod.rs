@@ -523,11 +523,11 @@ impl Source for Index {
             Kind::Perl => self.exact(KeyKind::Perl, name),
             Kind::Typelib => self.exact(KeyKind::Typelib, name),
             // A name known by hand stands for all schemas of its project, whoever else has this one.
-            Kind::GSettings => [
-                self.exact(KeyKind::GSettings, name),
-                self.above(KeyKind::GSettings, name, b".", b""),
-            ]
-            .concat(),
+            Kind::GSettings => {
+                let mut found = self.exact(KeyKind::GSettings, name);
+                found.extend(self.above(KeyKind::GSettings, name, b".", b""));
+                found
+            }
             Kind::Aclocal => self.macros(name),
             Kind::Gem => self.exact(KeyKind::Gem, name),
             Kind::Node => self.exact(KeyKind::Node, name),

@@ -1,14 +1,19 @@
 //! `nixtrace.yaml`: what a person has decided about names and paths.
 //!
-//! The form is described in `docs/pins.md`; [`recorded`] writes a file of that form. serde_yaml is known only here; the file is bounded in
-//! size, unknown keys are errors, and every error names the line and column.
+//! The form is described in `docs/pins.md`; [`recorded`] writes a file of that form. serde_yaml is
+//! known only here; the file is bounded in size and depth, unknown keys are errors, and every error
+//! names the line and column.
 
 mod pattern;
+mod pin;
 pub mod recorded;
 
-use super::{AttrPath, Basis, Candidate, Facts, FileForm, Output, Query, SourceKind};
+use super::forced::ForcedRole;
+use super::origin::Origin;
+use super::{AttrPath, Basis, Candidate, Facts, FileForm, Query, SourceKind};
 use crate::trace::Bytes;
 use pattern::Pattern;
+use pin::Pin;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::collections::HashSet;
@@ -27,13 +32,18 @@ pub struct Pins {
     pins: Vec<(Pattern, Pin)>,
     ignore: Vec<Pattern>,
     prefer: Vec<Attr>,
+    /// From where relative paths in it lead.
+    #[serde(skip)]
+    directory: PathBuf,
 }
 
-/// What a name is pinned to: `foo`, or `{ attr: foo, output: lib }`.
-#[derive(Debug)]
-struct Pin {
-    attr: AttrPath,
-    output: Option<Output>,
+/// What a query is pinned to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The attribute, as a candidate among others.
+    pub candidate: Candidate,
+    /// Where it comes from, if not from the reader's nixpkgs.
+    pub origin: Option<Origin>,
 }
 
 impl Pins {
@@ -56,7 +66,20 @@ impl Pins {
                 path: path.to_owned(),
             });
         }
-        Self::parse(&bytes, path)
+        let absolute = std::path::absolute(path).map_err(read)?;
+        Self::parse(&bytes, path)?.below(absolute.parent().unwrap_or(Path::new("/")), path)
+    }
+
+    /// The same with relative paths in it leading from this directory.
+    fn below(mut self, directory: &Path, path: &Path) -> Result<Self, PinsError> {
+        let mut sources = self.pins.iter().filter_map(|(_, pin)| pin.source.as_ref());
+        if sources.any(|source| source.origin(directory).is_none()) {
+            return Err(PinsError::Unspeakable {
+                path: path.to_owned(),
+            });
+        }
+        self.directory = directory.to_owned();
+        Ok(self)
     }
 
     /// Reads a file's content; the path is for messages.
@@ -82,23 +105,41 @@ impl Pins {
 
     /// What the query is pinned to. Exact names go before patterns, longer patterns before
     /// shorter ones.
-    pub fn pinned(&self, query: &Query) -> Option<Candidate> {
-        let (pattern, pin) = self
-            .pins
-            .iter()
-            .filter(|(pattern, _)| pattern.matches(query))
-            .max_by_key(|(pattern, _)| (pattern.is_exact(), pattern.text.len()))?;
-        Some(Candidate {
-            attr: pin.attr.clone(),
+    pub fn pinned(&self, query: &Query) -> Option<Pinned> {
+        let (pattern, pin) = self.sharpest(query, |pin| pin.attr.is_some())?;
+        let origin = pin
+            .source
+            .as_ref()
+            .and_then(|source| source.origin(&self.directory));
+        let from = origin.as_ref().map(|origin| format!(", from {origin}"));
+        let candidate = Candidate {
+            attr: pin.attr.clone()?,
             output: pin.output.clone(),
             source: SourceKind::Pin,
             basis: Basis::Manual,
             form: FileForm::Regular,
             place: Bytes::default(),
             popularity: 0,
-            note: Some(format!("pinned by `{}`", pattern.text)),
+            note: Some(format!(
+                "pinned by `{}`{}",
+                pattern.text,
+                from.unwrap_or_default()
+            )),
             facts: Facts::default(),
-        })
+        };
+        Some(Pinned { candidate, origin })
+    }
+
+    /// What the query's package is to be for, found as [`Self::pinned`] finds its attribute.
+    pub fn role(&self, query: &Query) -> Option<ForcedRole> {
+        self.sharpest(query, |pin| pin.role.is_some())?.1.role
+    }
+
+    fn sharpest(&self, query: &Query, decides: impl Fn(&Pin) -> bool) -> Option<&(Pattern, Pin)> {
+        self.pins
+            .iter()
+            .filter(|(pattern, pin)| decides(pin) && pattern.matches(query))
+            .max_by_key(|(pattern, _)| (pattern.is_exact(), pattern.text.len()))
     }
 
     /// The pattern by which the query is to be ignored.
@@ -109,11 +150,11 @@ impl Pins {
             .map(|pattern| pattern.text.as_str())
     }
 
-    /// The names that are pinned, as written, each with its attribute and output.
-    fn entries(&self) -> impl Iterator<Item = (&str, &AttrPath, Option<&Output>)> {
+    /// The names that are pinned, as written, each with what it is pinned to.
+    fn entries(&self) -> impl Iterator<Item = (&str, &Pin)> {
         self.pins
             .iter()
-            .map(|(pattern, pin)| (pattern.text.as_str(), &pin.attr, pin.output.as_ref()))
+            .map(|(pattern, pin)| (pattern.text.as_str(), pin))
     }
 
     /// Attributes to prefer where several would do.
@@ -164,6 +205,12 @@ pub enum PinsError {
     #[error("{} is larger than 1 MiB", path.display())]
     TooLarge {
         /// The file.
+        path: PathBuf,
+    },
+    /// A path in it leads to a name that is not UTF-8.
+    #[error("{} names a file that Nix cannot: the path to it is not UTF-8", path.display())]
+    Unspeakable {
+        /// The file of pins.
         path: PathBuf,
     },
     /// It is not what `docs/pins.md` describes.
@@ -239,39 +286,6 @@ impl<'de> Deserialize<'de> for Attr {
         checked(deserializer, "an attribute path like `openssl`", |text| {
             AttrPath::new(text).map(Self)
         })
-    }
-}
-
-impl<'de> Deserialize<'de> for Pin {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PinVisitor;
-        impl<'de> Visitor<'de> for PinVisitor {
-            type Value = Pin;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an attribute path like `openssl`, or a map with `attr` and `output`")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Pin, E> {
-                let attr = AttrPath::new(text).map_err(E::custom)?;
-                Ok(Pin { attr, output: None })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Pin, A::Error> {
-                #[derive(Deserialize)]
-                #[serde(deny_unknown_fields)]
-                struct Long {
-                    attr: Attr,
-                    output: Option<OutputName>,
-                }
-                let long = Long::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                Ok(Pin {
-                    attr: long.attr.0,
-                    output: long.output.map(|OutputName(name)| Output(name)),
-                })
-            }
-        }
-        deserializer.deserialize_any(PinVisitor)
     }
 }
 
@@ -365,7 +379,7 @@ prefer: [jdk17, stdenv.cc.cc]
     }
 
     fn pinned(query: Query) -> Option<String> {
-        let candidate = pins(FILE).unwrap().pinned(&query)?;
+        let candidate = pins(FILE).unwrap().pinned(&query)?.candidate;
         Some(match candidate.output {
             Some(output) => format!("{}^{output}", candidate.attr),
             None => candidate.attr.to_string(),
@@ -394,6 +408,96 @@ prefer: [jdk17, stdenv.cc.cc]
         ] {
             assert_eq!(pinned(query.clone()).as_deref(), expected, "{query:?}");
         }
+    }
+
+    #[test]
+    fn a_pin_can_name_a_source_of_the_package() {
+        let hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let revision = "0123456789abcdef0123456789abcdef01234567";
+        let text = format!(
+            "\
+pins:
+  liba.so.1: {{ attr: a, source: ./nix/../a.nix }}
+  libb.so.1: {{ attr: b, output: lib, source: {{ nixpkgs: {revision}, sha256: {hash} }} }}
+  libc.so.1: {{ attr: c, source: {{ tarball: 'https://x.org/c.tar.gz', sha256: {hash}, file: nix/c.nix }} }}
+  libd.so.1: {{ attr: default, source: {{ flake: 'github:x/d/{revision}' }} }}
+"
+        );
+        let pins = pins(&text)
+            .unwrap()
+            .below(Path::new("/srv/project"), Path::new("nixtrace.yaml"))
+            .unwrap();
+        let origin = |name: &str| {
+            let pinned = pins.pinned(&Query::parse(name.as_bytes())).unwrap();
+            serde_json::to_string(&pinned.origin).unwrap()
+        };
+        assert_eq!(origin("liba.so.1"), r#"{"file":"/srv/project/a.nix"}"#);
+        assert_eq!(
+            origin("libb.so.1"),
+            format!(
+                r#"{{"nixpkgs":{{"url":"https://github.com/NixOS/nixpkgs/archive/{revision}.tar.gz","sha256":"{hash}"}}}}"#
+            )
+        );
+        assert_eq!(
+            origin("libc.so.1"),
+            format!(
+                r#"{{"tarball":{{"url":"https://x.org/c.tar.gz","sha256":"{hash}","file":"nix/c.nix"}}}}"#
+            )
+        );
+        assert_eq!(
+            origin("libd.so.1"),
+            format!(r#"{{"flake":"github:x/d/{revision}"}}"#)
+        );
+    }
+
+    #[test]
+    fn a_source_that_is_not_pinned_or_not_clear_is_an_error_at_its_place() {
+        for (source, expected) in [
+            (
+                "acme.nix",
+                "`acme.nix` is no path: a file for callPackage begins with `./`, `../` or `/`",
+            ),
+            (
+                "{ tarball: 'https://x.org/c.tar.gz' }",
+                "a tarball has to be pinned: add the `sha256` that `nix-prefetch-url --unpack` prints",
+            ),
+            (
+                "{ nixpkgs: nixos-24.05, sha256: x }",
+                "`nixos-24.05` is neither the URL of a tarball nor a whole revision",
+            ),
+            (
+                "{ flake: 'github:x/y' }",
+                "the flake `github:x/y` has to be locked: add a whole revision, or `narHash`",
+            ),
+            (
+                "{ flake: x, tarball: y }",
+                "a source is a path, or one of `nixpkgs` with `sha256`, `tarball` with `sha256` and perhaps `file`, or `flake`",
+            ),
+            (
+                "{ url: x }",
+                "unknown field `url`, expected one of `nixpkgs`, `tarball`, `flake`, `sha256`, `file`",
+            ),
+        ] {
+            let text = format!("pins:\n  a: {{ attr: a, source: {source} }}\n");
+            let error = pins(&text).unwrap_err();
+            assert!(error.starts_with("nixtrace.yaml:2:"), "{error}");
+            assert!(error.ends_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_role_can_be_decided_with_or_without_the_attribute() {
+        let pins = pins(
+            "pins:\n  git: { role: runtime }\n  '*.so.1': { attr: x, role: build }\n  liba.so.1: a\n",
+        )
+        .unwrap();
+        let git = Query::parse(b"git");
+        assert_eq!(pins.pinned(&git), None);
+        assert_eq!(pins.role(&git), Some(ForcedRole::Runtime));
+        // The sharper pin says nothing of a role, so the wider one's holds.
+        let library = Query::parse(b"liba.so.1");
+        assert_eq!(pins.pinned(&library).unwrap().candidate.attr.as_str(), "a");
+        assert_eq!(pins.role(&library), Some(ForcedRole::Build));
     }
 
     #[test]
@@ -438,7 +542,15 @@ prefer: [jdk17, stdenv.cc.cc]
             ),
             (
                 "pins:\n  a: { attr: x, outputs: y }\n",
-                "nixtrace.yaml:2:17: pins.a: unknown field `outputs`, expected `attr` or `output`",
+                "nixtrace.yaml:2:17: pins.a: unknown field `outputs`, expected one of `attr`, `output`, `source`, `role`",
+            ),
+            (
+                "pins:\n  a: { output: lib }\n",
+                "nixtrace.yaml:2:6: pins.a: missing field `attr`; only a `role` can do without",
+            ),
+            (
+                "pins:\n  a: { role: cook }\n",
+                "nixtrace.yaml:2:14: pins.a.role: unknown variant `cook`, expected one of `native`, `build`, `runtime`, `test`, `data`",
             ),
             (
                 "pins: [a]\n",
@@ -450,13 +562,45 @@ prefer: [jdk17, stdenv.cc.cc]
             ),
             (
                 "pins:\n  a: 3\n",
-                "nixtrace.yaml:2:6: pins.a: invalid type: integer `3`, expected an attribute path like `openssl`, or a map with `attr` and `output`",
+                "nixtrace.yaml:2:6: pins.a: invalid type: integer `3`, expected an attribute path like `openssl`, or a map with `attr` or `role`",
             ),
         ] {
             assert_eq!(pins(text).unwrap_err(), expected, "{text}");
         }
         let error = pins("pins:\n  a: {").unwrap_err();
         assert!(error.starts_with("nixtrace.yaml:"), "{error}");
+    }
+
+    #[test]
+    fn the_example_in_the_documentation_is_read() {
+        let text = include_str!("../../../docs/pins.md");
+        let example = text.split("```").nth(1).unwrap();
+        pins(example.strip_prefix("yaml\n").unwrap()).unwrap();
+    }
+
+    #[test]
+    fn the_schema_has_the_keys_that_are_read() {
+        let schema = include_str!("../../../docs/pins.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let keys = |pointer: &str| -> Vec<String> {
+            let properties = schema.pointer(pointer).unwrap().as_object().unwrap();
+            properties.keys().map(|key| format!("`{key}`")).collect()
+        };
+        let long = "/properties/pins/additionalProperties/oneOf/1";
+        for (unknown, pointer) in [
+            ("x: 1", "/properties".to_owned()),
+            ("pins: { a: { x: 1 } }", format!("{long}/properties")),
+        ] {
+            let error = pins(unknown).unwrap_err();
+            let expected = format!("expected one of {}", keys(&pointer).join(", "));
+            assert!(error.ends_with(&expected), "{error}");
+        }
+        let roles = schema
+            .pointer(&format!("{long}/properties/role/enum"))
+            .unwrap();
+        for role in roles.as_array().unwrap() {
+            pins(&format!("pins: {{ a: {{ role: {role} }} }}")).unwrap();
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@
 
 use super::Pins;
 use super::pattern::Pattern;
-use crate::resolve::{AttrPath, Kind, Output, Query, Scored};
+use super::pin::Pin;
+use crate::resolve::{Kind, Query, Scored};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -20,14 +21,7 @@ const HEAD: &str = "\
 
 #[derive(Serialize)]
 struct Recorded {
-    pins: BTreeMap<String, Entry>,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    attr: AttrPath,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Output>,
+    pins: BTreeMap<String, Pin>,
 }
 
 /// The text of the file: what it had before, and the answers of a run. An answer whose name a file
@@ -39,22 +33,14 @@ pub fn text<'a>(
     before: &Pins,
     answers: impl IntoIterator<Item = (&'a Query, &'a Scored)>,
 ) -> Result<String, serde_yaml::Error> {
-    let mut pins: BTreeMap<String, Entry> = before
+    let mut pins: BTreeMap<String, Pin> = before
         .entries()
-        .map(|(name, attr, output)| {
-            let entry = Entry {
-                attr: attr.clone(),
-                output: output.cloned(),
-            };
-            (name.to_owned(), entry)
-        })
+        .map(|(name, pin)| (name.to_owned(), pin.clone()))
         .collect();
     for (query, best) in answers {
         if let Some(name) = name(query) {
-            pins.entry(name).or_insert_with(|| Entry {
-                attr: best.attr.clone(),
-                output: Some(best.output.clone()),
-            });
+            pins.entry(name)
+                .or_insert_with(|| Pin::to(best.attr.clone(), Some(best.output.clone())));
         }
     }
     Ok(HEAD.to_owned() + &serde_yaml::to_string(&Recorded { pins })?)
@@ -74,6 +60,7 @@ fn name(query: &Query) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::{AttrPath, Output};
     use clap::ValueEnum;
     use proptest::prelude::*;
     use std::path::Path;
@@ -84,6 +71,8 @@ mod tests {
             output: Output(output.to_owned()),
             score: 0.9,
             because: Vec::new(),
+            origin: None,
+            forced: None,
             features: Vec::new(),
         }
     }
@@ -127,6 +116,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_added_to_the_file_stays_in_it() {
+        let text = text(
+            &read(
+                "pins:\n  acme: { attr: acme, source: ./acme.nix }\n  git: { role: native }\n  x: { attr: y, source: { flake: 'git+https://x?rev=0123456789abcdef0123456789abcdef01234567' } }\n",
+            ),
+            [],
+        )
+        .unwrap();
+        insta::assert_snapshot!(text.split_once("pins:").unwrap().1, @r"
+        acme:
+          attr: acme
+          source: ./acme.nix
+        git:
+          role: native
+        x:
+          attr: y
+          source:
+            flake: git+https://x?rev=0123456789abcdef0123456789abcdef01234567
+        ");
+    }
+
+    #[test]
     fn a_name_that_a_pin_cannot_have_is_left_out() {
         let best = scored("foo", "out");
         for query in [
@@ -150,7 +161,7 @@ mod tests {
             let text = text(&Pins::default(), [(&query, &best)]).unwrap();
             let pins = read(&text);
             if pins.entries().count() == 1 {
-                prop_assert_eq!(pins.pinned(&query).unwrap().attr, best.attr);
+                prop_assert_eq!(pins.pinned(&query).unwrap().candidate.attr, best.attr);
             }
         }
     }

@@ -53,10 +53,11 @@ pub(super) fn evidence(query: &Query, row: &Candidate) -> Vec<Mark<'static>> {
             .iter()
             .filter(|byte| matches!(byte, b'/' | b':' | b'.'))
             .count();
-        let levels = if query.kind == Kind::Data {
-            levels.clamp(1, 3)
-        } else {
-            1
+        let levels = match query.kind {
+            Kind::Data => levels.clamp(1, 3),
+            // Python's modules put their headers beside its own.
+            Kind::Header if below.starts_with(b"python3.") && query.name != *below => 40,
+            _ => 1,
         };
         marks.push(Mark::of(Feature::DirectoryAbove).part(levels as f64));
     }

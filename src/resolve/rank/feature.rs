@@ -29,6 +29,8 @@ pub enum Feature {
     /// Only the old command table has it, while later listings have the command elsewhere: it has
     /// been dropped or absorbed since.
     NoLongerListed,
+    /// The command table has it in no other package.
+    OnlyOne,
     /// Every build has the command from this package, so nothing else need be named for it.
     InEveryStdenv,
     /// One agreement of names between Debian and nixpkgs; each further one adds [`Self::Agreement`].
@@ -58,6 +60,8 @@ pub enum Feature {
     PrivatePlace,
     /// The index knows only the directory above.
     DirectoryAbove,
+    /// It has something in a directory that many packages share.
+    SharedDirectory,
     /// The index knows only another version of the name.
     OtherVersion,
     /// The name was told from the name on Darwin.
@@ -124,6 +128,7 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::CommandTable, 3.0),
     (Feature::NameOnly, 1.5),
     (Feature::NoLongerListed, -2.5),
+    (Feature::OnlyOne, 1.0),
     (Feature::InEveryStdenv, 4.0),
     (Feature::Guess, 2.2),
     (Feature::Agreement, 0.9),
@@ -138,6 +143,7 @@ const WEIGHTS: &[(Feature, f64)] = &[
     (Feature::ReExport, -7.0),
     (Feature::PrivatePlace, -2.5),
     (Feature::DirectoryAbove, -0.4),
+    (Feature::SharedDirectory, -2.5),
     (Feature::OtherVersion, -1.5),
     (Feature::NameFromDarwin, -0.3),
     (Feature::MainProgram, 2.5),
@@ -245,6 +251,7 @@ impl<'a> Mark<'a> {
                 format!("the command table of an older release has it in {attr}")
             }
             Feature::NoLongerListed => format!("but no later listing has it in {attr}"),
+            Feature::OnlyOne => "and in no other package".to_owned(),
             Feature::InEveryStdenv => "every stdenv has it".to_owned(),
             Feature::Agreement if row.source == SourceKind::Catalogue => {
                 "guessed from the names of Debian's packages".to_owned()
@@ -253,6 +260,7 @@ impl<'a> Mark<'a> {
             Feature::Agreement if row.source != SourceKind::Host => "guessed from names".to_owned(),
             Feature::ReExport => "but there it is a link to another package's file".to_owned(),
             Feature::PrivatePlace => format!("but only in {}, for its own use", row.place),
+            Feature::SharedDirectory => "but many packages have something there".to_owned(),
             Feature::OtherVersion => {
                 let sibling = row.facts.sibling.as_ref()?;
                 format!("known only as {sibling}: check that the version fits")

@@ -14,6 +14,9 @@ use crate::resolve::minimal::is_in_every_stdenv;
 use crate::resolve::versions::Wanted;
 use crate::resolve::{Basis, Candidate, Kind, Query, SourceKind};
 
+/// As many packages with something in a directory make its name that of none of them.
+const MANY: usize = 5;
+
 /// What the attribute's and the derivation's names say.
 pub(super) fn name_marks<'a>(
     query: &Query,
@@ -34,9 +37,16 @@ pub(super) fn name_marks<'a>(
         matches!(row.basis, Basis::Guess(_) | Basis::NameOnly)
             && row.source != SourceKind::Catalogue
     });
-    marks.extend(match stems.compare(member) {
+    // What many packages fill is called after one of them and is still not its own.
+    let is_shared = query.kind == Kind::Data && row.facts.below.is_some() && field.above_it >= MANY;
+    let likeness = match is_shared {
+        true => Likeness::None,
+        false => stems.compare(member),
+    };
+    let is_variant = is_variant(member, stems);
+    marks.extend(match likeness {
         Likeness::Same => Some(Mark::of(Feature::NameIsIt)),
-        _ if only_by_name => None,
+        _ if only_by_name || is_shared => None,
         Likeness::Alike => Some(Mark::of(Feature::NameAlike)),
         Likeness::Begins => Some(Mark::of(Feature::NameBegins)),
         Likeness::None => pname
@@ -55,23 +65,29 @@ pub(super) fn name_marks<'a>(
             marks.push(Mark::of(Feature::SetMember));
         }
     }
-    if is_variant(member, stems) {
+    if is_variant {
         marks.push(Mark::of(Feature::Variant));
     } else if let Some(plain) = attrs.iter().find(|plain| is_extension_of(attr, plain)) {
         marks.push(Mark::beside(Feature::VariantOfAnother, plain));
     }
-    if BUNDLES.iter().any(|bundle| attr.starts_with(bundle))
-        && stems.compare(member) == Likeness::None
-    {
+    // Below these every package of DocBook's has a directory, called as it is.
+    let is_docbooks = ["share/sgml/", "share/xml/"]
+        .iter()
+        .any(|shared| query.name.starts_with(shared.as_bytes()));
+    if query.kind == Kind::Data && is_docbooks && likeness == Likeness::None {
+        marks.push(Mark::of(Feature::SharedDirectory));
+    }
+    if BUNDLES.iter().any(|bundle| attr.starts_with(bundle)) && likeness == Likeness::None {
         marks.push(Mark::of(Feature::Bundle));
     }
-    if let Some(plain) =
-        plain_of(attr).find_map(|plain| attrs.iter().copied().find(|attr| *attr == plain))
+    if !stems.has_version_of(member)
+        && let Some(plain) =
+            plain_of(attr).find_map(|plain| attrs.iter().copied().find(|attr| *attr == plain))
     {
         marks.push(Mark::beside(Feature::MajorOfAnother, plain));
     }
     if row.basis == Basis::ListedUnderOtherName
-        && stems.compare(member) == Likeness::None
+        && likeness == Likeness::None
         && let Some((_, set)) = INTERPRETERS
             .iter()
             .find(|(interpreter, _)| *interpreter == attr)
@@ -82,7 +98,7 @@ pub(super) fn name_marks<'a>(
     if query.kind == Kind::Command
         && set.is_none()
         && is_in_every_stdenv(attr)
-        && !is_variant(member, stems)
+        && !is_variant
         && rows
             .iter()
             .any(|row| row.basis == Basis::Listed && !is_private(query.kind, row.place.as_bytes()))
@@ -97,7 +113,12 @@ pub(super) fn name_marks<'a>(
     if only_long_ago && field.command_is_listed {
         marks.push(Mark::of(Feature::NoLongerListed));
     }
-    if only_long_ago && stems.compare(member) != Likeness::Same && plain_of(attr).next().is_some() {
+    // A name that one package alone ever had is not taken over by another.
+    let is_alone = attrs.len() == 1 && row.basis == Basis::CommandTable;
+    if is_alone && query.kind == Kind::Command && row.source != SourceKind::Index {
+        marks.push(Mark::of(Feature::OnlyOne));
+    }
+    if only_long_ago && likeness != Likeness::Same && plain_of(attr).next().is_some() {
         marks.push(Mark::of(Feature::OldMajor));
     }
     marks

@@ -64,6 +64,10 @@ pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> 
         attrs: by_attr.keys().copied().collect(),
         command_is_listed: query.kind == Kind::Command
             && candidates.iter().any(is_widely_listed_command),
+        above_it: by_attr
+            .values()
+            .filter(|rows| rows.iter().all(|row| row.facts.below.is_some()))
+            .count(),
         wanted,
         stems,
     };
@@ -101,6 +105,8 @@ struct Field<'a> {
     attrs: Vec<&'a str>,
     /// Whether later listings have the command that is asked for.
     command_is_listed: bool,
+    /// How many have only the directory above it.
+    above_it: usize,
     wanted: Option<Wanted>,
     stems: Stems,
 }
@@ -163,6 +169,8 @@ impl Judged<'_> {
             output: self.output,
             score,
             because,
+            origin: None,
+            forced: None,
             features: self
                 .marks
                 .iter()

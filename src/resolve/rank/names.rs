@@ -70,6 +70,8 @@ pub(in crate::resolve) const SHARED_DIRECTORIES: [&str; 20] = [
 pub(super) struct Stems {
     /// As they are: `ssl`, `libssl` for `libssl.so.3`.
     plain: Vec<String>,
+    /// Without punctuation: `allegro5` for `allegro-5`. Only of those that end in a version.
+    joined: Vec<String>,
     /// Without `lib`, punctuation and trailing digits.
     bare: Vec<String>,
     /// Whether a command is asked for.
@@ -146,6 +148,11 @@ impl Stems {
         for stem in &mut plain {
             stem.make_ascii_lowercase();
         }
+        let joined = plain
+            .iter()
+            .filter(|stem| stem.ends_with(|c: char| c.is_ascii_digit()))
+            .map(|stem| joined(stem))
+            .collect();
         let mut bare: Vec<String> = plain
             .iter()
             .map(|stem| bare(stem))
@@ -154,6 +161,7 @@ impl Stems {
         bare.dedup();
         Self {
             plain,
+            joined,
             bare,
             command: query.kind == Kind::Command,
         }
@@ -161,7 +169,7 @@ impl Stems {
 
     pub(super) fn compare(&self, name: &str) -> Likeness {
         let name = name.to_ascii_lowercase();
-        if self.plain.contains(&name) {
+        if self.plain.contains(&name) || self.has_version_of(&name) {
             return Likeness::Same;
         }
         let other = bare(&name);
@@ -181,12 +189,22 @@ impl Stems {
         Likeness::None
     }
 
+    /// Whether the name ends in the very version that was asked for: `allegro5` for `allegro-5`.
+    pub(super) fn has_version_of(&self, name: &str) -> bool {
+        !self.joined.is_empty() && self.joined.contains(&joined(&name.to_ascii_lowercase()))
+    }
+
     /// Whether what was asked for has a word itself.
     pub(super) fn has_word(&self, word: &str) -> bool {
         self.plain
             .iter()
             .any(|stem| words(stem).any(|own| own == word))
     }
+}
+
+/// The letters and digits of a name.
+fn joined(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 /// A name without what differs between a library and its package: `lib` in front, punctuation,

@@ -110,7 +110,7 @@ pub(super) fn is_copy_set(first: &str) -> bool {
 }
 
 /// Words in an attribute's name that make it a variant of the package without them.
-const VARIANT_WORDS: [&str; 40] = [
+const VARIANT_WORDS: [&str; 41] = [
     "alpha",
     "beta",
     "big",
@@ -127,6 +127,7 @@ const VARIANT_WORDS: [&str; 40] = [
     "extra",
     "full",
     "git",
+    "gtk4",
     "headless",
     "interactive",
     "legacy",
@@ -155,6 +156,13 @@ const VARIANT_WORDS: [&str; 40] = [
 
 /// Whether a name has a word that makes it a variant, and which the thing asked for has not.
 pub(super) fn is_variant(member: &str, stems: &Stems) -> bool {
+    // Most names are one word.
+    if member
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    {
+        return false;
+    }
     words(member)
         .skip(1)
         .any(|word| VARIANT_WORDS.contains(&&*word) && !stems.has_word(&word))

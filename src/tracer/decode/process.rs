@@ -366,10 +366,19 @@ impl Observer {
                 let listens = flags.is_some_and(|flags| {
                     call.args[usize::from(flags)] & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0
                 });
+                // The mode is an argument of prctl(2), the operation that sets it one of seccomp(2).
+                let is_strict = match flags {
+                    Some(_) => call.args[0] == u64::from(libc::SECCOMP_SET_MODE_STRICT),
+                    None => call.args[1] == u64::from(libc::SECCOMP_MODE_STRICT),
+                };
                 self.gap(
                     Some(id),
                     GapKind::OwnSeccomp,
-                    if listens && !self.stops_at_entry {
+                    if is_strict {
+                        "The program asked for the strict mode of seccomp; a process that has a \
+                         filter, as those have that we watch by one, is refused it (EINVAL). With \
+                         `--engine syscall` it can have it."
+                    } else if listens && !self.stops_at_entry {
                         "The program asked for a seccomp filter with a listener; the kernel allows \
                          one, which is ours, and refused (EBUSY). With `--engine ptrace` it can \
                          have its own."

@@ -61,6 +61,12 @@ static void forbid(char **argv) {
 	CHECK(!"executed");
 }
 
+// Exits with 0 where it may have the strict mode, in which nothing but exit(2) is left to it.
+static void strict(void) {
+	long done = prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+	syscall(SYS_exit, done == 0 ? 0 : errno);
+}
+
 static void ring(void) {
 	char parameters[120] = {0};
 	long fd = syscall(SYS_io_uring_setup, 4, parameters);
@@ -161,6 +167,8 @@ int main(int argc, char **argv) {
 		x32();
 	else if (!strcmp(mode, "forbid"))
 		forbid(argv + 2);
+	else if (!strcmp(mode, "strict"))
+		strict();
 	else if (!strcmp(mode, "ring"))
 		ring();
 	else if (!strcmp(mode, "names"))
