@@ -4,7 +4,9 @@
 //! pipe or grown to any size since the run.
 
 use crate::elf::Image;
-use crate::elf::files::{self, Images};
+use crate::elf::closure::closure;
+use crate::elf::files::{self, FileSystem, Images, Opened};
+use crate::elf::search::Conditions;
 use crate::graph::Host;
 use crate::trace::Bytes;
 use crate::trace::import::System;
@@ -107,10 +109,15 @@ const MOST_INTERPRETERS: usize = 5;
 /// So many answers are remembered for an importer, which asks the same thing again and again.
 const REMEMBERED: usize = 200_000;
 
+/// Of so many programs the libraries are remembered.
+const PROGRAMS: usize = 1000;
+
 /// This machine's files, as an importer of foreign traces asks about them.
 #[derive(Debug, Default)]
 pub struct Links {
     real: HashMap<(Bytes, bool), Option<Bytes>>,
+    images: files::Disk,
+    libraries: HashMap<(Bytes, Conditions), Vec<Bytes>>,
 }
 
 impl System for Links {
@@ -152,6 +159,35 @@ impl System for Links {
             _ => None,
         };
         (interpreters, loader)
+    }
+
+    fn libraries(&mut self, path: &Bytes, cwd: Option<&Bytes>, env: &[Bytes]) -> Vec<Bytes> {
+        let variable = |name: &[u8]| {
+            let value = |variable: &Bytes| Some(variable.strip_prefix(name)?.into());
+            env.iter().find_map(value)
+        };
+        let cwd = cwd.filter(|cwd| cwd.starts_with(b"/"));
+        let mut conditions = Conditions::new(cwd.cloned().unwrap_or_else(|| "/".into()));
+        conditions.library_path = variable(b"LD_LIBRARY_PATH=");
+        conditions.preload = variable(b"LD_PRELOAD=");
+        let key = (path.clone(), conditions.clone());
+        if let Some(known) = self.libraries.get(&key) {
+            return known.clone();
+        }
+        let Opened::Image(file, image) = self.images.open(path.as_ref()) else {
+            return Vec::new();
+        };
+        let closure = closure(&self.images, &conditions, path.as_ref(), file, image);
+        // The program itself is the first.
+        let objects = closure.objects.into_iter().skip(1);
+        let found: Vec<Bytes> = objects
+            .filter_map(|object| self.real(&object.path, true))
+            .collect();
+        if self.libraries.len() >= PROGRAMS {
+            self.libraries.clear();
+        }
+        self.libraries.insert(key, found.clone());
+        found
     }
 }
 

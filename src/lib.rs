@@ -13,6 +13,7 @@
 //! - [`trace`]: the typed events and the trace file.
 //! - [`disk`]: what the graph asks of files, answered by this machine.
 //! - [`elf`]: ELF images and the loader's search.
+//! - `sqlite`: SQLite databases that others made.
 //! - [`atomic`]: files that appear whole or not at all.
 
 pub mod atomic;
@@ -24,5 +25,6 @@ pub mod graph;
 pub mod pipeline;
 pub mod report;
 pub mod resolve;
+mod sqlite;
 pub mod trace;
 pub mod tracer;

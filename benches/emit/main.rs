@@ -189,7 +189,7 @@ fn write_trace(path: &Path, processes: u32) {
         }));
     }
     write(Record::Footer(Footer {
-        status: ExitStatus::Code(0),
+        status: Some(ExitStatus::Code(0)),
         duration: Micros(1),
         processes: u64::from(processes),
         accesses: 1,

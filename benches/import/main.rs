@@ -5,7 +5,7 @@
 //! shows that it runs, not how fast.
 
 use nixtrace::disk::Links;
-use nixtrace::trace::import::{Known, strace};
+use nixtrace::trace::import::{Known, Options, strace};
 use nixtrace::trace::{Record, Sink};
 use std::io::{self, Read};
 use std::process::Command;
@@ -59,9 +59,9 @@ fn main() -> io::Result<()> {
     let size = size.max(text.len());
     let known = Known {
         cwd: Some("/tmp".into()),
-        home: None,
+        ..Known::default()
     };
-    let options = strace::Options {
+    let options = Options {
         known: &known,
         strict: false,
     };
@@ -79,7 +79,7 @@ fn main() -> io::Result<()> {
         println!(
             "{:.0} MB/s: {} lines in {seconds:.2} s, {} records, {} lines skipped",
             size as f64 / 1e6 / seconds,
-            imported.lines,
+            imported.entries,
             count.0,
             imported.skipped
         );

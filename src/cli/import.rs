@@ -1,23 +1,25 @@
 //! `nixtrace import`: traces that other programs have taken.
 
+mod strace;
+
 use super::output::unwritable;
 use super::{Exit, Failure};
 use crate::atomic::Existing;
 use crate::disk::Links;
 use crate::report::printable;
-use crate::trace::import::{ImportError, Imported, Known, strace};
+use crate::trace::import::{ImportError, Imported, Known, Options, fsatrace, reprozip, tracexec};
 use crate::trace::{Bytes, WholeWriter};
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Turn a trace of another program into one of nixtrace
 ///
 /// Links are resolved, and interpreters and loaders looked up, on this machine: import where the
-/// trace was taken. A line that cannot be read is reported with its number and skipped.
+/// trace was taken. An entry that cannot be read is reported with its number and skipped. What a kind
+/// of trace does not tell is said in the result (docs/reading.md).
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -25,9 +27,14 @@ pub(super) struct Args {
     #[arg(value_name = "KIND", value_enum)]
     kind: Kind,
 
-    /// The trace, `-` for standard input; of `strace -ff` its files, or the name given to `-o`
+    /// The trace, `-` for standard input; of `strace -ff` its files, or the name given to `-o`; of
+    /// ReproZip `trace.sqlite3`, or the directory that it is in
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+
+    /// The command that fsatrace ran, which its output does not tell
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 
     /// Where to write the result; compressed if the name ends in .zst
     #[arg(short, long, value_name = "FILE")]
@@ -45,7 +52,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     home: Option<PathBuf>,
 
-    /// Refuse a trace with a line that cannot be read
+    /// Of a trace of ReproZip with several runs, this one
+    #[arg(long, value_name = "N")]
+    run: Option<i64>,
+
+    /// Refuse a trace with an entry that cannot be read
     #[arg(long)]
     strict: bool,
 
@@ -59,6 +70,23 @@ pub(super) struct Args {
 enum Kind {
     /// The text of strace: -f or -ff, any of -t -tt -ttt -r -T -y -yy -v -s -x
     Strace,
+    /// The database of reprozip 1: trace.sqlite3 in .reprozip-trace
+    Reprozip,
+    /// The JSON of tracexec: --format json or json-stream
+    Tracexec,
+    /// The output of fsatrace, with the option r and any of w m d q t
+    Fsatrace,
+}
+
+impl Kind {
+    /// What its traces consist of.
+    fn entries(self) -> &'static str {
+        match self {
+            Self::Strace | Self::Fsatrace => "lines",
+            Self::Reprozip => "rows",
+            Self::Tracexec => "events",
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -66,6 +94,9 @@ Examples:
   strace -f -y -v -s 4096 -o app.strace ./app
   nixtrace import strace app.strace -o app.jsonl
   strace -ff -o app.strace ./app; nixtrace import strace app.strace -o app.jsonl
+  nixtrace import reprozip .reprozip-trace -o app.jsonl
+  tracexec collect -F json-stream -o app.json -- make; nixtrace import tracexec app.json -o app.jsonl
+  fsatrace rwmd app.fsatrace -- make; nixtrace import fsatrace app.fsatrace -o app.jsonl -- make
   nixtrace emit app.jsonl";
 
 /// Runs the verb.
@@ -80,11 +111,25 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     };
     let mut writer = WholeWriter::create(&args.output, existing)
         .map_err(|error| unwritable(&args.output, &error))?;
+    if args.kind != Kind::Strace && args.files.len() > 1 {
+        return Err(
+            Failure::new("only strace has several files for one trace").exit_with(Exit::Usage)
+        );
+    }
+    if args.kind != Kind::Fsatrace && !args.command.is_empty() {
+        return Err(Failure::new("such a trace tells its command itself").exit_with(Exit::Usage));
+    }
+    if args.kind != Kind::Reprozip && args.run.is_some() {
+        return Err(Failure::new("--run is for traces of ReproZip").exit_with(Exit::Usage));
+    }
     let imported = match args.kind {
-        Kind::Strace => import_strace(&args, &mut writer),
+        Kind::Strace => strace::import(&args, &mut writer),
+        Kind::Reprozip => import_reprozip(&args, &mut writer),
+        Kind::Tracexec => import_tracexec(&args, &mut writer),
+        Kind::Fsatrace => import_fsatrace(&args, &mut writer),
     };
     let imported = imported.map_err(|error| failure(&args, &error))?;
-    if imported.lines == 0 {
+    if imported.entries == 0 {
         return Err(Failure::new("the trace is empty"));
     }
     writer
@@ -98,12 +143,17 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     }
     let told = imported.bad.len() as u64;
     if imported.skipped > told {
-        eprintln!("nixtrace: skipped {} more lines", imported.skipped - told);
+        eprintln!(
+            "nixtrace: skipped {} more {}",
+            imported.skipped - told,
+            args.kind.entries()
+        );
     }
     if !args.quiet {
         eprintln!(
-            "nixtrace: {} lines, trace in {}",
-            imported.lines,
+            "nixtrace: {} {}, trace in {}",
+            imported.entries,
+            args.kind.entries(),
             shown(&args.output)
         );
     }
@@ -113,127 +163,88 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
 fn failure(args: &Args, error: &ImportError) -> Failure {
     match error {
         ImportError::Write(source) => unwritable(&args.output, source),
-        ImportError::Line(_) => Failure::of(error).hint("without --strict such a line is skipped"),
+        ImportError::Entry(_) => Failure::of(error).hint(format!(
+            "without --strict such {} are skipped",
+            args.kind.entries()
+        )),
         _ => Failure::of(error),
     }
 }
 
-/// So much of a log is looked at to learn where the command was started.
-const HEAD: u64 = 1 << 20;
-
-fn import_strace(args: &Args, writer: &mut WholeWriter) -> Result<Imported, ImportError> {
-    let mut system = Links::default();
-    let files = match args.files.as_slice() {
-        [file] => match files_of_threads(file) {
-            files if files.is_empty() => None,
-            files => Some(files),
-        },
-        files => Some(by_thread(files)?),
-    };
-    let Some(files) = files else {
-        let file = &args.files[0];
-        let read_error = |source| ImportError::Read {
-            file: shown(file),
-            source,
-        };
-        let mut text: Box<dyn Read + Send> = if file.as_os_str() == "-" {
-            Box::new(io::stdin())
-        } else {
-            Box::new(File::open(file).map_err(read_error)?)
-        };
-        let mut head = Vec::new();
-        text.by_ref()
-            .take(HEAD)
-            .read_to_end(&mut head)
-            .map_err(read_error)?;
-        let known = known(args, &head);
-        let options = strace::Options {
-            known: &known,
-            strict: args.strict,
-        };
-        let text = Cursor::new(head).chain(text);
-        return strace::read(&shown(file), text, options, &mut system, writer);
-    };
-    let mut head = Vec::new();
-    if let Some(first) = files.values().next() {
-        // That it cannot be read is told when it is read whole.
-        let _ = File::open(first).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+/// Opens the file, or standard input.
+fn open(file: &Path) -> Result<Box<dyn Read + Send>, ImportError> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
     }
-    let known = known(args, &head);
-    let options = strace::Options {
-        known: &known,
-        strict: args.strict,
-    };
-    strace::read_each(files, options, &mut system, writer)
+    let opened = File::open(file).map_err(|source| ImportError::Read {
+        file: shown(file),
+        source,
+    })?;
+    Ok(Box::new(opened))
 }
 
-/// What is known of the run besides the log's lines.
-fn known(args: &Args, head: &[u8]) -> Known {
-    let given = args
-        .cwd
-        .clone()
-        .map(|cwd| cwd.canonicalize().unwrap_or(cwd));
-    let cwd = given
-        .map(Bytes::from)
-        .or_else(|| strace::start_directory(head));
-    let cwd = cwd.or_else(|| {
-        let here = std::env::current_dir().ok()?;
-        if !args.quiet {
-            eprintln!(
-                "nixtrace: the log does not tell where the command was started; taken to be {} \
-                 (--cwd DIR says otherwise)",
-                shown(&here)
-            );
-        }
-        Some(Bytes::from(here))
-    });
+fn import_reprozip(args: &Args, writer: &mut WholeWriter) -> Result<Imported, ImportError> {
+    let named = &args.files[0];
+    let file = match named.is_dir() {
+        true => named.join("trace.sqlite3"),
+        false => named.clone(),
+    };
+    let known = known(args, given_directory(args));
+    let options = options(args, &known);
+    reprozip::read(&file, args.run, options, &mut Links::default(), writer)
+}
+
+fn import_tracexec(args: &Args, writer: &mut WholeWriter) -> Result<Imported, ImportError> {
+    let file = &args.files[0];
+    let known = known(args, given_directory(args));
+    let options = options(args, &known);
+    let text = open(file)?;
+    tracexec::read(&shown(file), text, options, &mut Links::default(), writer)
+}
+
+fn import_fsatrace(args: &Args, writer: &mut WholeWriter) -> Result<Imported, ImportError> {
+    let file = &args.files[0];
+    let cwd = given_directory(args).or_else(|| this_directory(args));
+    let known = known(args, cwd);
+    let options = options(args, &known);
+    let text = BufReader::new(open(file)?);
+    fsatrace::read(&shown(file), text, options, &mut Links::default(), writer)
+}
+
+fn options<'a>(args: &Args, known: &'a Known) -> Options<'a> {
+    Options {
+        known,
+        strict: args.strict,
+    }
+}
+
+/// What a person says of the run.
+fn known(args: &Args, cwd: Option<Bytes>) -> Known {
     let home = args.home.clone().map(OsString::from);
     let home = home.or_else(|| std::env::var_os("HOME").filter(|home| !home.is_empty()));
     Known {
         cwd,
         home: home.map(Bytes::from),
+        argv: args.command.iter().cloned().map(Bytes::from).collect(),
     }
 }
 
-/// The files `NAME.PID` that `strace -ff -o NAME` has written; none where NAME is a file itself.
-fn files_of_threads(name: &Path) -> BTreeMap<u32, PathBuf> {
-    let directory = match name.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let (Some(stem), false, Ok(entries)) = (name.file_name(), name.exists(), directory.read_dir())
-    else {
-        return BTreeMap::new();
-    };
-    let of_thread = |file: &OsStr| {
-        let rest = file.as_bytes().strip_prefix(stem.as_bytes())?;
-        std::str::from_utf8(rest.strip_prefix(b".")?)
-            .ok()?
-            .parse()
-            .ok()
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| Some((of_thread(&entry.file_name())?, entry.path())))
-        .collect()
+fn given_directory(args: &Args) -> Option<Bytes> {
+    let given = args.cwd.clone()?;
+    Some(given.canonicalize().unwrap_or(given).into())
 }
 
-/// Files by the thread number at the end of their names.
-fn by_thread(files: &[PathBuf]) -> Result<BTreeMap<u32, PathBuf>, ImportError> {
-    files
-        .iter()
-        .map(|file| {
-            let number = file.extension().and_then(OsStr::to_str);
-            match number.and_then(|number| number.parse().ok()) {
-                Some(number) => Ok((number, file.clone())),
-                None => Err(ImportError::Other {
-                    file: shown(file),
-                    kind: "file of `strace -ff`",
-                    why: "its name does not end in a process number".to_owned(),
-                }),
-            }
-        })
-        .collect()
+/// The directory that this is, as the one where the command was started.
+fn this_directory(args: &Args) -> Option<Bytes> {
+    let here = std::env::current_dir().ok()?;
+    if !args.quiet {
+        eprintln!(
+            "nixtrace: the trace does not tell where the command was started; taken to be {} \
+             (--cwd DIR says otherwise)",
+            shown(&here)
+        );
+    }
+    Some(Bytes::from(here))
 }
 
 fn shown(path: &Path) -> String {

@@ -9,6 +9,7 @@ mod doctor;
 mod elf;
 mod emit;
 pub mod exit;
+mod explaining;
 mod expression;
 mod failure;
 mod files;

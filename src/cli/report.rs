@@ -2,14 +2,14 @@
 
 use super::output::Destination;
 use super::reading::{self, Named};
-use super::resolving::{ResolverArgs, unusable_index};
-use super::{Exit, Failure};
+use super::resolving::ResolverArgs;
+use super::{Exit, Failure, explaining};
 use crate::atomic::Existing;
 use crate::disk::Disk;
 use crate::graph::Chronicle;
 use crate::graph::inventory::{Inventory, inventory};
 use crate::graph::resources::Resources;
-use crate::pipeline::{self, NamedRun};
+use crate::pipeline;
 use crate::report::page::{PageRun, page};
 use crate::report::picture::{Picture, dot, mermaid, svg};
 use std::path::{Path, PathBuf};
@@ -86,21 +86,8 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         Existing::Refuse
     };
     let prepared = destination.clone().prepare(existing)?;
-    let resolver = args.resolver.open()?;
     let runs = reading::select(reading::chronicles(&[args.trace])?, args.run.as_deref())?;
-    let named: Vec<NamedRun<'_>> = runs
-        .iter()
-        .map(|run| NamedRun {
-            name: &run.name,
-            run: &run.of.run,
-        })
-        .collect();
-    let explained = pipeline::explained(&named, &Disk::new(), |query| {
-        crate::resolve::Resolution::clone(&resolver.resolve(query))
-    });
-    if let Some(damage) = resolver.damage() {
-        return Err(unusable_index(&damage));
-    }
+    let explained = explaining::explained(&runs, &args.resolver)?;
     let pictures: Vec<Picture> = runs
         .iter()
         .zip(&explained.provisions)
@@ -134,15 +121,9 @@ fn html(
     explained: &pipeline::Explained,
     pictures: &[Picture],
 ) -> String {
-    let told: Vec<(Inventory, Resources)> = runs
-        .iter()
-        .zip(&explained.provisions)
-        .map(|(run, provisions)| {
-            let mut resources = Resources::of(&run.of);
-            resources.provide(provisions);
-            (inventory(&run.of, &Disk::new()), resources)
-        })
-        .collect();
+    let graphs = explaining::graphs(runs, explained);
+    let inventories = runs.iter().map(|run| inventory(&run.of, &Disk::new()));
+    let told: Vec<(Inventory, Resources)> = inventories.zip(graphs).collect();
     let pages: Vec<PageRun<'_>> = runs
         .iter()
         .zip(&told)

@@ -1,11 +1,9 @@
 //! `nixtrace why`: the chains from the command to a thing that it used.
 
 use super::pager::Screen;
-use super::resolving::{ResolverArgs, unusable_index};
-use super::{Exit, Failure, reading};
-use crate::disk::Disk;
-use crate::graph::resources::{Resource, Resources};
-use crate::pipeline::{self, NamedRun};
+use super::resolving::ResolverArgs;
+use super::{Exit, Failure, explaining, reading};
+use crate::graph::resources::Resource;
 use crate::report;
 use std::path::PathBuf;
 
@@ -14,7 +12,8 @@ use std::path::PathBuf;
 /// Prints the shortest chains from the command to it: which process started which, what that one
 /// did, and for a package which file shows that it is needed and by which rule. NAME is an attribute
 /// (`openssl`), a path, the last component of one (`libssl.so.3`), a search variable
-/// (`LD_LIBRARY_PATH`), or an address (`192.0.2.1:443`, `192.0.2.1`, `443`).
+/// (`LD_LIBRARY_PATH`), an address (`192.0.2.1:443`, `192.0.2.1`, `443`), or a name that a DNS server
+/// was asked for.
 ///
 /// Exits with 1 when the run has nothing of that name.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,21 +59,8 @@ const CHAINS: usize = 3;
 /// When the trace or an index cannot be read or the text not be written.
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let screen = Screen::of_stdout(!args.no_pager);
-    let resolver = args.resolver.open()?;
     let runs = reading::chronicles(&[args.trace])?;
-    let named: Vec<NamedRun<'_>> = runs
-        .iter()
-        .map(|run| NamedRun {
-            name: &run.name,
-            run: &run.of.run,
-        })
-        .collect();
-    let explained = pipeline::explained(&named, &Disk::new(), |query| {
-        crate::resolve::Resolution::clone(&resolver.resolve(query))
-    });
-    if let Some(damage) = resolver.damage() {
-        return Err(unusable_index(&damage));
-    }
+    let explained = explaining::explained(&runs, &args.resolver)?;
     let note = |resource: &Resource| match resource {
         Resource::Provider(attr) => explained.implied_by(attr).map(|by| match by {
             "stdenv" => "part of stdenv".to_owned(),
@@ -83,15 +69,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         Resource::Missing(_) => Some("looked for in vain".to_owned()),
         _ => None,
     };
-    let graphs: Vec<Resources> = runs
-        .iter()
-        .zip(&explained.provisions)
-        .map(|(run, provisions)| {
-            let mut resources = Resources::of(&run.of);
-            resources.provide(provisions);
-            resources
-        })
-        .collect();
+    let graphs = explaining::graphs(&runs, &explained);
     let names = if args.names.is_empty() {
         explained.listed()
     } else {

@@ -2,7 +2,7 @@
 //! pkg-config is asked for by name, whether something is only tried.
 //!
 //! Only the words are judged here. A script that they seem to name counts once the trace shows that
-//! the interpreter found such a file (see [`super::program::Builder::finish`]).
+//! the interpreter found such a file (see [`super::builder::Builder::finish`]).
 
 use super::classify::{file_name, is_library_name, tidy};
 use super::command::{self, Language, Part};

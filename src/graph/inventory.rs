@@ -5,6 +5,7 @@
 
 use super::chronicle::{Chronicle, Exchange, FileUse, Probe, Tally};
 use super::classify::{Origin, file_name, is_below};
+use super::critical::Critical;
 use super::evidence::Evidence;
 use super::host::Host;
 use super::loading::{self, Asked};
@@ -89,6 +90,8 @@ pub enum Subject {
     Endpoint {
         /// The address.
         endpoint: Endpoint,
+        /// The name that was asked for there.
+        asked: Option<Bytes>,
         /// What was done.
         action: ContactAction,
         /// How that ended.
@@ -124,13 +127,16 @@ pub struct Inventory {
 
 /// Sorts what a run did into classes.
 pub fn inventory(chronicle: &Chronicle, host: &dyn Host) -> Inventory {
+    let shares = Critical::of(chronicle).shares(chronicle);
     let mut rows = Rows {
         depths: chronicle.depths(),
+        share: 0.0,
         numbers: HashMap::new(),
         rows: Vec::new(),
     };
     let programs = &chronicle.run.programs;
     for execution in &chronicle.executions {
+        rows.share = shares[execution.program.0];
         let program = &programs[execution.program.0];
         let executable = (program.file(), &program.executable);
         // A script ran, and so did its interpreter.
@@ -151,6 +157,7 @@ pub fn inventory(chronicle: &Chronicle, host: &dyn Host) -> Inventory {
             );
         }
     }
+    rows.share = 0.0;
     let loaded = Loaded::of(chronicle, host);
     for usage in &chronicle.uses {
         let class = class_of(chronicle, usage, &loaded);
@@ -193,6 +200,7 @@ pub fn inventory(chronicle: &Chronicle, host: &dyn Host) -> Inventory {
     for contact in chronicle.contacts.iter().filter(|it| is_told(it)) {
         let subject = Subject::Endpoint {
             endpoint: contact.endpoint.clone(),
+            asked: contact.asked.clone(),
             action: contact.action,
             outcome: contact.outcome,
         };
@@ -224,8 +232,10 @@ fn is_told(contact: &Exchange) -> bool {
 /// Rows while they are made.
 struct Rows {
     depths: Vec<usize>,
+    /// The part of the run's time that what is added next has.
+    share: f64,
     numbers: HashMap<(Class, Key), usize>,
-    rows: Vec<(Row, usize)>,
+    rows: Vec<(Row, usize, f64)>,
 }
 
 /// What makes two uses those of one thing.
@@ -233,7 +243,7 @@ struct Rows {
 enum Key {
     File(Bytes),
     Lookup(Bytes, Outcome),
-    Endpoint(Endpoint, ContactAction, Outcome),
+    Endpoint(Endpoint, Option<Bytes>, ContactAction, Outcome),
 }
 
 impl Rows {
@@ -251,17 +261,19 @@ impl Rows {
             Subject::Lookup { path, outcome, .. } => Key::Lookup(path.clone(), *outcome),
             Subject::Endpoint {
                 endpoint,
+                asked,
                 action,
                 outcome,
-            } => Key::Endpoint(endpoint.clone(), *action, *outcome),
+            } => Key::Endpoint(endpoint.clone(), asked.clone(), *action, *outcome),
         };
         let next = self.rows.len();
         let number = *self.numbers.entry((class, key)).or_insert(next);
-        if let Some((row, nearest)) = self.rows.get_mut(number) {
+        if let Some((row, nearest, share)) = self.rows.get_mut(number) {
             row.evidence = row.evidence.min(evidence);
             row.by.extend(by);
             row.tally.join(tally);
             *nearest = depth.min(*nearest);
+            *share = share.max(self.share);
             return;
         }
         self.rows.push((
@@ -274,6 +286,7 @@ impl Rows {
                 importance: 0.0,
             },
             depth,
+            self.share,
         ));
     }
 
@@ -281,13 +294,14 @@ impl Rows {
         let mut rows: Vec<Row> = self
             .rows
             .into_iter()
-            .map(|(mut row, depth)| {
+            .map(|(mut row, depth, share)| {
                 row.importance = importance(Uses {
                     evidence: row.evidence,
                     count: row.tally.count,
                     breadth: row.by.len(),
                     depth,
                     only_failed: row.tally.only_failed,
+                    share,
                 });
                 row
             })
@@ -308,7 +322,9 @@ impl Subject {
     fn sort_name(&self) -> (Bytes, Option<Endpoint>) {
         match self {
             Self::File { path, .. } | Self::Lookup { path, .. } => (path.clone(), None),
-            Self::Endpoint { endpoint, .. } => (Bytes::default(), Some(endpoint.clone())),
+            Self::Endpoint {
+                endpoint, asked, ..
+            } => (asked.clone().unwrap_or_default(), Some(endpoint.clone())),
         }
     }
 }

@@ -28,8 +28,8 @@ pub enum Resource {
     File(Bytes),
     /// A path that was looked for in vain.
     Missing(Bytes),
-    /// A socket address.
-    Endpoint(Endpoint),
+    /// An address, and the name that was asked for there.
+    Endpoint(Endpoint, Option<Bytes>),
     /// A search variable with its value.
     Variable(String, Bytes),
     /// What provides things, by the name that the caller gave it.
@@ -214,11 +214,21 @@ impl Resources {
         })
     }
 
-    /// The resources that go by a name: a provider; a file, executable or missing path by its path or its last
+    /// The resources that go by a name: a provider, also by the last word of its name; a file, executable or missing path by its path or its last
     /// component; a variable by its name; an address by its text, host or port.
     pub fn named(&self, chronicle: &Chronicle, name: &str) -> Vec<ResourceId> {
         if let Some(&provider) = self.providers.get(name) {
             return vec![ResourceId(provider)];
+        }
+        // `numpy` for `python3Packages.numpy`.
+        let of_sets: Vec<ResourceId> = self
+            .providers
+            .iter()
+            .filter(|(attr, _)| attr.rsplit_once('.').is_some_and(|(_, last)| last == name))
+            .map(|(_, &provider)| ResourceId(provider))
+            .collect();
+        if !of_sets.is_empty() {
+            return of_sets;
         }
         let path = Bytes::from(name);
         let absolute = match name.strip_prefix("~/") {
@@ -248,7 +258,12 @@ impl Resources {
         for node in self.graph.node_indices() {
             let is_named = match &self.graph[node] {
                 Resource::Variable(variable, _) => variable == name,
-                Resource::Endpoint(endpoint) => is_address(endpoint, name),
+                Resource::Endpoint(endpoint, asked) => {
+                    is_address(endpoint, name)
+                        || asked
+                            .as_ref()
+                            .is_some_and(|asked| asked.as_bytes() == name.as_bytes())
+                }
                 _ => false,
             };
             if is_named {
@@ -498,12 +513,14 @@ impl Making {
             self.name(&probe.path, node);
             self.connect(node, Relation::Missed(probe.outcome), &probe.tally);
         }
-        let mut endpoints: HashMap<&Endpoint, NodeIndex> = HashMap::new();
+        let mut endpoints: HashMap<(&Endpoint, &Option<Bytes>), NodeIndex> = HashMap::new();
         for contact in &chronicle.contacts {
-            let node = *endpoints.entry(&contact.endpoint).or_insert_with(|| {
+            let place = (&contact.endpoint, &contact.asked);
+            let node = *endpoints.entry(place).or_insert_with(|| {
+                let (endpoint, asked) = (contact.endpoint.clone(), contact.asked.clone());
                 self.resources
                     .graph
-                    .add_node(Resource::Endpoint(contact.endpoint.clone()))
+                    .add_node(Resource::Endpoint(endpoint, asked))
             });
             let relation = Relation::Contacted(contact.action, contact.outcome);
             self.connect(node, relation, &contact.tally);

@@ -4,10 +4,11 @@
 //! No system call tells which variable a program reads (T62). So a variable counts only when its
 //! value shows: on the command line, or in the name of a file that mattered.
 
+use super::RunKind;
+use super::analysis::is_foreign;
 use super::classify::{Origin, file_name, is_below, parent};
 use super::evidence::Evidence;
 use super::program::{Program, Run};
-use super::{RunKind, is_foreign};
 use crate::trace::{Bytes, Endpoint};
 use bstr::{BStr, ByteSlice};
 use serde::Serialize;
@@ -159,8 +160,8 @@ pub fn surroundings(run: &Run, kind: RunKind) -> Surroundings {
     found.families = run
         .contacts
         .iter()
-        .filter(|(contact, _)| contact.outcome.is_success())
-        .filter_map(|(contact, _)| match contact.endpoint {
+        .filter(|(_, _, _, succeeded)| *succeeded)
+        .filter_map(|(_, endpoint, ..)| match *endpoint {
             Endpoint::Other { number } => Some(number),
             _ => None,
         })

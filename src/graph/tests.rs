@@ -7,11 +7,17 @@ use crate::trace::{
     Record, Started,
 };
 use bstr::ByteSlice;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod builds;
 mod chronicles;
+mod critical;
 mod failures;
+mod launchers;
+mod limits;
+mod links;
+mod modules;
 mod reading;
 mod resources;
 mod subjects;
@@ -336,53 +342,6 @@ fn a_helper_in_a_private_directory_belongs_to_its_command() {
 }
 
 #[test]
-fn a_version_managers_shim_collapses_into_the_interpreter() {
-    let mut scene = Scene::new();
-    scene
-        .exec_script(0, "/home/ada/.pyenv/shims/python3 -c 1", &["/usr/bin/env"])
-        .exec(0, "/usr/bin/bash /home/ada/.pyenv/shims/python3 -c 1")
-        .start(1, Some(0));
-    scene
-        .exec(1, "/usr/bin/readlink /home/ada/.pyenv/bin/pyenv")
-        .exec_script(
-            0,
-            "/home/ada/.pyenv/libexec/pyenv exec python3",
-            &["/usr/bin/env"],
-        )
-        .exec(
-            0,
-            "/usr/bin/bash /home/ada/.pyenv/libexec/pyenv exec python3",
-        )
-        .start(2, Some(0));
-    let python = "/home/ada/.pyenv/versions/3.11.7/bin/python3";
-    let extension = "/home/ada/.pyenv/versions/3.11.7/lib/python3.11/lib-dynload/_ssl.so";
-    scene
-        .exec(2, "/usr/bin/basename x")
-        .exec(0, &format!("{python} -c 1"))
-        .elf(python, None, &["libc.so.6"])
-        .elf(extension, None, &["libssl.so.3"])
-        .library("libssl.so.3", &[])
-        .map(0, extension)
-        .map(0, &format!("{LIB}/libssl.so.3"));
-    let usage = scene.usage();
-    assert_eq!(needed(&usage), ["Interpreter python3"]);
-    assert_eq!(usage.kind, RunKind::Script);
-}
-
-#[test]
-fn a_launcher_collapses_into_what_it_runs() {
-    let mut scene = Scene::new();
-    scene
-        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
-        .start(1, Some(0));
-    scene.exec(1, "/usr/bin/timeout 5 jq").start(2, Some(1));
-    scene.exec(2, "/usr/bin/jq");
-    let usage = scene.usage();
-    assert_eq!(needed(&usage), ["Command jq", "Interpreter sh"]);
-    assert_eq!(usage.needs[1].why, "run by ./x.sh");
-}
-
-#[test]
 fn what_an_installed_tool_asks_the_host_is_no_need() {
     let mut scene = Scene::new();
     scene
@@ -393,135 +352,6 @@ fn what_an_installed_tool_asks_the_host_is_no_need() {
         .start(2, Some(0));
     scene.exec(2, "/usr/bin/ninja --version");
     assert_eq!(scene.needs(), ["Command meson", "Command ninja"]);
-}
-
-#[test]
-fn a_python_module_is_its_distribution_and_brings_what_it_requires() {
-    let site = "/usr/lib/python3/dist-packages";
-    let mut scene = Scene::new();
-    scene
-        .text(
-            &format!("{site}/requests-2.28.1.egg-info/PKG-INFO"),
-            "Name: requests\n\n",
-        )
-        .text(
-            &format!("{site}/requests-2.28.1.egg-info/requires.txt"),
-            "urllib3<1.27\n\n[socks]\nPySocks\n",
-        )
-        .text(
-            &format!("{site}/requests-2.28.1.egg-info/top_level.txt"),
-            "requests\n",
-        )
-        .text(
-            &format!("{site}/urllib3-1.26.dist-info/METADATA"),
-            "Name: urllib3\n\n",
-        )
-        .text(
-            &format!("{site}/urllib3-1.26.dist-info/RECORD"),
-            "urllib3/__init__.py,,\n",
-        )
-        .text(
-            &format!("{site}/PyYAML-6.0.dist-info/METADATA"),
-            "Name: PyYAML\n\n",
-        )
-        .text(
-            &format!("{site}/PyYAML-6.0.dist-info/RECORD"),
-            "yaml/__init__.py,,\n",
-        )
-        .exec(0, "/usr/bin/python3 app.py")
-        .read(0, &format!("{site}/requests/__init__.py"))
-        .read(0, &format!("{site}/urllib3/__pycache__/x.cpython-311.pyc"))
-        .read(0, &format!("{site}/yaml/__init__.py"))
-        .read(0, &format!("{site}/_distutils_hack/__init__.py"))
-        .read(0, "/usr/lib/python3.11/json/__init__.py");
-    let usage = scene.usage();
-    assert_eq!(
-        needed(&usage),
-        ["Interpreter python3", "Module requests", "Module yaml"]
-    );
-    let distribution = usage.needs.iter().find_map(|need| match &need.thing {
-        Thing::Module {
-            name, distribution, ..
-        } if name.as_bytes() == b"yaml" => distribution.clone(),
-        _ => None,
-    });
-    assert_eq!(distribution, Some("PyYAML".into()));
-}
-
-#[test]
-fn a_python_module_without_metadata_brings_what_its_sources_import() {
-    let site = "/usr/lib/python3/dist-packages";
-    let mut scene = Scene::new();
-    scene
-        .text(
-            &format!("{site}/requests/__init__.py"),
-            "import urllib3\nfrom . import x\n",
-        )
-        .exec(0, "/usr/bin/python3 app.py")
-        .read(
-            0,
-            &format!("{site}/requests/__pycache__/__init__.cpython-311.pyc"),
-        )
-        .read(0, &format!("{site}/urllib3/__init__.py"));
-    assert_eq!(scene.needs(), ["Interpreter python3", "Module requests"]);
-}
-
-#[test]
-fn what_start_up_code_of_the_installation_loads_is_not_the_scripts() {
-    let site = "/usr/lib/python3/dist-packages";
-    let mut scene = Scene::new();
-    scene
-        .text(
-            &format!("{site}/ca.pth"),
-            "import certifi; open('/etc/ssl/certs/ca-bundle.crt')\n",
-        )
-        .exec(0, "/usr/bin/python3 app.py")
-        .read(0, &format!("{site}/ca.pth"))
-        .read(0, &format!("{site}/certifi/__init__.py"))
-        .read(0, "/etc/ssl/certs/ca-bundle.crt");
-    assert_eq!(scene.needs(), ["Interpreter python3"]);
-}
-
-#[test]
-fn an_installed_script_runs_the_command_in_its_arguments_for_the_user() {
-    let mut scene = Scene::new();
-    scene
-        .exec_script(0, "/usr/bin/xvfb-run -a xeyes", &["/bin/sh"])
-        .start(1, Some(0));
-    scene.exec(1, "/usr/bin/Xvfb :99").start(2, Some(0));
-    scene.exec(2, "/usr/bin/xeyes");
-    assert_eq!(scene.needs(), ["Command xeyes", "Command xvfb-run"]);
-}
-
-#[test]
-fn a_perl_module_brings_what_it_uses() {
-    let mut scene = Scene::new();
-    let xs = format!("{LIB}/perl5/5.36/JSON/XS.pm");
-    scene
-        .text(
-            &xs,
-            "package JSON::XS;\nuse common::sense;\nuse Types::Serialiser;\n",
-        )
-        .exec(0, "/usr/bin/perl -MJSON::XS -e1")
-        .read(0, &xs)
-        .read(0, &format!("{LIB}/perl5/5.36/common/sense.pm"))
-        .read(0, "/usr/share/perl5/Types/Serialiser.pm")
-        .read(0, "/usr/share/perl/5.36.0/Exporter.pm");
-    assert_eq!(scene.needs(), ["Interpreter perl", "Module JSON::XS"]);
-}
-
-#[test]
-fn what_an_extension_module_loads_its_package_brings() {
-    let mut scene = Scene::new();
-    let extension = "/usr/lib/python3/dist-packages/numpy/core/_multiarray.so";
-    scene
-        .elf("/usr/bin/python3", None, &["libc.so.6"])
-        .elf(extension, None, &["libblas.so.3"])
-        .library("libblas.so.3", &[])
-        .exec(0, "/usr/bin/python3 app.py")
-        .map(0, extension)
-        .map(0, &format!("{LIB}/libblas.so.3"));
-    assert_eq!(scene.needs(), ["Interpreter python3", "Module numpy"]);
 }
 
 /// A build of `app.c` with zlib, whose sources name one header that includes others.
@@ -620,17 +450,6 @@ fn a_time_zone_and_certificates_are_data_and_host_configuration_is_not() {
 }
 
 #[test]
-fn the_loader_started_by_hand_runs_its_argument() {
-    let mut scene = Scene::new();
-    scene
-        .exec(0, "/lib64/ld-linux-x86-64.so.2 --library-path /x ./app")
-        .elf("/home/ada/project/app", None, &["libz.so.1"])
-        .library("libz.so.1", &[])
-        .map(0, &format!("{LIB}/libz.so.1"));
-    assert_eq!(scene.needs(), ["Library libz.so.1"]);
-}
-
-#[test]
 fn text_given_to_an_interpreter_is_no_script() {
     let mut scene = Scene::new();
     scene
@@ -693,126 +512,6 @@ fn exec_with(scene: &mut Scene, process: u32, argv: &str, change: impl FnOnce(&m
 }
 
 #[test]
-fn an_interpreter_of_a_virtual_environment_is_the_installed_one_though_it_is_gone() {
-    let mut scene = Scene::new();
-    let extension = "/usr/lib/python3.11/lib-dynload/pyexpat.so";
-    scene
-        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
-        .start(1, Some(0));
-    scene
-        .elf("/usr/bin/python3.11", None, &["libz.so.1"])
-        .elf(extension, None, &["libexpat.so.1"])
-        .library("libz.so.1", &[])
-        .library("libexpat.so.1", &[]);
-    exec_with(&mut scene, 1, "/tmp/venv/bin/python -c CODE", |executed| {
-        executed.real = Some("/usr/bin/python3.11".into());
-    });
-    scene
-        .map(1, extension)
-        .map(1, &format!("{LIB}/libz.so.1"))
-        .map(1, &format!("{LIB}/libexpat.so.1"));
-    assert_eq!(scene.needs(), ["Interpreter python", "Interpreter sh"]);
-}
-
-#[test]
-fn the_interpreter_of_a_script_is_asked_of_the_host() {
-    let mut scene = Scene::new();
-    let links = &mut scene.files.links;
-    links.insert("/tmp/venv/bin/python".into(), "/usr/bin/python3.11".into());
-    scene.exec_script(0, "/home/ada/project/x.py", &["/tmp/venv/bin/python"]);
-    assert_eq!(scene.needs(), ["Interpreter python"]);
-}
-
-#[test]
-fn a_command_of_a_nix_profile_is_that_of_the_store() {
-    let mut scene = Scene::new();
-    let stored = "/nix/store/00000000000000000000000000000000-jq-1.7/bin/jq";
-    scene
-        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
-        .start(1, Some(0));
-    exec_with(&mut scene, 1, "/home/ada/.nix-profile/bin/jq .", |it| {
-        it.real = Some(stored.into());
-    });
-    scene.start(2, Some(0));
-    exec_with(&mut scene, 2, "/run/current-system/sw/bin/git log", |it| {
-        it.real = Some(stored.replace("jq", "git").as_str().into());
-    });
-    let usage = scene.usage();
-    assert_eq!(
-        needed(&usage),
-        ["Command git", "Command jq", "Interpreter sh"]
-    );
-    assert_eq!(usage.needs[1].path, stored.into());
-}
-
-#[test]
-fn the_projects_own_modules_of_node_are_no_needs() {
-    let mut scene = Scene::new();
-    scene
-        .exec(0, "/usr/bin/node app.js")
-        .read(0, "/home/ada/project/app.js")
-        .read(0, "/home/ada/project/node_modules/left-pad/index.js")
-        .read(0, "/usr/share/node_modules/semver/index.js");
-    assert_eq!(scene.needs(), ["Interpreter node", "Module semver"]);
-}
-
-#[test]
-fn a_link_to_a_file_does_not_make_the_file_an_output() {
-    let mut scene = Scene::new();
-    let change = |scene: &mut Scene, operation, path: &str, target: &str| {
-        scene.builder.add(&Record::Accessed(Access {
-            process: ProcessId(0),
-            at: Micros(0),
-            operation,
-            path: path.into(),
-            real: None,
-            root: None,
-            target: Some(target.into()),
-            outcome: Outcome::Success,
-            count: 1,
-        }));
-    };
-    scene.exec(0, "/home/ada/project/app");
-    change(&mut scene, Operation::Symlink, "/tmp/a", "/usr/share/x/a");
-    change(&mut scene, Operation::Rename, "/tmp/b", "/usr/share/x/b");
-    scene.read(0, "/usr/share/x/a").read(0, "/usr/share/x/b");
-    assert_eq!(scene.needs(), ["Data share/x/a"]);
-}
-
-#[test]
-fn a_command_given_to_a_launcher_is_the_command() {
-    let mut scene = Scene::new();
-    scene
-        .exec(0, "/usr/bin/timeout 5 python3 n.py")
-        .start(1, Some(0));
-    scene
-        .exec(1, "/usr/bin/python3 n.py")
-        .read(1, "/home/ada/project/n.py")
-        .start(2, Some(1));
-    scene.exec(2, "/usr/bin/jq .");
-    let usage = scene.usage();
-    assert_eq!(usage.kind, RunKind::Script);
-    let whys: Vec<&str> = usage.needs.iter().map(|need| need.why.as_str()).collect();
-    assert_eq!(whys, ["the command", "the command", "run by ./n.py"]);
-}
-
-#[test]
-fn a_launcher_with_a_package_of_its_own_is_needed_too() {
-    let mut scene = Scene::new();
-    scene
-        .exec_script(0, "/home/ada/project/x.sh", &["/bin/sh"])
-        .start(1, Some(0));
-    scene.exec(1, "/usr/bin/flock x jq .").start(2, Some(1));
-    scene.exec(2, "/usr/bin/jq .");
-    let usage = scene.usage();
-    assert_eq!(
-        needed(&usage),
-        ["Command flock", "Command jq", "Interpreter sh"]
-    );
-    assert!(usage.needs.iter().all(|need| need.why != "run by flock"));
-}
-
-#[test]
 fn a_preloaded_library_is_no_opened_one() {
     let mut scene = Scene::new();
     let malloc = format!("{LIB}/libjemalloc.so.2");
@@ -860,17 +559,4 @@ fn what_the_machine_puts_into_every_program_is_no_need_of_one() {
     assert!(why("libsnoopy.so").why.ends_with("by /etc/ld.so.preload"));
     assert!(why("libsnoopy.so").brought_by.is_some());
     assert!(!why("libother.so.1").why.contains("preload"));
-}
-
-#[test]
-fn a_probe_given_to_a_launcher_is_the_command_all_the_same() {
-    let mut scene = Scene::new();
-    scene.exec(0, "/usr/bin/nice ./configure").exec_script(
-        0,
-        "/home/ada/project/configure",
-        &["/bin/sh"],
-    );
-    let usage = scene.usage();
-    assert_eq!(usage.kind, RunKind::Build);
-    assert_eq!(needed(&usage), ["Command nice", "Interpreter sh"]);
 }

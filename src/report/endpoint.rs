@@ -1,7 +1,7 @@
 //! A socket address in words: protocol, address, port and the service that the port stands for.
 
 use super::printable;
-use crate::trace::{ContactAction, Endpoint, Errno, Outcome};
+use crate::trace::{Bytes, ContactAction, Endpoint, Errno, Outcome};
 
 /// Ports that tell what is behind them, by the names of IANA's registry.
 const SERVICES: &[(u16, &str)] = &[
@@ -54,7 +54,7 @@ pub(crate) fn service(port: u16) -> Option<&'static str> {
 }
 
 /// `tcp 93.184.216.34:443 (https)`, `unix /run/dbus/socket`, `unix @name`.
-pub(crate) fn endpoint(endpoint: &Endpoint) -> String {
+fn endpoint(endpoint: &Endpoint) -> String {
     match endpoint {
         Endpoint::Inet {
             protocol,
@@ -74,6 +74,16 @@ pub(crate) fn endpoint(endpoint: &Endpoint) -> String {
         Endpoint::Unix { path } => format!("unix {}", printable(path.as_bytes())),
         Endpoint::Abstract { name } => format!("unix @{}", printable(name.as_bytes())),
         Endpoint::Other { number } => format!("address family {number}"),
+    }
+}
+
+/// The same with the name that was asked for there. What was answered is not known: so no address
+/// is said to be that name's.
+pub(crate) fn place(address: &Endpoint, asked: Option<&Bytes>) -> String {
+    let address = endpoint(address);
+    match asked {
+        Some(name) => format!("{address}, asked for {}", printable(name.as_bytes())),
+        None => address,
     }
 }
 
@@ -108,6 +118,19 @@ mod tests {
             port: 443,
         };
         assert_eq!(endpoint(&address), "tcp [2001:db8::1]:443 (https)");
+    }
+
+    #[test]
+    fn a_name_is_told_as_what_was_asked_for_and_not_as_an_address() {
+        let server = Endpoint::Inet {
+            protocol: Some("udp".to_owned()),
+            address: [192, 0, 2, 1].into(),
+            port: 53,
+        };
+        assert_eq!(
+            place(&server, Some(&"deb.debian.org".into())),
+            "udp 192.0.2.1:53 (domain), asked for deb.debian.org"
+        );
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What a trace holds, as tables for a person and as JSON for programs.
 
-use super::endpoint::{action, endpoint, outcome};
+use super::endpoint::{action, outcome, place};
 use super::printable;
 use super::table::{Column, cut_end, table};
 use super::words::{command_line, counted, duration, ending};
 use crate::graph::chronicle::Chronicle;
 use crate::graph::classify::Origin;
+use crate::graph::critical::Critical;
 use crate::graph::inventory::{Class, Inventory, Row, Subject};
 use crate::graph::program::ProgramId;
 use crate::trace::Gap;
@@ -93,6 +94,7 @@ pub fn show(
     let mut text = String::new();
     if !selection.is_narrow() {
         text.push_str(&headline(chronicle, layout));
+        critical(&mut text, chronicle, selection, layout);
     }
     for class in Class::ALL {
         let rows: Vec<&Row> = inventory
@@ -200,6 +202,41 @@ fn headline(chronicle: &Chronicle, layout: Layout) -> String {
         .lines()
         .map(|line| format!("{}\n", line.trim_start()))
         .collect()
+}
+
+/// What the run's end was waiting for, by programs.
+fn critical(text: &mut String, chronicle: &Chronicle, selection: &Selection, layout: Layout) {
+    /// So many programs are shown.
+    const SHOWN: usize = 5;
+    let path = Critical::of(chronicle);
+    let parts = path.by_program(chronicle);
+    // One program that ran all the time is no news.
+    if parts.len() < 2 {
+        return;
+    }
+    let most = if selection.all { usize::MAX } else { SHOWN };
+    let shown = &parts[..parts.len().min(most)];
+    let rest = match shown.len() == parts.len() {
+        true => String::new(),
+        false => format!(", {} of {} programs", shown.len(), parts.len()),
+    };
+    let total = duration(path.total());
+    section(text, layout, &format!("critical path ({total}{rest})"));
+    let rows: Vec<Vec<String>> = shown
+        .iter()
+        .map(|part| {
+            let percent = 100.0 * part.time.0 as f64 / path.total().0.max(1) as f64;
+            let processes = counted(part.processes as u64, "process", "processes");
+            vec![
+                printable(chronicle.run.program_shown(part.program).as_bytes()),
+                duration(part.time),
+                format!("{percent:.0} %"),
+                format!("in {processes}"),
+            ]
+        })
+        .collect();
+    let columns = [Column::Path, Column::Number, Column::Number, Column::Text];
+    text.push_str(&table(&rows, &columns, layout.width));
 }
 
 fn gaps(text: &mut String, chronicle: &Chronicle, inventory: &Inventory, layout: Layout) {
@@ -389,7 +426,9 @@ fn name(chronicle: &Chronicle, row: &Row) -> String {
         Subject::File { path, .. } | Subject::Lookup { path, .. } => {
             printable(chronicle.run.shown(path).as_bytes())
         }
-        Subject::Endpoint { endpoint: it, .. } => endpoint(it),
+        Subject::Endpoint {
+            endpoint, asked, ..
+        } => place(endpoint, asked.as_ref()),
     }
 }
 
@@ -443,6 +482,18 @@ pub fn json(
             })
         })
         .collect();
+    let path = Critical::of(chronicle);
+    let parts = path.by_program(chronicle);
+    let critical: Vec<serde_json::Value> = parts
+        .iter()
+        .map(|part| {
+            serde_json::json!({
+                "program": chronicle.run.program_shown(part.program),
+                "time": part.time,
+                "processes": part.processes,
+            })
+        })
+        .collect();
     let run = &chronicle.run;
     serde_json::json!({
         "version": 1,
@@ -451,6 +502,7 @@ pub fn json(
         "exit": run.status.map(|status| status.shell_code()),
         "duration": chronicle.end,
         "processes": chronicle.processes.len() as u64 + chronicle.left_out.processes,
+        "critical_path": critical,
         "used": rows,
         "gaps": gaps,
         "left_out": chronicle.left_out,
@@ -498,13 +550,15 @@ fn row_json(chronicle: &Chronicle, row: &Row) -> serde_json::Value {
             outcome,
         } => serde_json::json!({ "path": path, "op": operation, "outcome": outcome }),
         Subject::Endpoint {
-            endpoint: address,
+            endpoint,
+            asked,
             action,
             outcome,
         } => serde_json::json!({
             "action": action,
-            "endpoint": address,
-            "shown": endpoint(address),
+            "endpoint": endpoint,
+            "asked": asked,
+            "shown": place(endpoint, asked.as_ref()),
             "outcome": outcome,
         }),
     };

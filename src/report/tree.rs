@@ -3,6 +3,7 @@
 use super::table::cut_end;
 use super::words::{command_line, duration, ending};
 use crate::graph::chronicle::{Chronicle, Process};
+use crate::graph::critical::Critical;
 use crate::trace::{ExitStatus, ProcessId};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -11,6 +12,7 @@ use unicode_width::UnicodeWidthStr;
 /// One process a line, children below their parent; `width` columns wide at most.
 pub fn tree(chronicle: &Chronicle, width: usize) -> String {
     let forest = Forest::of(&chronicle.processes);
+    let critical = Critical::of(chronicle);
     let mut text = String::new();
     // What is left to print, the next one last. Processes nest as deep as the trace says, so this
     // does not recurse.
@@ -27,11 +29,15 @@ pub fn tree(chronicle: &Chronicle, width: usize) -> String {
             Place::Inner => ("├─ ", "│  "),
             Place::Last => ("└─ ", "   "),
         };
-        let end = match (process.duration(), process.status) {
-            (Some(time), Some(ExitStatus::Code(0))) => format!("({})", duration(time)),
-            (Some(time), Some(status)) => format!("({}, {})", duration(time), ending(status)),
-            _ => "(its end was not seen)".to_owned(),
+        let mut end = match (process.duration(), process.status) {
+            (Some(time), Some(ExitStatus::Code(0))) => duration(time),
+            (Some(time), Some(status)) => format!("{}, {}", duration(time), ending(status)),
+            _ => "its end was not seen".to_owned(),
         };
+        if let Some(part) = part(&critical, process, number) {
+            let _ = write!(end, ", {part}");
+        }
+        let end = format!("({end})");
         let start = format!("{indent}{branch}{}", process.pid);
         let room = width.saturating_sub(start.width() + end.width() + 2);
         let _ = writeln!(text, "{start} {} {end}", cut_end(&what(process), room));
@@ -65,6 +71,20 @@ enum Place {
     Root,
     Inner,
     Last,
+}
+
+/// What a process has of the critical path, where that is worth a word: it is not all there is, and a
+/// hundredth of it or more.
+pub(crate) fn part(critical: &Critical, process: &Process, place: usize) -> Option<String> {
+    let own = critical.of_process(place);
+    let is_worth_it = own.0 > 0 && own.0.saturating_mul(100) >= critical.total().0;
+    if !is_worth_it || own == critical.total() {
+        return None;
+    }
+    Some(match process.duration() == Some(own) {
+        true => "critical".to_owned(),
+        false => format!("{} critical", duration(own)),
+    })
 }
 
 /// What a process ran, one after the other.
@@ -130,10 +150,12 @@ pub fn json(chronicle: &Chronicle) -> serde_json::Value {
         .iter()
         .map(|process| (process.id, process.pid))
         .collect();
+    let critical = Critical::of(chronicle);
     let processes: Vec<serde_json::Value> = chronicle
         .processes
         .iter()
-        .map(|process| {
+        .enumerate()
+        .map(|(place, process)| {
             let ran: Vec<serde_json::Value> = process
                 .ran
                 .iter()
@@ -153,6 +175,7 @@ pub fn json(chronicle: &Chronicle) -> serde_json::Value {
                 "parent_pid": process.parent.and_then(|parent| pids.get(&parent)),
                 "started": process.started,
                 "duration": process.duration(),
+                "critical": critical.of_process(place),
                 "exit": process.status.map(|status| status.shell_code()),
                 "ran": ran,
             })

@@ -1,6 +1,6 @@
 //! Why a run needs a thing: the chains from the command to it, in words and as JSON.
 
-use super::endpoint::{action, endpoint, outcome};
+use super::endpoint::{action, outcome, place};
 use super::printable;
 use super::table::cut_end;
 use super::tree::what;
@@ -129,7 +129,7 @@ pub(crate) fn name(chronicle: &Chronicle, resource: &Resource) -> String {
             }
         }
         Resource::Library(path) | Resource::File(path) | Resource::Missing(path) => file(path),
-        Resource::Endpoint(it) => endpoint(it),
+        Resource::Endpoint(endpoint, asked) => place(endpoint, asked.as_ref()),
         Resource::Variable(name, value) => {
             let value = printable(value.as_bytes());
             format!("{}={value}", printable(name.as_bytes()))
@@ -146,7 +146,7 @@ pub(crate) fn kind(resource: &Resource) -> &'static str {
         Resource::Library(_) => "library",
         Resource::File(_) => "file",
         Resource::Missing(_) => "missing",
-        Resource::Endpoint(_) => "endpoint",
+        Resource::Endpoint(..) => "endpoint",
         Resource::Variable(..) => "variable",
         Resource::Provider(_) => "package",
     }

@@ -22,10 +22,10 @@ pub mod query;
 pub mod rank;
 mod resolver;
 mod spelling;
-mod sqlite;
 pub mod store;
 pub mod versions;
 
+pub use crate::sqlite::SqliteError;
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
@@ -37,7 +37,6 @@ pub use minimal::{Choice, Missing, Package, PackageUse, Unresolved};
 pub use origin::Origin;
 pub use query::{Kind, Query};
 pub use resolver::Resolver;
-pub use sqlite::SqliteError;
 
 /// Something that knows which attributes provide what.
 pub trait Source {

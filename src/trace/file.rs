@@ -418,10 +418,11 @@ mod tests {
                     address: [127, 0, 0, 1].into(),
                     port: 80,
                 },
+                asked: None,
                 outcome: Outcome::Success,
             }),
             Record::Footer(Footer {
-                status: ExitStatus::Code(3),
+                status: Some(ExitStatus::Code(3)),
                 duration: Micros(9),
                 processes: 1,
                 accesses: 1,

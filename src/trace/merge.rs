@@ -318,7 +318,7 @@ fn footer_of(surveys: &[Survey]) -> Footer {
     let statuses = || surveys.iter().filter_map(|it| it.status);
     let failed = statuses().find(|status| status.shell_code() != 0);
     Footer {
-        status: failed.unwrap_or(ExitStatus::Code(0)),
+        status: failed.or_else(|| statuses().next()),
         duration: Micros(surveys.iter().map(|it| it.end.0).sum()),
         processes: surveys
             .iter()
@@ -326,5 +326,122 @@ fn footer_of(surveys: &[Survey]) -> Footer {
             .sum(),
         accesses: surveys.iter().map(|it| it.accesses).sum(),
         gaps: surveys.iter().map(|it| it.gaps).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Access, Exited, Operation, Outcome, Started};
+    use proptest::prelude::*;
+
+    /// A small run: its processes read files, and it may be cut short.
+    #[derive(Clone, Debug)]
+    struct Small {
+        name: u8,
+        reads: Vec<(u32, u8)>,
+        is_whole: bool,
+    }
+
+    fn small() -> impl Strategy<Value = Small> {
+        let reads = prop::collection::vec((0u32..3, 0u8..4), 0..6);
+        (0u8..3, reads, any::<bool>()).prop_map(|(name, reads, is_whole)| Small {
+            name,
+            reads,
+            is_whole,
+        })
+    }
+
+    fn write(small: &Small, path: &Path) {
+        let mut trace = WholeWriter::create(path, Existing::Replace).unwrap();
+        let mut add = |record| trace.record(&record).unwrap();
+        add(Record::Header(Header::for_tests()));
+        let at = Micros(0);
+        for process in 0..3 {
+            add(Record::Started(Started {
+                process: ProcessId(process),
+                pid: 7,
+                parent: (process > 0).then_some(ProcessId(0)),
+                at,
+            }));
+        }
+        for (process, file) in &small.reads {
+            add(Record::Accessed(Access {
+                process: ProcessId(*process),
+                at,
+                operation: Operation::Read,
+                path: format!("/{file}").as_str().into(),
+                real: None,
+                root: None,
+                target: None,
+                outcome: Outcome::Success,
+                count: 1,
+            }));
+        }
+        if small.is_whole {
+            let status = ExitStatus::Code(i32::from(small.name));
+            let process = ProcessId(0);
+            add(Record::Exited(Exited {
+                process,
+                at,
+                status,
+            }));
+            add(Record::Footer(Footer {
+                status: Some(status),
+                duration: at,
+                processes: 3,
+                accesses: small.reads.len() as u64,
+                gaps: 0,
+            }));
+        }
+        trace.finish().unwrap();
+    }
+
+    fn merged(inputs: &[Input], output: &Path) -> Vec<u8> {
+        merge(inputs, output, Existing::Replace).unwrap();
+        std::fs::read(output).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// However traces are put together - in any order, in steps, some of them twice - the bytes are
+        /// the same.
+        #[test]
+        fn merging_is_the_union_of_sets(
+            runs in prop::collection::vec(small(), 1..5),
+            order in prop::collection::vec((any::<prop::sample::Index>(), 0usize..3), 0..8),
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let inputs: Vec<Input> = runs
+                .iter()
+                .enumerate()
+                .map(|(number, run)| {
+                    let path = directory.path().join(format!("{number}.jsonl"));
+                    write(run, &path);
+                    // Two runs may have one name.
+                    Input { path, name: Some(run.name.to_string()) }
+                })
+                .collect();
+            let at_once = merged(&inputs, &directory.path().join("at-once.jsonl"));
+            // Each step adds one or more to what was merged so far, as one of several files.
+            let steps: Vec<std::path::PathBuf> =
+                (0..3).map(|step| directory.path().join(format!("step-{step}.jsonl"))).collect();
+            let mut groups: [Vec<Input>; 3] = Default::default();
+            for (index, group) in &order {
+                groups[*group].push(index.get(&inputs).clone());
+            }
+            // All are there at least once.
+            groups[0].extend(inputs.iter().rev().cloned());
+            let mut all = Vec::new();
+            for (group, step) in groups.iter().zip(&steps) {
+                if !group.is_empty() {
+                    merged(group, step);
+                    all.insert(0, Input { path: step.clone(), name: None });
+                }
+            }
+            let in_steps = merged(&all, &directory.path().join("in-steps.jsonl"));
+            prop_assert!(at_once == in_steps);
+        }
     }
 }

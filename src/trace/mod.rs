@@ -8,6 +8,7 @@
 //! This module knows the *form* of a trace. It does not know ptrace, packages or Nix.
 
 pub mod bytes;
+pub mod dns;
 pub mod file;
 pub mod import;
 pub mod merge;
@@ -397,6 +398,9 @@ pub struct Contact {
     /// With which address.
     #[serde(flatten)]
     pub endpoint: Endpoint,
+    /// The name that a DNS query sent there asks for. What was answered is not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Bytes>,
     /// How it ended (`EINPROGRESS` is what a non-blocking connect gives).
     pub outcome: Outcome,
 }
@@ -525,14 +529,16 @@ pub enum GapKind {
     Fallback,
     /// Work was handed to a process outside the run, over a socket (systemd, dockerd, …).
     OutsideHelper,
+    /// A trace of another program that was imported does not carry it.
+    NotTold,
 }
 
 /// The last line of a complete trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Footer {
-    /// How the command ended.
+    /// How the command ended; none where nobody was told, as by some traces that are imported.
     #[serde(flatten)]
-    pub status: ExitStatus,
+    pub status: Option<ExitStatus>,
     /// How long it ran.
     pub duration: Micros,
     /// How many processes there were.

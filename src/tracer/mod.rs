@@ -167,7 +167,7 @@ pub fn observe(
             recorder.end(|accesses| {
                 let finished: follow::Finished = end.recv().ok()?;
                 Some(Footer {
-                    status: finished.status,
+                    status: Some(finished.status),
                     duration: finished.duration,
                     processes: u64::from(finished.processes),
                     accesses,

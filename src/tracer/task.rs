@@ -5,6 +5,7 @@ use super::view::View;
 use crate::trace::{Contact, ContactAction, Operation, ProcessId};
 use libc::pid_t;
 use std::collections::HashMap;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 /// A thread.
@@ -126,6 +127,8 @@ pub(super) struct Process {
     pub(super) few_descriptors: bool,
     /// How it sees the file system when its root directory or its mounts are not the tracer's.
     pub(super) view: Option<Arc<View>>,
+    /// Descriptors that were connected to a DNS server; what they are now is to be looked up.
+    pub(super) resolvers: Vec<RawFd>,
 }
 
 impl Process {
@@ -160,6 +163,7 @@ impl Tasks {
                 sees_as_we_do: parent.sees_as_we_do,
                 few_descriptors: parent.few_descriptors,
                 view: parent.view.clone(),
+                resolvers: parent.resolvers.clone(),
             },
             None => Process {
                 id,
@@ -169,6 +173,7 @@ impl Tasks {
                 sees_as_we_do: true,
                 few_descriptors: false,
                 view: None,
+                resolvers: Vec::new(),
             },
         };
         self.processes.insert(pid, process);

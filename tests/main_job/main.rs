@@ -31,6 +31,7 @@ mod importing;
 mod interruption;
 mod languages;
 mod looking_up;
+mod memory;
 mod merging;
 mod odd_traces;
 mod picturing;

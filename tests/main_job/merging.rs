@@ -94,6 +94,81 @@ fn several_traces_give_the_same_as_their_merge_in_any_order() {
     assert_eq!(result["runs"][1]["name"], "b");
 }
 
+/// What is written into a directory, by the names of the files.
+fn files(home: &Home, name: &str, format: &str, traces: &[&Path]) -> Vec<(String, Vec<u8>)> {
+    let directory = home.outside(name);
+    std::fs::create_dir(&directory).unwrap();
+    home.command([nixtrace()])
+        .args(["emit", "-q", "--force", "-f", format, "-o"])
+        .arg(format!("{}/", directory.display()))
+        .args(traces)
+        .run()
+        .exits(0);
+    let entries = std::fs::read_dir(&directory).unwrap();
+    let mut files: Vec<(String, Vec<u8>)> = entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                bytes(&path),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_format_is_written_the_same_from_several_runs_and_from_their_merge() {
+    let home = Home::new();
+    let a = record(&home, "a", &["jq", "--version"]);
+    let b = record(&home, "b", &["sh", "-c", "git --version; false"]);
+    let c = record(&home, "c", &["curl", "--version"]);
+    let all = merge(&home, "all.jsonl", &[&a, &b, &c]);
+    for format in [
+        "shell", "package", "flake", "overlay", "module", "image", "arion",
+    ] {
+        let merged = files(&home, &format!("{format}-merged"), format, &[&all]);
+        assert!(!merged.is_empty(), "{format}");
+        let apart = files(&home, &format!("{format}-apart"), format, &[&c, &a, &b]);
+        assert!(apart == merged, "{format}");
+        // What only one run needs is there in each format.
+        let text: String = merged
+            .iter()
+            .map(|(_, bytes)| String::from_utf8_lossy(bytes))
+            .collect();
+        for attr in ["jq", "git", "curl"] {
+            assert!(text.contains(attr), "{attr} in {format}: {text}");
+        }
+    }
+}
+
+#[test]
+fn homes_of_other_runs_do_not_change_how_the_first_ones_is_shown() {
+    let home = Home::new();
+    let a = record(&home, "a", &["git", "--version"]);
+    let b = record(&home, "b", &["jq", "--version"]);
+    let moved = |trace: &Path, to: &str| {
+        let text = std::fs::read_to_string(trace).unwrap();
+        let (header, rest) = text.split_once('\n').unwrap();
+        let mut header: Value = serde_json::from_str(header).unwrap();
+        header["home"] = to.into();
+        header["argv"] =
+            serde_json::json!(["git", "-C", "/home/ada/notes", "-C", "/home/bob/notes"]);
+        std::fs::write(trace, format!("{header}\n{rest}")).unwrap();
+    };
+    moved(&a, "/home/ada");
+    moved(&b, "/home/bob");
+    for traces in [[&a, &b], [&b, &a]] {
+        let shell = emit(&home, "shell", &traces.map(PathBuf::as_path));
+        // Runs are sorted by name, so `a` is the first in either order.
+        for name in ["a", "b"] {
+            let line = format!("# - {name}: git -C ~/notes -C /home/bob/notes");
+            assert!(shell.contains(&line), "{shell}");
+        }
+    }
+}
+
 #[test]
 fn runs_are_told_apart_when_a_merged_trace_is_shown() {
     let home = Home::new();

@@ -173,6 +173,169 @@ fn a_trace_that_was_cut_short_is_shown_and_says_so() {
     assert!(text.contains("ended      not seen"), "{text}");
 }
 
+/// A trace by hand: a shell of ada's that does these things.
+fn trace(home: &Home, lines: &[Value]) -> std::path::PathBuf {
+    let mut text = String::new();
+    let begin = [
+        serde_json::json!({"type": "header", "format": 1, "nixtrace": "0", "kernel": "Linux",
+            "architecture": "x86_64", "os": {}, "start": 0, "argv": ["sh"], "cwd": "/home/ada/project",
+            "home": "/home/ada", "environment": [], "engine": "notify", "exact": true}),
+        serde_json::json!({"type": "started", "process": 0, "pid": 7, "parent": null, "at": 0}),
+        serde_json::json!({"type": "executed", "process": 0, "at": 0, "path": "/usr/bin/sh",
+            "argv": ["sh"], "cwd": "/home/ada/project"}),
+    ];
+    let end = [
+        serde_json::json!({"type": "exited", "process": 0, "at": 9, "code": 0}),
+        serde_json::json!({"type": "footer", "code": 0, "duration": 9, "processes": 1, "accesses": 0,
+            "gaps": 0}),
+    ];
+    for line in begin.iter().chain(lines).chain(&end) {
+        text.push_str(&format!("{line}\n"));
+    }
+    let path = home.outside("by-hand.jsonl");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn every_kind_of_gap_is_told_with_its_reason_in_80_columns() {
+    needs!("script");
+    const KINDS: [&str; 14] = [
+        "io-uring",
+        "untraced",
+        "lost-process",
+        "unknown-syscall",
+        "unreadable",
+        "outcome",
+        "own-seccomp",
+        "nested-tracer",
+        "privilege",
+        "foreign-abi",
+        "truncated",
+        "fallback",
+        "outside-helper",
+        "not-told",
+    ];
+    let home = Home::new();
+    let reason =
+        "What was done there and why it could not be seen takes more than one line of a terminal.";
+    let lines: Vec<Value> = KINDS
+        .iter()
+        .flat_map(|kind| {
+            let line = |detail: &str, count: u64| {
+                serde_json::json!({"type": "gap", "process": 0, "at": 1, "kind": kind, "detail": detail,
+                    "count": count})
+            };
+            [line(reason, 1), line(reason, 2), line("Another.", 1)]
+        })
+        .collect();
+    let trace = trace(&home, &lines);
+    let command = format!(
+        "stty cols 80; '{}' show '{}' --no-pager",
+        nixtrace().display(),
+        trace.display()
+    );
+    let text = home
+        .command(["script", "-qec", &command, "/dev/null"])
+        .env("TERM", "dumb")
+        .run()
+        .exits(0)
+        .text()
+        .replace('\r', "");
+    let text = text.replace("\x1b[1m", "").replace("\x1b[0m", "");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    let (_, gaps) = text
+        .split_once("not seen (28)\n")
+        .unwrap_or_else(|| panic!("{text}"));
+    // Whole, however the lines are broken.
+    let words: Vec<&str> = gaps.split_whitespace().collect();
+    let words = words.join(" ");
+    for kind in KINDS {
+        assert!(
+            words.contains(&format!("{kind} 3× {reason} (process 7)")),
+            "{kind}: {gaps}"
+        );
+        assert!(
+            words.contains(&format!("{kind} Another. (process 7)")),
+            "{kind}: {gaps}"
+        );
+    }
+    let json: Value = serde_json::from_str(&show(&home, &trace, &["--json"])).unwrap();
+    let told = json["gaps"].as_array().unwrap();
+    assert_eq!(told.len(), 28);
+    assert!(
+        told.iter()
+            .any(|gap| gap["kind"] == "outcome" && gap["count"] == 3 && gap["pid"] == 7),
+        "{told:#?}"
+    );
+    let page = home
+        .command([nixtrace().as_os_str(), "report".as_ref(), trace.as_os_str()])
+        .args(["-o", "-"])
+        .run()
+        .exits(0)
+        .text();
+    assert!(
+        page.contains("<li><b>outcome</b>: What was done there"),
+        "{page}"
+    );
+}
+
+#[test]
+fn what_lies_below_another_root_is_told_as_it_is_seen_from_here() {
+    let home = Home::new();
+    let file = |path: &str, real: Option<&str>, root: Option<&str>| {
+        let mut line = serde_json::json!({"type": "accessed", "process": 0, "at": 1, "op": "read", "path": path,
+            "outcome": "ok"});
+        for (key, value) in [("real", real), ("root", root)] {
+            if let Some(value) = value {
+                line[key] = value.into();
+            }
+        }
+        line
+    };
+    let inside = serde_json::json!({"type": "executed", "process": 1, "at": 1, "path": "/bin/tool",
+        "real": "/srv/root/bin/tool", "root": "/srv/root", "argv": ["tool"], "cwd": "/"});
+    let trace = trace(
+        &home,
+        &[
+            file(
+                "/etc/inside.conf",
+                Some("/srv/root/etc/inside.conf"),
+                Some("/srv/root"),
+            ),
+            file("/etc/nowhere.conf", None, Some("mnt:[4026532201]/")),
+            file("/etc/outside.conf", None, None),
+            serde_json::json!({"type": "started", "process": 1, "pid": 8, "parent": 0, "at": 1}),
+            inside,
+            serde_json::json!({"type": "exited", "process": 1, "at": 2, "code": 0}),
+        ],
+    );
+    let text = show(&home, &trace, &["--all"]);
+    assert!(text.contains("/srv/root/etc/inside.conf"), "{text}");
+    assert!(text.contains("/srv/root/bin/tool"), "{text}");
+    assert!(text.contains("/etc/outside.conf"), "{text}");
+    // What nixtrace has no name for is no file of this system's.
+    assert!(!text.contains("nowhere"), "{text}");
+    let chain = why(&home, &trace, &["/srv/root/etc/inside.conf"])
+        .exits(0)
+        .text();
+    assert!(
+        chain.contains("→ reads /srv/root/etc/inside.conf"),
+        "{chain}"
+    );
+    why(&home, &trace, &["/etc/nowhere.conf"]).exits(1);
+    let page = home
+        .command([nixtrace().as_os_str(), "report".as_ref(), trace.as_os_str()])
+        .args(["-o", "-"])
+        .run()
+        .exits(0)
+        .text();
+    assert!(page.contains("/srv/root/etc/inside.conf") && !page.contains("nowhere.conf"));
+}
+
 #[test]
 fn what_is_no_trace_is_refused_with_a_way_out() {
     let home = Home::new();

@@ -8,6 +8,7 @@
 mod background;
 mod descriptors;
 mod differential;
+mod dns;
 mod everywhere;
 mod happening;
 mod honesty;

@@ -37,7 +37,7 @@ impl Trace {
 
     /// How the command ended.
     pub(crate) fn status(&self) -> ExitStatus {
-        self.footer().status
+        self.footer().status.unwrap()
     }
 
     /// How many accesses there were, as the footer counts.

@@ -21,7 +21,7 @@ use bstr::{BStr, BString, ByteSlice};
 use std::sync::Arc;
 
 /// What a loader takes from the process that it loads for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conditions {
     /// The working directory, absolute: names with a slash and empty list elements start here.
     pub cwd: Bytes,

@@ -12,10 +12,11 @@ mod tally;
 pub use process::{Process, Ran};
 pub use tally::Tally;
 
+use super::builder::Builder;
 use super::classify::tidy;
 use super::evidence::{Evidence, Seen};
 use super::misses::is_failure;
-use super::program::{Builder, ProgramId, Run};
+use super::program::{ProgramId, Run};
 use crate::trace::{
     Access, Bytes, Contact, ContactAction, Endpoint, Executed, Exited, Gap, Header, Micros,
     Operation, Outcome, ProcessId, Record, Started,
@@ -36,11 +37,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Some 300 MB at most.
+    /// Some 400 MB at most, with paths of a usual length.
     fn default() -> Self {
         Self {
             processes: 100_000,
-            uses: 500_000,
+            uses: 300_000,
             others: 100_000,
         }
     }
@@ -145,6 +146,8 @@ pub struct Exchange {
     pub action: ContactAction,
     /// With which address.
     pub endpoint: Endpoint,
+    /// The name that was asked for there, in a query of the DNS.
+    pub asked: Option<Bytes>,
     /// How that ended.
     pub outcome: Outcome,
     /// How often and when.
@@ -203,6 +206,15 @@ impl<K: Hash + Eq, V> Table<K, V> {
     }
 }
 
+/// What makes two contacts the same: program, action, address, name asked for, outcome.
+type ContactKey = (
+    Option<ProgramId>,
+    ContactAction,
+    Endpoint,
+    Option<Bytes>,
+    Outcome,
+);
+
 /// Folds records into a [`Chronicle`].
 pub struct Chronicler {
     builder: Builder,
@@ -210,7 +222,7 @@ pub struct Chronicler {
     executions: Table<(Option<ProgramId>, ProgramId), Execution>,
     uses: Table<(ProgramId, Bytes), FileUse>,
     probes: Table<(ProgramId, Bytes, Operation, Outcome), Probe>,
-    contacts: Table<(Option<ProgramId>, ContactAction, Endpoint, Outcome), Exchange>,
+    contacts: Table<ContactKey, Exchange>,
     variables: Table<(String, Bytes), Variable>,
     gaps: BTreeMap<(crate::trace::GapKind, String), (Gap, u64)>,
     /// What each living process has a part in.
@@ -396,12 +408,14 @@ impl Chronicler {
             program,
             contact.action,
             contact.endpoint.clone(),
+            contact.asked.clone(),
             contact.outcome,
         );
-        let number = self.contacts.number(key, |(_, _, endpoint, _)| Exchange {
+        let number = self.contacts.number(key, |_| Exchange {
             program,
             action: contact.action,
-            endpoint: endpoint.clone(),
+            endpoint: contact.endpoint.clone(),
+            asked: contact.asked.clone(),
             outcome: contact.outcome,
             tally: Tally::new(contact.at),
         });

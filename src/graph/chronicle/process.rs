@@ -45,6 +45,9 @@ const RAN: usize = 4;
 /// The arguments that are kept of one program, in bytes; a linker can have a megabyte of them.
 const ARGUMENT_BYTES: usize = 512;
 
+/// So much is kept of one that does not fit, in bytes.
+const CUT_ARGUMENT_BYTES: usize = 100;
+
 impl Process {
     pub(super) fn new(started: &Started) -> Self {
         Self {
@@ -74,12 +77,19 @@ impl Process {
                 bytes <= ARGUMENT_BYTES
             })
             .count();
+        let mut words = argv[..kept].to_vec();
+        // Of the first that is too long (a script after `-c`) the beginning says what it is.
+        if let Some(long) = argv.get(kept) {
+            let length = long.len().min(CUT_ARGUMENT_BYTES);
+            let cut = if length < long.len() { "…" } else { "" };
+            words.push([&long[..length], cut.as_bytes()].concat().into());
+        }
         self.ran.push(Ran {
             at: executed.at,
             program,
             path: executed.path.clone(),
-            argv: argv[..kept].to_vec(),
-            more_arguments: argv.len() - kept,
+            more_arguments: argv.len() - words.len(),
+            argv: words,
         });
     }
 

@@ -3,6 +3,8 @@
 //! Formats that write a package take from here what they cannot know from needs: which files came
 //! with it, what kind of program it is, what began the phases of its build.
 
+use super::RunKind;
+use super::analysis::is_foreign;
 mod facts;
 mod files;
 
@@ -15,7 +17,6 @@ use super::host::Host;
 use super::manifest::{Manifest, manifest};
 use super::phase::{Phase, Step};
 use super::program::{Program, Run};
-use super::{RunKind, is_foreign};
 use crate::elf::Form;
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};

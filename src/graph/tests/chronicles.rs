@@ -24,7 +24,7 @@ impl Story {
         }
     }
 
-    fn add(&mut self, record: Record) -> &mut Self {
+    pub(super) fn add(&mut self, record: Record) -> &mut Self {
         self.chronicler.add(&record);
         self
     }
@@ -35,7 +35,26 @@ impl Story {
     }
 
     pub(super) fn runs(&mut self, process: u32, parent: Option<u32>, argv: &str) -> &mut Self {
-        let at = self.now();
+        let Micros(at) = self.now();
+        self.runs_at(process, parent, argv, at)
+    }
+
+    pub(super) fn ends_at(&mut self, process: u32, at: u64) -> &mut Self {
+        self.add(Record::Exited(Exited {
+            process: ProcessId(process),
+            at: Micros(at),
+            status: ExitStatus::Code(0),
+        }))
+    }
+
+    pub(super) fn runs_at(
+        &mut self,
+        process: u32,
+        parent: Option<u32>,
+        argv: &str,
+        at: u64,
+    ) -> &mut Self {
+        let at = Micros(at);
         self.add(Record::Started(Started {
             process: ProcessId(process),
             pid: 100 + process as i32,
@@ -304,6 +323,7 @@ fn addresses_are_told_and_questions_to_the_kernel_are_not() {
             at: Micros(1),
             action: crate::trace::ContactAction::Connect,
             endpoint,
+            asked: None,
             outcome: Outcome::Success,
         }));
     }

@@ -23,7 +23,7 @@ fn chains(chronicle: &Chronicle, resources: &Resources, name: &str) -> Vec<Strin
         Resource::Executable(id) => format!("*{}", chronicle.run.programs[id.0].executable),
         Resource::Library(path) | Resource::File(path) => path.to_string(),
         Resource::Missing(path) => format!("!{path}"),
-        Resource::Endpoint(endpoint) => format!("{endpoint:?}"),
+        Resource::Endpoint(endpoint, asked) => format!("{endpoint:?} {asked:?}"),
         Resource::Variable(name, value) => format!("{name}={value}"),
         Resource::Provider(name) => name.clone(),
     };
@@ -66,6 +66,13 @@ fn a_package_is_explained_by_the_shortest_chain_from_the_command() {
         chains(&chronicle, &resources, "libz.so").len(),
         2,
         "the file goes by its own name too"
+    );
+    let mut of_a_set = Resources::of(&chronicle);
+    of_a_set.provide(&[provision("python3Packages.app", "/usr/lib/libz.so")]);
+    let chain = &chains(&chronicle, &of_a_set, "app")[0];
+    assert!(
+        chain.ends_with(" > python3Packages.app"),
+        "what provides it goes before a file of that name: {chain}"
     );
     assert_eq!(
         chains(&chronicle, &resources, "ld"),

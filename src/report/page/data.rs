@@ -3,8 +3,9 @@
 use super::PageRun;
 use crate::emit::Environment;
 use crate::graph::chronicle::Process;
+use crate::graph::critical::Critical;
 use crate::report::show;
-use crate::report::tree::what;
+use crate::report::tree::{Forest, part, what};
 use crate::report::words::{duration, ending};
 use crate::report::{printable, why};
 use crate::trace::{ExitStatus, ProcessId};
@@ -91,6 +92,7 @@ fn processes(run: &PageRun<'_>) -> serde_json::Value {
         order.iter().map(|&number| value(number)).collect()
     };
     let end = run.chronicle.end;
+    let critical = Critical::of(run.chronicle);
     serde_json::json!({
         "pid": column(&|it| processes[it].pid.into()),
         "depth": column(&|it| depths[it].into()),
@@ -100,6 +102,8 @@ fn processes(run: &PageRun<'_>) -> serde_json::Value {
             Some(time) => duration(time).into(),
             None => "its end was not seen".into(),
         }),
+        // Empty for those that delayed nothing.
+        "critical": column(&|it| part(&critical, &processes[it], it).unwrap_or_default().into()),
         "end_word": column(&|it| match processes[it].status {
             Some(ExitStatus::Code(0)) | None => "".into(),
             Some(status) => ending(status).into(),
@@ -114,7 +118,7 @@ fn processes(run: &PageRun<'_>) -> serde_json::Value {
 /// Each process followed by its children, in the order in which they began; no more than
 /// [`PROCESSES`].
 fn in_tree_order(processes: &[Process]) -> Vec<usize> {
-    let forest = crate::report::tree::Forest::of(processes);
+    let forest = Forest::of(processes);
     let mut stack: Vec<usize> = forest.roots.iter().rev().copied().collect();
     let mut order = Vec::with_capacity(processes.len().min(PROCESSES));
     while let Some(number) = stack.pop() {

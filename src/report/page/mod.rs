@@ -14,6 +14,7 @@ use crate::emit::{Environment, Package};
 use crate::graph::chronicle::Chronicle;
 use crate::graph::inventory::Inventory;
 use crate::graph::resources::Resources;
+use crate::resolve::Scored;
 use std::fmt::Write as _;
 
 /// One run, with all that the page tells of it.
@@ -29,6 +30,14 @@ pub struct PageRun<'a> {
     /// Its picture.
     pub picture: &'a Picture,
 }
+
+/// So many open questions are there to read, so many more behind a click: the page is to open as fast
+/// whatever a run was of.
+const OPEN_SHOWN: usize = 20;
+const OPEN_FOLDED: usize = 300;
+
+/// So many sayings of what was not seen are there.
+const GAPS: usize = 200;
 
 /// The page of some runs; `environment` is what they need together.
 pub fn page(runs: &[PageRun<'_>], environment: &Environment) -> String {
@@ -155,13 +164,18 @@ fn packages(text: &mut String, environment: &Environment) {
 fn open_questions(text: &mut String, environment: &Environment) {
     let unresolved = environment.unresolved.iter().map(|it| {
         let path = printable(it.path.as_bytes());
-        ("no certain package", path, &it.why, &it.candidates)
+        (
+            "no certain package",
+            path,
+            it.why.as_str(),
+            it.candidates.as_slice(),
+        )
     });
     let missing = environment.missing.iter().map(|it| {
         let name = printable(it.name.as_bytes());
-        ("not found", name, &it.why, &it.candidates)
+        ("not found", name, it.why.as_str(), it.candidates.as_slice())
     });
-    let open: Vec<_> = unresolved.chain(missing).collect();
+    let open: Vec<Question<'_>> = unresolved.chain(missing).collect();
     if open.is_empty() {
         return;
     }
@@ -170,25 +184,50 @@ fn open_questions(text: &mut String, environment: &Environment) {
         "<h2>Open<small>{} to decide</small></h2>\n<ul>",
         open.len()
     );
-    for (what, name, why, candidates) in open {
-        let names: Vec<&str> = candidates
-            .iter()
-            .take(3)
-            .map(|it| it.attr.as_str())
-            .collect();
-        let perhaps = match names.is_empty() {
-            true => String::new(),
-            false => format!(" — perhaps {}", names.join(", ")),
-        };
+    let (shown, folded) = open.split_at(open.len().min(OPEN_SHOWN));
+    shown.iter().for_each(|it| open_question(text, it));
+    text.push_str("</ul>\n");
+    if folded.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "<details><summary>{}</summary>\n<ul>",
+        counted(folded.len() as u64, "more", "more")
+    );
+    let (folded, left_out) = folded.split_at(folded.len().min(OPEN_FOLDED));
+    folded.iter().for_each(|it| open_question(text, it));
+    text.push_str("</ul>\n");
+    if !left_out.is_empty() {
         let _ = writeln!(
             text,
-            "<li><b>{what}:</b> <code>{}</code> <span class=\"soft\">{}{}</span></li>",
-            escape(&name),
-            escape(&printable(why.as_bytes())),
-            escape(&perhaps)
+            "<p class=\"soft\">{} more are in the result for programs (emit -f json).</p>",
+            left_out.len()
         );
     }
-    text.push_str("</ul>\n");
+    text.push_str("</details>\n");
+}
+
+/// What stayed open: what it is, its name, why, and what it may be.
+type Question<'a> = (&'a str, String, &'a str, &'a [Scored]);
+
+fn open_question(text: &mut String, (what, name, why, candidates): &Question<'_>) {
+    let names: Vec<&str> = candidates
+        .iter()
+        .take(3)
+        .map(|it| it.attr.as_str())
+        .collect();
+    let perhaps = match names.is_empty() {
+        true => String::new(),
+        false => format!(" — perhaps {}", names.join(", ")),
+    };
+    let _ = writeln!(
+        text,
+        "<li><b>{what}:</b> <code>{}</code> <span class=\"soft\">{}{}</span></li>",
+        escape(name),
+        escape(&printable(why.as_bytes())),
+        escape(&perhaps)
+    );
 }
 
 fn run(text: &mut String, number: usize, run: &PageRun<'_>, is_one_of_several: bool) {
@@ -221,7 +260,7 @@ fn run(text: &mut String, number: usize, run: &PageRun<'_>, is_one_of_several: b
     };
     let _ = writeln!(
         text,
-        "<h2>Processes{of}<small>on a time line of {}{more}</small></h2>\n\
+        "<h2>Processes{of}<small>on a time line of {}{more}; ◆ and a frame: the run's end waited for it</small></h2>\n\
          <div class=\"processes\" data-run=\"{number}\" tabindex=\"0\" aria-label=\"Processes\"></div>",
         duration(run.chronicle.end)
     );
@@ -247,7 +286,7 @@ fn limits(text: &mut String, run: &PageRun<'_>, of: &str) {
         gaps.len()
     );
     text.push_str("<ul class=\"gaps\">\n");
-    for (gap, count) in gaps {
+    for (gap, count) in gaps.iter().take(GAPS) {
         let times = if *count > 1 {
             format!(" ({count}×)")
         } else {
@@ -259,6 +298,9 @@ fn limits(text: &mut String, run: &PageRun<'_>, of: &str) {
             escape(&data::word(&gap.kind)),
             escape(&printable(gap.detail.as_bytes()))
         );
+    }
+    if gaps.len() > GAPS {
+        let _ = writeln!(text, "<li>{} more</li>", gaps.len() - GAPS);
     }
     if gaps.is_empty() {
         text.push_str("<li>Nothing that the tracer knows of.</li>\n");

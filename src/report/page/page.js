@@ -134,15 +134,16 @@
         const failed = list.end_word[at] !== '';
         const row = element('div', undefined, failed ? 'row failed' : 'row');
         row.style.top = place * ROW + 'px';
+        const critical = list.critical[at];
         const label = ' '.repeat(Math.min(list.depth[at], 20) * 2) + list.pid[at] + ' ' + list.text[at] +
-          (failed ? '  ✗ ' + list.end_word[at] : '');
+          (failed ? '  ✗ ' + list.end_word[at] : '') + (critical ? '  ◆ ' + critical : '');
         const what = element('div', label, 'what mono');
         what.title = label.trim();
         const when = element('div', undefined, 'when');
-        const span = element('div', undefined, 'span');
+        const span = element('div', undefined, critical ? 'span critical' : 'span');
         span.style.left = 100 * list.start[at] / end + '%';
         span.style.width = Math.max(0, 100 * (list.stop[at] - list.start[at]) / end) + '%';
-        span.title = list.time[at];
+        span.title = list.time[at] + (critical ? ', ' + critical : '');
         when.append(span);
         row.append(what, when);
         made.push(row);

@@ -16,6 +16,7 @@ pub(crate) use svg::{STYLE as SVG_STYLE, inner as svg_inner};
 use super::printable;
 use crate::emit::Environment;
 use crate::graph::chronicle::Chronicle;
+use crate::graph::critical::Critical;
 use crate::graph::program::ProgramId;
 use crate::graph::resources::Provision;
 use crate::graph::weigh::{Uses, importance};
@@ -191,16 +192,25 @@ impl<'a> Shown<'a> {
     fn of(chronicle: &Chronicle, provisions: &'a [Provision]) -> Self {
         let needs = needs(chronicle, provisions);
         let depths = chronicle.depths();
+        let shares = Critical::of(chronicle).shares(chronicle);
+        let mut counts = vec![0u64; depths.len()];
+        for execution in &chronicle.executions {
+            counts[execution.program.0] += execution.tally.count;
+        }
+        let mut breadths = vec![0; depths.len()];
+        for (by, _) in &needs {
+            breadths[by.0] += 1;
+        }
         let mut weights: Vec<(f64, ProgramId)> = (0..chronicle.run.programs.len())
             .map(|number| {
                 let id = ProgramId(number);
-                let tallies = chronicle.executions.iter().filter(|it| it.program == id);
                 let weight = importance(Uses {
                     evidence: Some(Evidence::Executed),
-                    count: tallies.map(|it| it.tally.count).sum(),
-                    breadth: needs.iter().filter(|(by, _)| *by == id).count(),
+                    count: counts[number],
+                    breadth: breadths[number],
                     depth: depths[number],
                     only_failed: false,
+                    share: shares[number],
                 });
                 (weight, id)
             })

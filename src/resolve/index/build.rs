@@ -12,7 +12,7 @@ use super::merge::Judge;
 use super::nix_index::NixIndexError;
 use super::sorter::Sorter;
 use super::{About, Input};
-use crate::resolve::sqlite::SqliteError;
+use crate::sqlite::SqliteError;
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};

@@ -9,7 +9,7 @@ use super::format::{KeyKind, Row};
 use super::listing::today_of;
 use super::{Index, Input, Progress};
 use crate::resolve::Basis;
-use crate::resolve::sqlite::{Database, SqliteError};
+use crate::sqlite::{Database, SqliteError};
 use bstr::ByteSlice;
 use std::io;
 use std::path::Path;
@@ -95,8 +95,8 @@ impl Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::sqlite::tests::make;
     use crate::resolve::{Candidate, Kind, Query, Source, SourceKind};
+    use crate::sqlite::tests::make;
 
     const TABLE: &str = "CREATE TABLE Programs (name text not null, system text not null, \
         package text not null, primary key (name, system, package));";

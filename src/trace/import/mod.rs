@@ -1,14 +1,19 @@
 //! Traces that other programs have taken, read into records as the tracer makes them.
 //!
-//! An importer knows the form of a foreign trace and nothing of packages. What a foreign trace does
+//! An importer is a function from a trace, [`Options`] and a [`System`] to records in a sink. It knows
+//! the form of its trace and nothing of packages. What a foreign trace does
 //! not have and this machine's files tell (where links lead, which interpreter a script names) comes
 //! in through [`System`]. What cannot be read is reported with its line, and skipped or refused; it
 //! is never guessed.
 
+pub mod fsatrace;
 mod repeats;
+pub mod reprozip;
 pub mod strace;
+mod teller;
+pub mod tracexec;
 
-pub use repeats::Repeats;
+use repeats::Repeats;
 
 use super::Bytes;
 use std::fmt;
@@ -22,6 +27,10 @@ pub trait System {
     /// What the kernel opens to run a file: the interpreters of `#!` lines, the outermost script's
     /// first, and the loader of the program that runs in the end.
     fn runs_with(&mut self, path: &Bytes) -> (Vec<Bytes>, Option<Bytes>);
+
+    /// The libraries, links resolved, that the loader puts into the memory of a program before it
+    /// begins, started in this directory with these variables (`NAME=value`).
+    fn libraries(&mut self, path: &Bytes, cwd: Option<&Bytes>, env: &[Bytes]) -> Vec<Bytes>;
 }
 
 /// What a person knows of the run and a foreign trace may not say.
@@ -31,39 +40,73 @@ pub struct Known {
     pub cwd: Option<Bytes>,
     /// The home directory of who ran it.
     pub home: Option<Bytes>,
+    /// The command and its arguments.
+    pub argv: Vec<Bytes>,
 }
 
-/// A line that could not be read.
+/// How to read a trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// What a person knows of the run.
+    pub known: &'a Known,
+    /// Whether an entry that cannot be read ends the import.
+    pub strict: bool,
+}
+
+/// What a foreign trace consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Lines of text.
+    Line,
+    /// Rows of the table of this name.
+    Row(&'static str),
+    /// Events of a JSON document.
+    Event,
+}
+
+/// An entry of a foreign trace that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadLine {
+pub struct BadEntry {
     /// The file that it is in, if there are several.
     pub file: Option<String>,
-    /// Its number, from 1.
-    pub line: u64,
+    /// What it is.
+    pub unit: Unit,
+    /// Its number: of a line or an event from 1, of a row its own.
+    pub number: u64,
     /// What is wrong with it.
-    pub what: &'static str,
+    pub what: String,
     /// How it begins.
     pub text: Bytes,
 }
 
-impl fmt::Display for BadLine {
+impl fmt::Display for BadEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
             write!(f, "{file}: ")?;
         }
-        write!(f, "line {}: {}: {}", self.line, self.what, self.text)
+        match self.unit {
+            Unit::Line => write!(f, "line {}", self.number)?,
+            Unit::Row(table) => write!(f, "row {} of {table}", self.number)?,
+            Unit::Event => write!(f, "event {}", self.number)?,
+        }
+        write!(f, ": {}", self.what)?;
+        if !self.text.is_empty() {
+            write!(f, ": {}", self.text)?;
+        }
+        Ok(())
     }
 }
 
-impl BadLine {
-    /// So much of a line is shown, in bytes.
+impl BadEntry {
+    /// So much of an entry is shown, in bytes.
     const SHOWN: usize = 60;
 
-    pub(crate) fn new(line: u64, what: &'static str, text: &[u8]) -> Self {
+    fn new(unit: Unit, number: u64, what: impl Into<String>, text: &[u8]) -> Self {
         Self {
             file: None,
-            line,
-            what,
+            unit,
+            number,
+            what: what.into(),
             text: text[..text.len().min(Self::SHOWN)].into(),
         }
     }
@@ -72,35 +115,31 @@ impl BadLine {
 /// What came of an import.
 #[derive(Clone, Debug, Default)]
 pub struct Imported {
-    /// Lines that were read.
-    pub lines: u64,
-    /// How many were skipped because they could not be read.
+    /// How many lines, rows or events were read.
+    pub entries: u64,
+    /// How many of them were skipped because they could not be read.
     pub skipped: u64,
     /// The first of those.
-    pub bad: Vec<BadLine>,
-    /// Where the directory of the start was taken from.
-    pub cwd: CwdSource,
-}
-
-/// What tells in which directory the command was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CwdSource {
-    /// The trace itself, or a person.
-    #[default]
-    Known,
-    /// Nothing does: paths that are relative to it are left out.
-    Unknown,
+    pub bad: Vec<BadEntry>,
 }
 
 impl Imported {
-    /// So many bad lines are told one by one.
+    /// So many bad entries are told one by one.
     const TOLD: usize = 10;
 
-    pub(crate) fn skip(&mut self, bad: BadLine) {
+    /// Takes note of an entry that cannot be read.
+    ///
+    /// # Errors
+    /// When none is to be skipped.
+    fn refuse(&mut self, bad: BadEntry, options: Options<'_>) -> Result<(), ImportError> {
+        if options.strict {
+            return Err(ImportError::Entry(bad));
+        }
         self.skipped += 1;
         if self.bad.len() < Self::TOLD {
             self.bad.push(bad);
         }
+        Ok(())
     }
 }
 
@@ -118,17 +157,20 @@ pub enum ImportError {
     /// The result cannot be written.
     #[error("cannot write the trace")]
     Write(#[source] std::io::Error),
-    /// A line cannot be read, and none is to be skipped.
+    /// An entry cannot be read, and none is to be skipped.
     #[error("{0}")]
-    Line(BadLine),
-    /// The file is not of the kind that it was said to be.
+    Entry(BadEntry),
+    /// The file is not of the kind that it was said to be, or cannot be read as such.
     #[error("{file} is no {kind}: {why}")]
     Other {
         /// The file.
         file: String,
         /// What it was to be.
         kind: &'static str,
-        /// What is missing in it.
+        /// What is missing in it, or wrong with it.
         why: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,19 +17,19 @@ struct Seen {
 }
 
 /// Writes records to a sink, each different access once.
-pub struct Repeats<S> {
+pub(super) struct Repeats<S> {
     sink: S,
     seen: HashMap<ProcessId, Seen>,
     remembered: usize,
     /// Accesses so far, repeats included.
-    pub accesses: u64,
+    pub(super) accesses: u64,
     /// Gaps so far.
-    pub gaps: u64,
+    pub(super) gaps: u64,
 }
 
 impl<S: Sink> Repeats<S> {
     /// Writes to this sink.
-    pub fn new(sink: S) -> Self {
+    pub(super) fn new(sink: S) -> Self {
         Self {
             sink,
             seen: HashMap::new(),
@@ -43,7 +43,7 @@ impl<S: Sink> Repeats<S> {
     ///
     /// # Errors
     /// When the sink does not take it.
-    pub fn access(
+    pub(super) fn access(
         &mut self,
         mut access: Access,
         real: impl FnOnce(&Access) -> Option<Bytes>,
@@ -85,7 +85,7 @@ impl<S: Sink> Repeats<S> {
     ///
     /// # Errors
     /// When the sink does not take it.
-    pub fn record(&mut self, record: Record) -> io::Result<()> {
+    pub(super) fn record(&mut self, record: Record) -> io::Result<()> {
         match &record {
             Record::Executed(executed) => self.flush(executed.process)?,
             Record::Exited(exited) => {
@@ -140,7 +140,7 @@ impl<S: Sink> Repeats<S> {
     ///
     /// # Errors
     /// When the sink does not take it.
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub(super) fn finish(&mut self) -> io::Result<()> {
         let mut processes: Vec<ProcessId> = self.seen.keys().copied().collect();
         processes.sort_unstable();
         processes.into_iter().try_for_each(|it| self.flush(it))

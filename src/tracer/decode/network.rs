@@ -1,7 +1,7 @@
 //! Calls that use socket addresses.
 
 use super::{Entered, Observer};
-use crate::trace::{Bytes, Contact, ContactAction, Endpoint, Outcome};
+use crate::trace::{Bytes, Contact, ContactAction, Endpoint, Outcome, dns};
 use crate::tracer::abi::{
     SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_SENDMMSG,
     SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO, Shape,
@@ -16,12 +16,28 @@ use std::os::fd::AsFd;
 /// The longest socket address (`struct sockaddr_storage`).
 const LONGEST_ADDRESS: usize = 128;
 
+/// So many descriptors of a process are known to be connected to DNS servers, before the oldest is
+/// forgotten.
+const MOST_RESOLVERS: usize = 16;
+
+/// What a call sends: where it is and its length.
+#[derive(Clone, Copy)]
+struct Payload {
+    address: u64,
+    length: u64,
+}
+
 impl Observer {
     pub(super) fn network(&mut self, call: &Entered, shape: Shape) -> Option<Pending> {
         let arg = |index: u8| call.args[usize::from(index)];
         match shape {
             Shape::Address(action, fd, address, length) => {
-                self.address(call, action, arg(fd) as c_int, arg(address), arg(length))
+                let sent = (action == ContactAction::Send).then(|| Payload {
+                    address: arg(fd + 1),
+                    length: arg(fd + 2),
+                });
+                let fd = arg(fd) as c_int;
+                self.address(call, action, fd, arg(address), arg(length), sent)
             }
             Shape::Message(fd, header) => self.message(call, arg(fd) as c_int, arg(header)),
             Shape::Messages(fd, headers, count) => {
@@ -40,13 +56,18 @@ impl Observer {
                 let fd = word(0)? as c_int;
                 match arg(number) as u32 {
                     SOCKETCALL_BIND => {
-                        self.address(call, ContactAction::Bind, fd, word(1)?, word(2)?)
+                        self.address(call, ContactAction::Bind, fd, word(1)?, word(2)?, None)
                     }
                     SOCKETCALL_CONNECT => {
-                        self.address(call, ContactAction::Connect, fd, word(1)?, word(2)?)
+                        self.address(call, ContactAction::Connect, fd, word(1)?, word(2)?, None)
                     }
                     SOCKETCALL_SENDTO => {
-                        self.address(call, ContactAction::Send, fd, word(4)?, word(5)?)
+                        let sent = Payload {
+                            address: word(1)?,
+                            length: word(2)?,
+                        };
+                        let action = ContactAction::Send;
+                        self.address(call, action, fd, word(4)?, word(5)?, Some(sent))
                     }
                     SOCKETCALL_LISTEN => self.listen(call, fd),
                     SOCKETCALL_SENDMSG => self.message(call, fd, word(1)?),
@@ -58,20 +79,67 @@ impl Observer {
         }
     }
 
-    /// A message is sent; its `struct msghdr` begins with the address and its length.
+    /// A message is sent; its `struct msghdr` begins with the address, its length, and the array of
+    /// what is sent. Of a message without an address, the address is told that the socket is
+    /// connected to where that is a DNS server's.
     fn message(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Pending> {
         let size = call.width.bytes();
-        let mut head = [0; 16];
-        let wanted = size + 4;
+        let mut head = [0; 4 * 8];
+        let wanted = 4 * size;
         if memory::read(call.tid, header, &mut head[..wanted]) != Ok(wanted) {
             return None;
         }
-        let address = call.width.pointer(&head)?;
+        let word = |index: usize| call.width.pointer(&head[index * size..]);
+        let address = word(0)?;
         let length = u32::from_ne_bytes(*head[size..].first_chunk()?);
+        let (array, elements) = (word(2)?, word(3)?);
         if address == 0 || length == 0 {
+            let server = self.resolver(call.tid, fd)?;
+            let sent = first_element(call, array, elements)?;
+            let asked = question(call.tid, sent)?;
+            return self.contact(call.tid, ContactAction::Send, fd, &server, Some(asked));
+        }
+        let mut bytes = [0; LONGEST_ADDRESS];
+        let bytes = read_address(call.tid, address, u64::from(length), &mut bytes)?;
+        let sent = is_resolver(bytes).then(|| first_element(call, array, elements));
+        let asked = sent.flatten().and_then(|sent| question(call.tid, sent));
+        self.contact(call.tid, ContactAction::Send, fd, bytes, asked)
+    }
+
+    /// The DNS server that a descriptor is connected to, as the bytes of its `sockaddr`.
+    ///
+    /// Only a descriptor that the process connected to one is looked up: what other programs send
+    /// costs nothing.
+    fn resolver(&mut self, tid: pid_t, fd: c_int) -> Option<Vec<u8>> {
+        let process = self.tasks.process_of(tid)?;
+        if !process.resolvers.contains(&fd) {
             return None;
         }
-        self.address(call, ContactAction::Send, fd, address, u64::from(length))
+        let tgid = self.tasks.tgid_of(tid)?;
+        let socket = sys::borrow_descriptor(tgid, fd).ok()?;
+        let mut bytes = [0; LONGEST_ADDRESS];
+        let peer = sys::socket_peer(socket.as_fd(), &mut bytes).ok()?;
+        is_resolver(peer).then(|| peer.to_vec())
+    }
+
+    /// Remembers which descriptors lead to DNS servers.
+    fn connects(&mut self, tid: pid_t, fd: c_int, address: &Endpoint) {
+        let Some(process) = self.tasks.process_of(tid) else {
+            return;
+        };
+        process.resolvers.retain(|&other| other != fd);
+        if matches!(
+            address,
+            Endpoint::Inet {
+                port: dns::PORT,
+                ..
+            }
+        ) {
+            if process.resolvers.len() == MOST_RESOLVERS {
+                process.resolvers.remove(0);
+            }
+            process.resolvers.push(fd);
+        }
     }
 
     /// Several messages are sent, each to an address of its own if it has one. The call succeeds
@@ -91,11 +159,13 @@ impl Observer {
         fd: c_int,
         address: u64,
         length: u64,
+        sent: Option<Payload>,
     ) -> Option<Pending> {
         let mut bytes = [0; LONGEST_ADDRESS];
-        let length = (length as usize).min(LONGEST_ADDRESS);
-        let read = memory::read(call.tid, address, &mut bytes[..length]).ok()?;
-        self.contact(call.tid, action, fd, &bytes[..read])
+        let bytes = read_address(call.tid, address, length, &mut bytes)?;
+        let sent = sent.filter(|_| is_resolver(bytes));
+        let asked = sent.and_then(|sent| question(call.tid, sent));
+        self.contact(call.tid, action, fd, bytes, asked)
     }
 
     fn listen(&mut self, call: &Entered, fd: c_int) -> Option<Pending> {
@@ -104,7 +174,7 @@ impl Observer {
         let mut bytes = [0; LONGEST_ADDRESS];
         let name = sys::socket_name(socket.as_fd(), &mut bytes).ok()?;
         let name = name.to_vec();
-        self.contact(call.tid, ContactAction::Listen, fd, &name)
+        self.contact(call.tid, ContactAction::Listen, fd, &name, None)
     }
 
     fn contact(
@@ -113,9 +183,13 @@ impl Observer {
         action: ContactAction,
         fd: c_int,
         address: &[u8],
+        asked: Option<Bytes>,
     ) -> Option<Pending> {
         let at = self.now();
         let mut endpoint = endpoint(address)?;
+        if action == ContactAction::Connect {
+            self.connects(tid, fd, &endpoint);
+        }
         let tgid = self.tasks.tgid_of(tid)?;
         let process = self.tasks.process_of(tid)?;
         match &mut endpoint {
@@ -135,9 +209,56 @@ impl Observer {
             at,
             action,
             endpoint,
+            asked,
             outcome: Outcome::Success,
         })))
     }
+}
+
+/// The first of the pieces that a message is put together from (`struct iovec`); a query is in one
+/// piece.
+fn first_element(call: &Entered, array: u64, elements: u64) -> Option<Payload> {
+    let size = call.width.bytes();
+    let mut element = [0; 2 * 8];
+    let wanted = 2 * size;
+    if elements == 0 || memory::read(call.tid, array, &mut element[..wanted]) != Ok(wanted) {
+        return None;
+    }
+    Some(Payload {
+        address: call.width.pointer(&element)?,
+        length: call.width.pointer(&element[size..])?,
+    })
+}
+
+/// A socket address in a tracee's memory.
+fn read_address(
+    tid: pid_t,
+    address: u64,
+    length: u64,
+    buffer: &mut [u8; LONGEST_ADDRESS],
+) -> Option<&[u8]> {
+    let length = (length as usize).min(LONGEST_ADDRESS);
+    let read = memory::read(tid, address, &mut buffer[..length]).ok()?;
+    Some(&buffer[..read])
+}
+
+/// Whether a `sockaddr` is one at which a DNS server would answer.
+fn is_resolver(address: &[u8]) -> bool {
+    matches!(
+        endpoint(address),
+        Some(Endpoint::Inet {
+            port: dns::PORT,
+            ..
+        })
+    )
+}
+
+/// The name that a query in a tracee's memory asks for.
+fn question(tid: pid_t, sent: Payload) -> Option<Bytes> {
+    let mut query = [0; dns::LONGEST_QUERY];
+    let length = usize::try_from(sent.length).ok()?.min(query.len());
+    let read = memory::read(tid, sent.address, &mut query[..length]).ok()?;
+    dns::asked(&query[..read])
 }
 
 /// What protocol a tracee's socket speaks.

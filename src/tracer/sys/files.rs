@@ -206,6 +206,24 @@ pub(in crate::tracer) fn socket_protocol(socket: BorrowedFd<'_>) -> Result<c_int
     Ok(protocol)
 }
 
+/// The address a socket is connected to, as the bytes of its `sockaddr`.
+pub(in crate::tracer) fn socket_peer<'a>(
+    socket: BorrowedFd<'_>,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8]> {
+    let mut length = buffer.len() as libc::socklen_t;
+    // SAFETY: as for `socket_name`.
+    check(c_long::from(unsafe {
+        libc::getpeername(
+            socket.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    }))?;
+    let length = (length as usize).min(buffer.len());
+    Ok(&buffer[..length])
+}
+
 /// The address a socket is bound to, as the bytes of its `sockaddr`.
 pub(in crate::tracer) fn socket_name<'a>(
     socket: BorrowedFd<'_>,

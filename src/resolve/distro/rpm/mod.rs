@@ -10,7 +10,7 @@ mod ndb;
 
 use super::installed::{Installed, WholeDatabase};
 use super::{HostPackages, Manager};
-use crate::resolve::sqlite::{Database, SqliteError};
+use crate::sqlite::{Database, SqliteError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,11 @@
 //! The calls that matter to a trace, from their names and arguments.
 
+use super::address::{contact, message, protocol, question};
 use super::args::{Descriptor, field, has_flag, number, split, string};
-use crate::trace::{Bytes, ContactAction, Endpoint, Errno, Operation, Outcome};
+use super::returned::Returned;
+use super::table::{Shape, shape};
+use crate::trace::{Bytes, ContactAction, Endpoint, Operation, Outcome};
 use bstr::ByteSlice;
-use std::sync::LazyLock;
 
 /// What a path is relative to.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +76,10 @@ pub(super) enum Call {
     Contact {
         action: ContactAction,
         fd: Descriptor,
+        /// None where the call does not name it.
         endpoint: Option<Endpoint>,
+        /// The name that is asked for, if what is sent is a DNS query.
+        asked: Option<Bytes>,
         outcome: Outcome,
     },
     /// Set up an io_uring.
@@ -90,199 +95,8 @@ pub(super) enum Target {
     Text(Bytes),
 }
 
-/// How a call's arguments name files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
-    /// A path relative to the working directory, as this argument.
-    Path(Operation, usize),
-    /// A descriptor and a path, from this argument on.
-    At(Operation, usize),
-    /// A path and its target.
-    Paths(Operation),
-    /// A descriptor and a path, twice.
-    Ats(Operation),
-    /// A link's text, perhaps a descriptor, and its path.
-    NewLink {
-        has_descriptor: bool,
-    },
-    /// An open: where the path begins (with a descriptor before it or not) and the flags.
-    Open {
-        is_at: bool,
-        flags: usize,
-    },
-    /// An open file.
-    Descriptor(Operation),
-    Mapping,
-    Run {
-        is_at: bool,
-    },
-    Fork,
-    Clone,
-    Duplicate,
-    Control,
-    Close,
-    CloseRange,
-    WorkingDirectory,
-    Socket,
-    /// An address, as this argument.
-    Address(ContactAction, usize),
-    Message,
-    Listen,
-    Ring,
-}
-
-/// The calls that matter, sorted by name.
-const CALLS: &[(&str, Shape)] = {
-    use Operation::*;
-    use Shape::*;
-    &[
-        ("access", Path(Check, 0)),
-        ("bind", Address(ContactAction::Bind, 1)),
-        ("chdir", Path(ChangeDirectory, 0)),
-        ("chmod", Path(SetAttributes, 0)),
-        ("chown", Path(SetAttributes, 0)),
-        ("chroot", Path(ChangeRoot, 0)),
-        ("clone", Clone),
-        ("clone2", Clone),
-        ("clone3", Clone),
-        ("close", Close),
-        ("close_range", CloseRange),
-        ("connect", Address(ContactAction::Connect, 1)),
-        (
-            "creat",
-            Open {
-                is_at: false,
-                flags: usize::MAX,
-            },
-        ),
-        ("dup", Duplicate),
-        ("dup2", Duplicate),
-        ("dup3", Duplicate),
-        ("execve", Run { is_at: false }),
-        ("execveat", Run { is_at: true }),
-        ("faccessat", At(Check, 0)),
-        ("faccessat2", At(Check, 0)),
-        ("fchdir", Descriptor(ChangeDirectory)),
-        ("fchmodat", At(SetAttributes, 0)),
-        ("fchownat", At(SetAttributes, 0)),
-        ("fcntl", Control),
-        ("fcntl64", Control),
-        ("fork", Fork),
-        ("fstatat64", At(Stat, 0)),
-        ("futimesat", At(SetAttributes, 0)),
-        ("getcwd", WorkingDirectory),
-        ("getdents", Descriptor(List)),
-        ("getdents64", Descriptor(List)),
-        ("getxattr", Path(GetAttributes, 0)),
-        ("io_uring_setup", Ring),
-        ("lchown", Path(SetAttributes, 0)),
-        ("lgetxattr", Path(GetAttributes, 0)),
-        ("link", Paths(Link)),
-        ("linkat", Ats(Link)),
-        ("listen", Listen),
-        ("listxattr", Path(GetAttributes, 0)),
-        ("llistxattr", Path(GetAttributes, 0)),
-        ("lremovexattr", Path(SetAttributes, 0)),
-        ("lsetxattr", Path(SetAttributes, 0)),
-        ("lstat", Path(Stat, 0)),
-        ("lstat64", Path(Stat, 0)),
-        ("mkdir", Path(MakeDirectory, 0)),
-        ("mkdirat", At(MakeDirectory, 0)),
-        ("mknod", Path(MakeNode, 0)),
-        ("mknodat", At(MakeNode, 0)),
-        ("mmap", Mapping),
-        ("mmap2", Mapping),
-        ("newfstatat", At(Stat, 0)),
-        ("old_mmap", Mapping),
-        (
-            "open",
-            Open {
-                is_at: false,
-                flags: 1,
-            },
-        ),
-        (
-            "openat",
-            Open {
-                is_at: true,
-                flags: 2,
-            },
-        ),
-        (
-            "openat2",
-            Open {
-                is_at: true,
-                flags: 2,
-            },
-        ),
-        ("pivot_root", Paths(ChangeRoot)),
-        ("readlink", Path(ReadLink, 0)),
-        ("readlinkat", At(ReadLink, 0)),
-        ("removexattr", Path(SetAttributes, 0)),
-        ("rename", Paths(Rename)),
-        ("renameat", Ats(Rename)),
-        ("renameat2", Ats(Rename)),
-        ("rmdir", Path(Remove, 0)),
-        ("sendmsg", Message),
-        ("sendto", Address(ContactAction::Send, 4)),
-        ("setxattr", Path(SetAttributes, 0)),
-        ("socket", Socket),
-        ("stat", Path(Stat, 0)),
-        ("stat64", Path(Stat, 0)),
-        ("statfs", Path(GetAttributes, 0)),
-        ("statfs64", Path(GetAttributes, 0)),
-        ("statx", At(Stat, 0)),
-        (
-            "symlink",
-            NewLink {
-                has_descriptor: false,
-            },
-        ),
-        (
-            "symlinkat",
-            NewLink {
-                has_descriptor: true,
-            },
-        ),
-        ("truncate", Path(Truncate, 0)),
-        ("truncate64", Path(Truncate, 0)),
-        ("unlink", Path(Remove, 0)),
-        ("unlinkat", At(Remove, 0)),
-        ("utime", Path(SetAttributes, 0)),
-        ("utimensat", At(SetAttributes, 0)),
-        ("utimes", Path(SetAttributes, 0)),
-        ("vfork", Fork),
-    ]
-};
-
-/// A call's name, and its shape.
-type Named = (&'static [u8], Shape);
-
-/// The longest name of a call that matters, and one.
-const LENGTHS: usize = 16;
-
-/// The calls by the lengths of their names: each line of a log asks, and there are few of a length.
-static BY_LENGTH: LazyLock<[Vec<Named>; LENGTHS]> = LazyLock::new(|| {
-    std::array::from_fn(|length| {
-        let calls = CALLS.iter().filter(|(name, _)| name.len() == length);
-        calls
-            .map(|(name, shape)| (name.as_bytes(), *shape))
-            .collect()
-    })
-});
-
-fn shape(name: &[u8]) -> Option<Shape> {
-    let calls = BY_LENGTH.get(name.len())?;
-    let found = calls.iter().find(|(known, _)| *known == name);
-    found.map(|(_, shape)| *shape)
-}
-
-/// Whether a call of this name matters.
-pub(super) fn matters(name: &[u8]) -> bool {
-    shape(name).is_some()
-}
-
-type Read<T> = Result<T, &'static str>;
+/// Something that is read, or what is wrong with it.
+pub(super) type Read<T> = Result<T, &'static str>;
 
 /// Reads a call. `args` are its arguments without the parentheses, `result` is what follows `= `.
 pub(super) fn call(name: &[u8], args: &[u8], result: &[u8]) -> Read<Call> {
@@ -399,16 +213,29 @@ pub(super) fn call(name: &[u8], args: &[u8], result: &[u8]) -> Read<Call> {
         }
         Shape::Address(action, at) => {
             let address = args.0.get(at).copied().unwrap_or(b"NULL");
-            contact(action, args.descriptor(0)?, address, outcome)
+            let asked = match action {
+                ContactAction::Send => question(args.get(1)?),
+                _ => None,
+            };
+            contact(action, args.descriptor(0)?, address, asked, outcome)
         }
-        Shape::Message => {
-            let address = field(args.get(1)?, "msg_name").unwrap_or(b"NULL");
-            contact(ContactAction::Send, args.descriptor(0)?, address, outcome)
+        Shape::Message => message(args.descriptor(0)?, args.get(1)?, outcome),
+        Shape::Messages => {
+            // Each has an address of its own, if it has one. The call succeeds when the first was
+            // sent, so that this one's is told.
+            let list = args.get(1)?;
+            let inner = list.strip_prefix(b"[").and_then(|it| it.strip_suffix(b"]"));
+            let first = inner.map(split).transpose()?.unwrap_or_default();
+            match first.first().and_then(|first| field(first, "msg_hdr")) {
+                Some(header) => message(args.descriptor(0)?, header, outcome),
+                None => Ok(Call::Nothing),
+            }
         }
         Shape::Listen => Ok(Call::Contact {
             action: ContactAction::Listen,
             fd: args.descriptor(0)?,
             endpoint: None,
+            asked: None,
             outcome,
         }),
         Shape::Ring => Ok(Call::Ring),
@@ -421,59 +248,6 @@ impl Name {
             dir: Dir::Working(None),
             path,
         }
-    }
-}
-
-/// What a call returned.
-struct Returned {
-    number: Option<i64>,
-    descriptor: Option<Descriptor>,
-    /// None when it did not return, or is done again.
-    outcome: Option<Outcome>,
-}
-
-impl Returned {
-    /// Reads `3</etc/passwd>`, `-1 ENOENT (No such file or directory)`, `0x7f…`, `?`, each perhaps
-    /// with a time (`<0.000012>`) after it.
-    fn read(text: &[u8]) -> Read<Self> {
-        let word = text.split(|&byte| byte == b' ').next().unwrap_or_default();
-        if word == b"?" {
-            return Ok(Self {
-                number: None,
-                descriptor: None,
-                outcome: None,
-            });
-        }
-        if word == b"-1" {
-            let error = text[2..].trim_ascii_start();
-            let name = error.split(|&byte| byte == b' ').next().unwrap_or_default();
-            let name = name.to_str().map_err(|_| "an error that is no name")?;
-            let errno = Errno::from_name(name).ok_or("an error that is not known")?;
-            return Ok(Self {
-                number: Some(-1),
-                descriptor: None,
-                outcome: Some(Outcome::Failure(errno)),
-            });
-        }
-        let descriptor = Descriptor::read(match text.find_byte(b'<') {
-            // The path of a descriptor can have blanks.
-            Some(at) if at > 0 && text[at - 1].is_ascii_digit() => text,
-            _ => word,
-        });
-        let number = word
-            .split(|&byte| byte == b'<')
-            .next()
-            .and_then(|number| number.to_str().ok())
-            .and_then(|number| match number.strip_prefix("0x") {
-                Some(hex) => u64::from_str_radix(hex, 16).ok().map(|it| it as i64),
-                None => number.parse().ok(),
-            })
-            .ok_or("a result that is no number")?;
-        Ok(Self {
-            number: Some(number),
-            descriptor: descriptor.ok(),
-            outcome: Some(Outcome::Success),
-        })
     }
 }
 
@@ -642,83 +416,10 @@ fn control(args: &Args<'_>, result: &Returned) -> Read<Call> {
     })
 }
 
-/// What an internet socket speaks.
-fn protocol(family: &[u8], kind: &[u8]) -> Option<&'static str> {
-    if !matches!(family, b"AF_INET" | b"AF_INET6" | b"PF_INET" | b"PF_INET6") {
-        return None;
-    }
-    match kind {
-        _ if has_flag(kind, "SOCK_STREAM") => Some("tcp"),
-        _ if has_flag(kind, "SOCK_DGRAM") => Some("udp"),
-        _ => None,
-    }
-}
-
-fn contact(action: ContactAction, fd: Descriptor, address: &[u8], outcome: Outcome) -> Read<Call> {
-    if !address.starts_with(b"{") {
-        return Ok(Call::Nothing);
-    }
-    let family = field(address, "sa_family").ok_or("an address without a family")?;
-    let inet = |address: &[u8], port: &[u8]| {
-        let address = address.to_str().ok().and_then(|it| it.parse().ok());
-        let port = port
-            .strip_prefix(b"htons(")
-            .and_then(|it| it.strip_suffix(b")"))
-            .and_then(|it| it.to_str().ok()?.parse().ok());
-        match (address, port) {
-            (Some(address), Some(port)) => Ok(Endpoint::Inet {
-                protocol: None,
-                address,
-                port,
-            }),
-            _ => Err("an internet address that is none"),
-        }
-    };
-    let missing = "an address without its parts";
-    let endpoint = match family {
-        b"AF_INET" => {
-            let text = field(address, "sin_addr").ok_or(missing)?;
-            let text = text
-                .strip_prefix(b"inet_addr(\"")
-                .and_then(|it| it.strip_suffix(b"\")"))
-                .ok_or(missing)?;
-            inet(text, field(address, "sin_port").ok_or(missing)?)?
-        }
-        b"AF_INET6" => {
-            // `inet_pton(AF_INET6, "::1", &sin6_addr)` stands among the fields.
-            let mark = b"inet_pton(AF_INET6, \"";
-            let at = address.find(mark).ok_or(missing)?;
-            let text = &address[at + mark.len()..];
-            let end = text.find_byte(b'"').ok_or(missing)?;
-            inet(&text[..end], field(address, "sin6_port").ok_or(missing)?)?
-        }
-        b"AF_UNIX" => match field(address, "sun_path") {
-            None => Endpoint::Abstract {
-                name: Bytes::default(),
-            },
-            Some(path) => match path.strip_prefix(b"@") {
-                Some(name) => Endpoint::Abstract {
-                    name: string(name)?.0.replace(b"\0", b"@").into(),
-                },
-                None => Endpoint::Unix {
-                    path: string(path)?.0.into(),
-                },
-            },
-        },
-        // Netlink and its kin: their numbers are not in the text, and nobody asks for them.
-        _ => return Ok(Call::Nothing),
-    };
-    Ok(Call::Contact {
-        action,
-        fd,
-        endpoint: Some(endpoint),
-        outcome,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::line::{Event, line};
+    use super::super::table::matters;
     use super::*;
 
     /// Reads the call of a line.
@@ -751,13 +452,6 @@ mod tests {
             Err(what) => what.to_owned(),
         };
         assert_eq!(shown, expected, "{text}");
-    }
-
-    #[test]
-    fn every_call_is_there_once_and_found() {
-        assert!(CALLS.is_sorted_by(|a, b| a.0 < b.0));
-        assert!(CALLS.iter().all(|(name, _)| matters(name.as_bytes())));
-        assert!(!matters(b"read") && !matters(b"a_name_that_is_longer_than_all"));
     }
 
     #[test]

@@ -1,26 +1,29 @@
 //! strace's text: one file for all processes (`-f`), or one for each (`-ff`).
 //!
-//! [`line`] reads a line, `args` its arguments, `call` what they mean; these look at one line each,
+//! [`line`] reads a line, `args` its arguments, `call` what they mean (`table` which calls there are); these look at one line each,
 //! so blocks of a log are read side by side. `replay` follows processes and descriptors through the
 //! lines in their order.
 
+mod address;
 mod args;
 mod call;
+mod clock;
+mod each;
 mod line;
 mod replay;
+mod returned;
+mod table;
 
-use super::{BadLine, CwdSource, ImportError, Imported, Known, System};
+use super::{BadEntry, ImportError, Imported, Options, System, Unit};
 use crate::trace::{Bytes, Sink};
 use bstr::ByteSlice;
-use bstr::io::BufReadExt;
 use crossbeam_channel::{Receiver, Sender, bounded};
+pub use each::read_each;
 use line::{Event, Line, Time};
 use nix::sys::signal::Signal;
 use replay::{Refused, Replay, Told, is_making};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::str::FromStr;
 use std::thread;
 
@@ -29,15 +32,6 @@ const BLOCK: usize = 2 << 20;
 
 /// A line that is longer is no line of strace's.
 const LONGEST_LINE: usize = 64 << 20;
-
-/// How to read a log.
-#[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
-    /// What a person knows of the run.
-    pub known: &'a Known,
-    /// Whether a line that cannot be read ends the import.
-    pub strict: bool,
-}
 
 /// One line of a block, as far as it matters.
 struct Entry {
@@ -99,7 +93,8 @@ pub fn read<S: Sink>(
             source,
         })
     })?;
-    finish(replay, imported)
+    replay.finish().map_err(ImportError::Write)?;
+    Ok(imported)
 }
 
 /// Plays blocks in their order, whatever order they come in.
@@ -127,42 +122,31 @@ fn play_block<S: Sink>(
     options: Options<'_>,
     imported: &mut Imported,
 ) -> Result<(), ImportError> {
-    let first = imported.lines + 1;
-    imported.lines += block.lines;
+    let first = imported.entries + 1;
+    imported.entries += block.lines;
     replay.foresee(block.children);
     let mut bad = block
         .bad
         .into_iter()
-        .map(|(line, what, text)| BadLine::new(first + line, what, &text))
+        .map(|(line, what, text)| bad_line(first + line, what, &text))
         .peekable();
     for entry in block.entries {
         let line = first + entry.line;
-        while let Some(bad) = bad.next_if(|bad| bad.line < line) {
-            refuse(bad, options, imported)?;
+        while let Some(bad) = bad.next_if(|bad| bad.number < line) {
+            imported.refuse(bad, options)?;
         }
         match replay.take(entry.pid, entry.time, entry.told) {
             Ok(()) => {}
-            Err(Refused::Line(what)) => refuse(BadLine::new(line, what, b""), options, imported)?,
+            Err(Refused::Line(what)) => imported.refuse(bad_line(line, what, b""), options)?,
             Err(Refused::Write(error)) => return Err(ImportError::Write(error)),
         }
     }
-    bad.try_for_each(|bad| refuse(bad, options, imported))
+    bad.try_for_each(|bad| imported.refuse(bad, options))
 }
 
-fn refuse(bad: BadLine, options: Options<'_>, imported: &mut Imported) -> Result<(), ImportError> {
-    if options.strict {
-        return Err(ImportError::Line(bad));
-    }
-    imported.skip(bad);
-    Ok(())
-}
-
-fn finish<S: Sink>(replay: Replay<'_, S>, mut imported: Imported) -> Result<Imported, ImportError> {
-    if replay.lost() > 0 {
-        imported.cwd = CwdSource::Unknown;
-    }
-    replay.finish().map_err(ImportError::Write)?;
-    Ok(imported)
+/// A line that cannot be read.
+fn bad_line(number: u64, what: &'static str, text: &[u8]) -> BadEntry {
+    BadEntry::new(Unit::Line, number, what, text)
 }
 
 /// The directory in which the command was started, if the beginning of a log tells it: `-y` shows it
@@ -246,14 +230,14 @@ type Said = (u32, Option<Time>, Told);
 
 /// What a line tells, if it is something that matters.
 fn told(text: &[u8]) -> Result<Option<Said>, &'static str> {
-    let Line { pid, time, event } = line::line(text, call::matters)?;
+    let Line { pid, time, event } = line::line(text, table::matters)?;
     let told = match event {
         Event::Note | Event::Passed => return Ok(None),
         Event::Call { name, args, result } => match call::call(name, args, result)? {
             call::Call::Nothing => return Ok(None),
             call => Told::Call(Box::new(call)),
         },
-        Event::Unfinished { name, .. } | Event::Resumed { name, .. } if !call::matters(name) => {
+        Event::Unfinished { name, .. } | Event::Resumed { name, .. } if !table::matters(name) => {
             return Ok(None);
         }
         Event::Unfinished { name, args } => Told::Begun(Box::new((name.to_vec(), args.to_vec()))),
@@ -292,133 +276,6 @@ fn child(told: &Told) -> Option<u32> {
         }
         _ => None,
     }
-}
-
-/// Reads the files of `-ff`, one for each thread, by thread number.
-///
-/// A file is read where the call that made its thread ends, so that a child's records come before
-/// what its maker did next.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_each<S: Sink>(
-    files: BTreeMap<u32, PathBuf>,
-    options: Options<'_>,
-    system: &mut dyn System,
-    sink: S,
-) -> Result<Imported, ImportError> {
-    let mut replay = Replay::new(sink, options.known, system);
-    let mut imported = Imported::default();
-    let made = children_of(&files)?;
-    let roots: Vec<u32> = files
-        .keys()
-        .copied()
-        .filter(|pid| !made.contains(pid))
-        .collect();
-    let mut left: HashMap<u32, PathBuf> = files.into_iter().collect();
-    for root in roots {
-        let mut stack = Vec::new();
-        stack.extend(open(root, &mut left)?);
-        while let Some(reading) = stack.last_mut() {
-            let (line, file) = (reading.line + 1, reading.shown.clone());
-            let Some(text) = reading.next()? else {
-                stack.pop();
-                continue;
-            };
-            let pid = reading.pid;
-            imported.lines += 1;
-            let bad = |what, text: &[u8]| BadLine {
-                file: Some(file),
-                ..BadLine::new(line, what, text)
-            };
-            let (time, told) = match told(&text) {
-                Ok(None) => continue,
-                Ok(Some((_, time, told))) => (time, told),
-                Err(what) => {
-                    refuse(bad(what, &text), options, &mut imported)?;
-                    continue;
-                }
-            };
-            let child = child(&told);
-            match replay.take(pid, time, told) {
-                Ok(()) => {}
-                Err(Refused::Line(what)) => refuse(bad(what, &text), options, &mut imported)?,
-                Err(Refused::Write(error)) => return Err(ImportError::Write(error)),
-            }
-            if let Some(child) = child {
-                stack.extend(open(child, &mut left)?);
-            }
-        }
-    }
-    finish(replay, imported)
-}
-
-/// One of the files, while it is read.
-struct Reading {
-    pid: u32,
-    shown: String,
-    lines: BufReader<File>,
-    line: u64,
-}
-
-impl Reading {
-    fn next(&mut self) -> Result<Option<Vec<u8>>, ImportError> {
-        let mut text = Vec::new();
-        let read = io::BufRead::read_until(
-            &mut self.lines.by_ref().take(LONGEST_LINE as u64),
-            b'\n',
-            &mut text,
-        );
-        self.line += 1;
-        match read {
-            Ok(0) => Ok(None),
-            Ok(_) => Ok(Some(text)),
-            Err(source) => Err(ImportError::Read {
-                file: self.shown.clone(),
-                source,
-            }),
-        }
-    }
-}
-
-fn open(pid: u32, left: &mut HashMap<u32, PathBuf>) -> Result<Option<Reading>, ImportError> {
-    let Some(path) = left.remove(&pid) else {
-        return Ok(None);
-    };
-    let shown = path.display().to_string();
-    let lines = File::open(&path).map(BufReader::new);
-    let lines = lines.map_err(|source| ImportError::Read {
-        file: shown.clone(),
-        source,
-    })?;
-    Ok(Some(Reading {
-        pid,
-        shown,
-        lines,
-        line: 0,
-    }))
-}
-
-/// All threads that another one of the files has made.
-fn children_of(files: &BTreeMap<u32, PathBuf>) -> Result<HashSet<u32>, ImportError> {
-    let mut children = HashSet::new();
-    for path in files.values() {
-        let read = File::open(path).and_then(|file| {
-            BufReader::new(file).for_byte_line(|line| {
-                if (line.contains_str("clone") || line.contains_str("fork"))
-                    && let Ok(Some((_, _, told))) = told(line)
-                {
-                    children.extend(child(&told));
-                }
-                Ok(true)
-            })
-        });
-        read.map_err(|source| ImportError::Read {
-            file: path.display().to_string(),
-            source,
-        })?;
-    }
-    Ok(children)
 }
 
 #[cfg(test)]

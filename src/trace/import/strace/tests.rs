@@ -1,8 +1,10 @@
 //! Logs by hand, and the records that they must become.
 
+use super::super::Known;
 use super::*;
 use crate::trace::{ExitStatus, GapKind, Operation, Outcome, Record};
 use proptest::prelude::*;
+use std::path::PathBuf;
 
 /// A machine with one link and one script.
 struct Machine;
@@ -21,12 +23,16 @@ impl System for Machine {
             false => (Vec::new(), Some("/ld.so".into())),
         }
     }
+
+    fn libraries(&mut self, _: &Bytes, _: Option<&Bytes>, _: &[Bytes]) -> Vec<Bytes> {
+        Vec::new()
+    }
 }
 
 fn import(text: &str, strict: bool) -> Result<(Vec<Record>, Imported), ImportError> {
     let known = Known {
         cwd: Some("/work".into()),
-        home: None,
+        ..Known::default()
     };
     let options = Options {
         known: &known,
@@ -81,7 +87,7 @@ fn short(record: &Record) -> String {
         Record::Contacted(it) => format!("{} {:?} {:?}", it.process.0, it.action, it.endpoint),
         Record::Exited(it) => format!("{} ended {:?}", it.process.0, it.status),
         Record::Gap(it) => format!("gap {:?} {}", it.kind, it.detail),
-        Record::Footer(it) => format!("footer {:?} {}", it.status, it.duration.0),
+        Record::Footer(it) => format!("footer {:?} {}", it.status.unwrap(), it.duration.0),
     }
 }
 
@@ -220,6 +226,49 @@ fn what_y_shows_is_taken_for_the_truth() {
 }
 
 #[test]
+fn names_that_a_dns_server_is_asked_for_are_told() {
+    const SERVER: &str =
+        r#"{sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.1")}"#;
+    const QUERY: &str = r#""\322\33\1\0\0\1\0\0\0\0\0\0\3deb\6debian\3org\0\0\1\0\1""#;
+    let log = [
+        EXEC,
+        "socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP) = 3\n",
+        // As a query goes to nobody that is known, it is not told.
+        &format!("sendto(3, {QUERY}, 32, MSG_NOSIGNAL, NULL, 0) = 32\n"),
+        &format!("connect(3, {SERVER}, 16) = 0\n"),
+        &format!("sendto(3, {QUERY}, 32, MSG_NOSIGNAL, NULL, 0) = 32\n"),
+        &format!(
+            "sendmmsg(3, [{{msg_hdr={{msg_name=NULL, msg_namelen=0, msg_iov=[{{iov_base={QUERY}, \
+             iov_len=32}}], msg_iovlen=1, msg_controllen=0, msg_flags=0}}, msg_len=32}}, \
+             {{msg_hdr={{}}, msg_len=32}}], 2, MSG_NOSIGNAL) = 2\n"
+        ),
+        &format!("sendto(4, {QUERY}, 32, 0, {SERVER}, 16) = 32\n"),
+        &format!("sendto(4, \"no query\", 8, 0, {SERVER}, 16) = 8\n"),
+    ];
+    let (records, _) = import(&log.concat(), true).unwrap();
+    let told: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Contacted(it) => Some((it.action, it.asked.as_ref().map(Bytes::to_string))),
+            _ => None,
+        })
+        .collect();
+    use crate::trace::ContactAction::{Connect, Send};
+    let name = Some("deb.debian.org".to_owned());
+    // The same query on the connected socket twice is one contact; the last two have a socket
+    // without a known protocol.
+    assert_eq!(
+        told,
+        [
+            (Connect, None),
+            (Send, name.clone()),
+            (Send, name),
+            (Send, None)
+        ]
+    );
+}
+
+#[test]
 fn only_search_variables_are_kept_and_secrets_are_hidden() {
     let log =
         "execve(\"/bin/app\", [\"app\", \"--token\", \"abc\"], [\"PATH=/bin\", \"KEY=x\"]) = 0\n";
@@ -273,9 +322,9 @@ fn shortened_arguments_are_a_gap() {
 fn a_broken_line_is_named_by_its_number_and_skipped_or_refused() {
     let log = format!("{EXEC}open(\"/x, O_RDONLY) = 3\nopen(\"/y\", O_RDONLY) = 3\nnonsense\n");
     let (records, imported) = import(&log, false).unwrap();
-    let lines: Vec<u64> = imported.bad.iter().map(|bad| bad.line).collect();
+    let lines: Vec<u64> = imported.bad.iter().map(|bad| bad.number).collect();
     assert_eq!(lines, [2, 4]);
-    assert_eq!(imported.lines, 4);
+    assert_eq!(imported.entries, 4);
     assert!(records.iter().map(short).any(|it| it == "0 Read /y"));
     let refused = import(&log, true).err().unwrap().to_string();
     assert_eq!(
@@ -292,7 +341,7 @@ fn blocks_are_played_in_their_order() {
         log.push_str(&format!("open(\"/file/{file}\", O_RDONLY) = 3\n"));
     }
     let (records, imported) = import(&log, true).unwrap();
-    assert_eq!(imported.lines, number as u64 + 1);
+    assert_eq!(imported.entries, number as u64 + 1);
     let paths = records.iter().filter_map(|record| match record {
         Record::Accessed(access) => Some(access.path.to_string()),
         _ => None,
@@ -303,8 +352,7 @@ fn blocks_are_played_in_their_order() {
 
 #[test]
 fn files_of_threads_are_read_where_their_makers_wait() {
-    let directory = tempfile::tempdir().unwrap();
-    let files: BTreeMap<u32, PathBuf> = [
+    let told = told_of_each(&[
         (
             7,
             format!("{EXEC}vfork() = 9\nopen(\"/after\", O_RDONLY) = 3\n+++ exited with 0 +++\n"),
@@ -313,22 +361,7 @@ fn files_of_threads_are_read_where_their_makers_wait() {
             9,
             "open(\"/child\", O_RDONLY) = 3\n+++ exited with 1 +++\n".to_owned(),
         ),
-    ]
-    .into_iter()
-    .map(|(pid, text)| {
-        let path = directory.path().join(format!("log.{pid}"));
-        std::fs::write(&path, text).unwrap();
-        (pid, path)
-    })
-    .collect();
-    let known = Known::default();
-    let options = Options {
-        known: &known,
-        strict: true,
-    };
-    let mut records = Vec::new();
-    read_each(files, options, &mut Machine, &mut records).unwrap();
-    let told: Vec<String> = records.iter().map(short).collect();
+    ]);
     assert_eq!(
         told[2..],
         [
@@ -339,6 +372,72 @@ fn files_of_threads_are_read_where_their_makers_wait() {
             "0 Read /after",
             "0 ended Code(0)",
             "footer Code(0) 0",
+        ]
+    );
+}
+
+/// The records of the files of `-ff`, by thread number.
+fn told_of_each(files: &[(u32, String)]) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let files: BTreeMap<u32, PathBuf> = files
+        .iter()
+        .map(|(pid, text)| {
+            let path = directory.path().join(format!("log.{pid}"));
+            std::fs::write(&path, text).unwrap();
+            (*pid, path)
+        })
+        .collect();
+    let known = Known::default();
+    let options = Options {
+        known: &known,
+        strict: true,
+    };
+    let mut records = Vec::new();
+    read_each(files, options, &mut Machine, &mut records).unwrap();
+    records.iter().map(short).collect()
+}
+
+#[test]
+fn files_of_threads_with_times_are_read_in_the_order_of_the_times() {
+    // A child that goes on beside its maker, past midnight, and one that is made then.
+    let told = told_of_each(&[
+        (
+            7,
+            format!(
+                "23:59:58.000000 {EXEC}23:59:58.100000 fork() = 9\n\
+                 23:59:58.300000 open(\"/after\", O_RDONLY) = 3\n\
+                 00:00:01.000000 fork() = 8\n\
+                 00:00:03.000000 +++ exited with 0 +++\n"
+            ),
+        ),
+        (
+            9,
+            "23:59:58.200000 open(\"/first\", O_RDONLY) = 3\n\
+             00:00:00.500000 open(\"/second\", O_RDONLY) = 3\n\
+             00:00:02.500000 +++ exited with 1 +++\n"
+                .to_owned(),
+        ),
+        (
+            8,
+            "00:00:01.000000 open(\"/third\", O_RDONLY) = 3\n\
+             00:00:02.000000 +++ exited with 2 +++\n"
+                .to_owned(),
+        ),
+    ]);
+    assert_eq!(
+        told[2..],
+        [
+            "0 runs /bin/app",
+            "1 started by Some(0)",
+            "1 Read /first",
+            "0 Read /after",
+            "1 Read /second",
+            "2 started by Some(0)",
+            "2 Read /third",
+            "2 ended Code(2)",
+            "1 ended Code(1)",
+            "0 ended Code(0)",
+            "footer Code(0) 5000000",
         ]
     );
 }
@@ -356,7 +455,7 @@ proptest! {
         0..40,
     )) {
         let (records, imported) = import(&lines.join("\n"), false).unwrap();
-        prop_assert!(imported.skipped <= imported.lines);
+        prop_assert!(imported.skipped <= imported.entries);
         // Whatever was told is a trace: nobody does anything before it was started.
         let mut started = std::collections::HashSet::new();
         for record in &records {

@@ -1,4 +1,4 @@
-//! SQLite databases that others made: nixpkgs' table of commands, rpm's packages.
+//! SQLite databases that others made: nixpkgs' table of commands, rpm's packages, ReproZip's traces.
 //!
 //! They are data to be read and nothing else. The file is opened as one that nobody changes, so no
 //! journal is made beside it and no lock is taken; a schema made up to keep us busy (a view, a
@@ -39,14 +39,14 @@ fn plain(error: &rusqlite::Error) -> String {
 }
 
 /// An open database.
-pub(super) struct Database(Connection);
+pub(crate) struct Database(Connection);
 
 impl Database {
     /// Opens a file that holds a table.
     ///
     /// # Errors
     /// When it is no regular file, no SQLite database, or has no such table.
-    pub(super) fn open(path: &Path, table: &'static str) -> Result<Self, SqliteError> {
+    pub(crate) fn open(path: &Path, table: &'static str) -> Result<Self, SqliteError> {
         if !fs::metadata(path)?.is_file() {
             let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
             return Err(error.into());
@@ -76,7 +76,7 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be read to its end, or those of `visit`.
-    pub(super) fn each<E: From<SqliteError>>(
+    pub(crate) fn each<E: From<SqliteError>>(
         &self,
         query: &str,
         mut visit: impl FnMut(&Row<'_>) -> Result<(), E>,
@@ -92,13 +92,21 @@ impl Database {
 }
 
 /// A row of an answer.
-pub(super) struct Row<'a>(&'a rusqlite::Row<'a>);
+pub(crate) struct Row<'a>(&'a rusqlite::Row<'a>);
 
 impl Row<'_> {
     /// The bytes of a text or blob; none for everything else.
-    pub(super) fn bytes(&self, column: usize) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self, column: usize) -> Option<&[u8]> {
         match self.0.get_ref(column) {
             Ok(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// A number; none for everything else.
+    pub(crate) fn integer(&self, column: usize) -> Option<i64> {
+        match self.0.get_ref(column) {
+            Ok(ValueRef::Integer(number)) => Some(number),
             _ => None,
         }
     }
@@ -120,11 +128,11 @@ fn unchanging(path: &Path) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Makes a database by running statements.
-    pub(in crate::resolve) fn make(path: &Path, statements: &str) {
+    pub(crate) fn make(path: &Path, statements: &str) {
         Connection::open(path)
             .and_then(|connection| connection.execute_batch(statements))
             .expect("the statements are valid");

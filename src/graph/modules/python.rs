@@ -1,78 +1,18 @@
-//! Modules of interpreters: which distributions a script used, and which of them bring others.
-//!
-//! A module's file says where it lies; the distribution it belongs to is read from the metadata
-//! beside it (Python) or from its name (Perl). A distribution that another used one requires is
-//! brought by that one, and only the outermost are asked for.
+//! Python: which distribution a file is of, what requires what, what runs before any script.
 
-use super::classify::{Origin, parent};
-use super::command::{Language, Part};
-use super::evidence::Evidence;
-use super::host::Host;
-use super::include::{perl_uses, python_imports};
-use super::program::{Program, Run};
-use crate::trace::{Bytes, Header};
+use super::{Module, TEXT_LIMIT, bringers, module_of};
+
+use crate::graph::command::{Language, Part};
+use crate::graph::evidence::Evidence;
+use crate::graph::host::Host;
+use crate::graph::include::python_imports;
+use crate::graph::program::Program;
+use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
-use petgraph::algo::kosaraju_scc;
-use petgraph::graphmap::DiGraphMap;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A module that scripts used, with the file that shows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Module {
-    /// Of which language.
-    pub language: Language,
-    /// The name that a script imports.
-    pub name: Bytes,
-    /// The name of the distribution, where metadata beside the module tells it.
-    pub distribution: Option<Bytes>,
-    /// The file.
-    pub path: Bytes,
-    /// The name of another used module that requires this one.
-    pub brought_by: Option<Bytes>,
-}
-
-/// The largest text of metadata or source that is looked at, in bytes.
-const TEXT_LIMIT: usize = 1 << 20;
-
-/// The modules that the program's scripts used and that the interpreter itself does not have,
-/// sorted by name.
-pub fn modules(run: &Run, program: &Program, host: &dyn Host) -> Vec<Module> {
-    match program.part {
-        Part::Interpreter(Language::Python) => python(program, host),
-        Part::Interpreter(Language::Perl) => perl(run, program, host),
-        Part::Interpreter(language @ (Language::Ruby | Language::Node)) => {
-            bundled(run, program, language)
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Whether the path belongs to the interpreter's own library or to a module of it, so that it is
-/// not data of the script's.
-pub fn is_module_file(program: &Program, path: &BStr) -> bool {
-    let Part::Interpreter(language) = program.part else {
-        return false;
-    };
-    let holds = |parts: &[&str]| parts.iter().any(|part| path.contains_str(part));
-    match language {
-        Language::Python => holds(&["/site-packages/", "/dist-packages/", "/lib/python"]),
-        Language::Perl => holds(&["/perl/", "/perl5/", "/perl-base/"]),
-        Language::Ruby => holds(&["/ruby/", "/gems/"]),
-        Language::Node => holds(&["/node_modules/", "/nodejs/"]),
-        Language::Shell | Language::Other => false,
-    }
-}
-
-/// The module that a file of an interpreter belongs to.
-pub fn module_of(program: &Program, path: &BStr) -> Option<Bytes> {
-    match program.part {
-        Part::Interpreter(Language::Python) => python_module(site(path)?.1),
-        _ => None,
-    }
-}
-
 /// Splits a path into the directory of installed Python modules and the rest.
-fn site(path: &BStr) -> Option<(&BStr, &BStr)> {
+pub(super) fn site(path: &BStr) -> Option<(&BStr, &BStr)> {
     ["/site-packages/", "/dist-packages/"]
         .iter()
         .find_map(|mark| {
@@ -177,7 +117,7 @@ fn has_word(text: &[u8], name: &[u8]) -> bool {
 }
 
 /// The import name that a file below a site directory belongs to.
-fn python_module(rest: &BStr) -> Option<Bytes> {
+pub(super) fn python_module(rest: &BStr) -> Option<Bytes> {
     let mut parts = rest.split_str("/");
     let first = parts.next()?.as_bstr();
     let name = match parts.next() {
@@ -228,7 +168,8 @@ struct Distribution {
     requires: BTreeSet<Bytes>,
 }
 
-fn python(program: &Program, host: &dyn Host) -> Vec<Module> {
+/// The distributions that a program's scripts used.
+pub(super) fn python(program: &Program, host: &dyn Host) -> Vec<Module> {
     let mut used: BTreeMap<Bytes, (Bytes, Bytes)> = BTreeMap::new();
     let mut sources: BTreeMap<Bytes, BTreeSet<Bytes>> = BTreeMap::new();
     for evidence in [Evidence::Read, Evidence::Mapped] {
@@ -408,177 +349,6 @@ fn requirement(text: &BStr) -> Bytes {
     normal(text[..end].as_bstr())
 }
 
-/// Where Perl modules that are not Perl's own are installed, by the distribution of the host: the
-/// parts of a path before and after the module's name.
-pub(super) fn perl_module(path: &BStr, is_debian_like: bool) -> Option<Bytes> {
-    let inner = path.strip_suffix(b".pm")?;
-    if inner.contains_str("/core_perl/") {
-        return None;
-    }
-    let after = |mark: &str| -> Option<&[u8]> {
-        let at = inner.find(mark)?;
-        Some(&inner[at + mark.len()..])
-    };
-    let rest = if let Some(rest) = after("/vendor_perl/").or_else(|| after("/site_perl/")) {
-        rest
-    } else if is_debian_like && let Some(rest) = inner.strip_prefix(b"/usr/share/perl5/") {
-        rest
-    } else if is_debian_like && let Some(rest) = after("/perl5/") {
-        rest
-    } else if let Some(rest) = inner.strip_prefix(b"/usr/local/share/perl/") {
-        rest
-    } else if inner.starts_with(b"/usr/local/lib") {
-        after("/perl/")?
-    } else {
-        return None;
-    };
-    // The version's and the architecture's directories come before the module.
-    let parts: Vec<&[u8]> = rest
-        .split_str("/")
-        .skip_while(|part| {
-            part.first().is_some_and(u8::is_ascii_digit) || part.contains_str("-linux")
-        })
-        .collect();
-    (!parts.is_empty()).then(|| bstr::join("::", parts).into())
-}
-
-/// Whether the distribution is Debian or made from it. A trace that does not say is taken for one,
-/// since Debian's places for modules are the most particular.
-fn is_debian_like(header: &Header) -> bool {
-    let mut names = ["ID", "ID_LIKE"]
-        .iter()
-        .filter_map(|name| header.os.get(*name))
-        .flat_map(|names| names.split_whitespace())
-        .peekable();
-    names.peek().is_none() || names.any(|name| matches!(name, "debian" | "ubuntu"))
-}
-
-fn perl(run: &Run, program: &Program, host: &dyn Host) -> Vec<Module> {
-    let is_debian_like = is_debian_like(&run.header);
-    let mut used: BTreeMap<Bytes, Bytes> = BTreeMap::new();
-    for (path, usage) in program.used(Evidence::Read) {
-        let file = usage.file(path);
-        if run.territory.origin(file.as_ref()) == Origin::Own {
-            continue;
-        }
-        if let Some(name) = perl_module(path.as_ref(), is_debian_like) {
-            used.insert(name, path.clone());
-        }
-    }
-    let names: Vec<(&Bytes, &Bytes)> = used.iter().collect();
-    let texts: Vec<Vec<u8>> = names
-        .iter()
-        .map(|(_, path)| host.text(path.as_ref(), TEXT_LIMIT).unwrap_or_default())
-        .collect();
-    let bringers = bringers(names.len(), |number| {
-        let uses = perl_uses(&texts[number]);
-        (0..names.len())
-            .filter(|&other| uses.contains(names[other].0.as_bytes().as_bstr()))
-            .collect()
-    });
-    names
-        .iter()
-        .enumerate()
-        .map(|(number, (name, path))| Module {
-            language: Language::Perl,
-            name: (*name).clone(),
-            distribution: None,
-            path: (*path).clone(),
-            brought_by: bringers[number]
-                .filter(|_| !program.asked.contains(*name))
-                .map(|by| names[by].0.clone()),
-        })
-        .collect()
-}
-
-/// Ruby gems and Node packages by the directory that carries their name; those that lie in the
-/// project (`node_modules`, `vendor/bundle`) are its own.
-fn bundled(run: &Run, program: &Program, language: Language) -> Vec<Module> {
-    let mark = if language == Language::Ruby {
-        "/gems/"
-    } else {
-        "/node_modules/"
-    };
-    let mut used: BTreeMap<Bytes, Bytes> = BTreeMap::new();
-    for (path, usage) in program.used(Evidence::Read) {
-        let origin = run.territory.origin(usage.file(path).as_ref());
-        if matches!(origin, Origin::Own | Origin::Scratch) {
-            continue;
-        }
-        let Some(at) = path.rfind(mark) else { continue };
-        let mut parts = path[at + mark.len()..].split_str("/");
-        let Some(first) = parts.next() else { continue };
-        let name: Bytes = match language {
-            // nokogiri-1.15.4 and nokogiri-1.15.4-x86_64-linux are nokogiri.
-            Language::Ruby => {
-                let end = first
-                    .find_iter("-")
-                    .find(|&dash| first.get(dash + 1).is_some_and(u8::is_ascii_digit));
-                match end {
-                    Some(end) => first[..end].into(),
-                    None => continue,
-                }
-            }
-            // A scoped package has two parts.
-            _ if first.starts_with(b"@") => match parts.next() {
-                Some(second) => [first, b"/", second].concat().into(),
-                None => continue,
-            },
-            _ => first.into(),
-        };
-        used.entry(name).or_insert_with(|| path.clone());
-    }
-    used.into_iter()
-        .filter(|(name, path)| {
-            // npm carries its own modules; they are not the script's.
-            !name.is_empty() && parent(path.as_ref()).is_some_and(|it| !it.contains_str("/npm/"))
-        })
-        .map(|(name, path)| Module {
-            language,
-            name,
-            distribution: None,
-            path,
-            brought_by: None,
-        })
-        .collect()
-}
-
-/// For each of `count` things that require others: one that brings it, or none if it is outermost.
-///
-/// Things that require each other in a circle bring each other; the first of a circle that nothing
-/// else brings stays outermost.
-fn bringers(count: usize, requires: impl Fn(usize) -> Vec<usize>) -> Vec<Option<usize>> {
-    let mut graph: DiGraphMap<usize, ()> = DiGraphMap::new();
-    for number in 0..count {
-        graph.add_node(number);
-    }
-    for number in 0..count {
-        for other in requires(number) {
-            if other != number {
-                graph.add_edge(number, other, ());
-            }
-        }
-    }
-    let mut bringers = vec![None; count];
-    for mut circle in kosaraju_scc(&graph) {
-        circle.sort_unstable();
-        let from_outside = circle.iter().find_map(|&node| {
-            graph
-                .neighbors_directed(node, petgraph::Direction::Incoming)
-                .filter(|by| !circle.contains(by))
-                .min()
-        });
-        for &node in &circle {
-            bringers[node] = match from_outside {
-                Some(by) => Some(by),
-                None if node == circle[0] => None,
-                None => Some(circle[0]),
-            };
-        }
-    }
-    bringers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -607,52 +377,6 @@ mod tests {
     }
 
     #[test]
-    fn perl_files_name_their_module_unless_it_is_perls_own() {
-        let module = |path: &str| perl_module(path.into(), true).map(|name| name.to_string());
-        assert_eq!(
-            module("/usr/lib/x86_64-linux-gnu/perl5/5.36/JSON/XS.pm").as_deref(),
-            Some("JSON::XS")
-        );
-        assert_eq!(
-            module("/usr/share/perl5/Types/Serialiser.pm").as_deref(),
-            Some("Types::Serialiser")
-        );
-        assert_eq!(
-            module("/usr/lib/x86_64-linux-gnu/perl5/5.36/common/sense.pm").as_deref(),
-            Some("common::sense")
-        );
-        assert_eq!(module("/usr/share/perl/5.36.0/Exporter.pm"), None);
-        assert_eq!(
-            module("/usr/lib/x86_64-linux-gnu/perl-base/strict.pm"),
-            None
-        );
-        assert_eq!(module("/usr/lib/perl5/core_perl/Socket.pm"), None);
-        let fedora = perl_module("/usr/share/perl5/vendor_perl/JSON.pm".into(), false);
-        assert_eq!(fedora, Some("JSON".into()));
-        assert_eq!(
-            perl_module("/usr/share/perl5/Exporter.pm".into(), false),
-            None
-        );
-    }
-
-    #[test]
-    fn debian_is_known_by_what_a_distribution_says_it_is_like() {
-        let is_debian_like = |id: &str, like: &str| {
-            let mut header = Header::for_tests();
-            for (name, value) in [("ID", id), ("ID_LIKE", like)] {
-                header.os.insert(name.to_owned(), value.to_owned());
-            }
-            super::is_debian_like(&header)
-        };
-        assert!(is_debian_like("debian", ""));
-        assert!(is_debian_like("linuxmint", "ubuntu debian"));
-        assert!(is_debian_like("", ""));
-        assert!(!is_debian_like("opensuse-leap", "suse opensuse"));
-        assert!(!is_debian_like("rocky", "rhel centos fedora"));
-        assert!(!is_debian_like("manjaro", "arch"));
-    }
-
-    #[test]
     fn requirements_lose_their_versions() {
         assert_eq!(
             requirement("urllib3 (<1.27,>=1.21.1)".into()),
@@ -661,25 +385,6 @@ mod tests {
         assert_eq!(
             requirement("Foo_Bar.baz[x]>=2; python_version".into()),
             "foo-bar-baz".into()
-        );
-    }
-
-    #[test]
-    fn what_another_one_requires_is_brought() {
-        // 0 requires 1, 1 and 2 require each other; 3 stands alone.
-        let edges: [&[usize]; 4] = [&[1], &[2], &[1], &[]];
-        let found = bringers(4, |number| edges[number].to_vec());
-        assert_eq!(found[0], None);
-        assert!(found[1].is_some() && found[2].is_some());
-        assert_eq!(found[3], None);
-    }
-
-    #[test]
-    fn of_a_circle_the_first_is_outermost() {
-        let edges: [&[usize]; 2] = [&[1], &[0]];
-        assert_eq!(
-            bringers(2, |number| edges[number].to_vec()),
-            [None, Some(0)]
         );
     }
 }

@@ -1,0 +1,44 @@
+//! A query that is sent to a DNS server is told with the name that it asks for, and nothing else is
+//! taken for one.
+
+use crate::everywhere::Case;
+use nixtrace::trace::{ContactAction, Endpoint, Record};
+
+#[test]
+fn names_are_told_of_queries_to_port_53_and_of_nothing_else() {
+    Case::new("asks", &[]).check(|trace, _| {
+        let mut asked = Vec::new();
+        let mut unnamed = Vec::new();
+        for record in &trace.records {
+            let Record::Contacted(contact) = record else {
+                continue;
+            };
+            let Endpoint::Inet { protocol, port, .. } = &contact.endpoint else {
+                panic!("{contact:?}");
+            };
+            assert_eq!(protocol.as_deref(), Some("udp"));
+            assert!(contact.outcome.is_success(), "{contact:?}");
+            match (&contact.asked, contact.action) {
+                (Some(name), ContactAction::Send) => {
+                    assert_eq!(*port, 53);
+                    asked.push((contact.process.0, name.to_string()));
+                }
+                (Some(name), _) => panic!("asked for {name}: {contact:?}"),
+                (None, ContactAction::Send) => unnamed.push(*port),
+                (None, _) => {}
+            }
+        }
+        let by = |process, name: &str| (process, format!("{name}.test"));
+        assert_eq!(
+            asked,
+            [
+                by(0, "sendto"),
+                by(0, "sendmsg"),
+                by(0, "sendmmsg"),
+                by(1, "inherited")
+            ]
+        );
+        // What is sent with an address is told as before, whatever it is.
+        assert_eq!(unnamed, [53, 5301]);
+    });
+}
