@@ -321,8 +321,10 @@ impl Page {
                     let taken = self.written() + width(&line) + width(path.as_str());
                     taken + ".".len() + after > WIDTH
                 });
+                let start = self.source.len();
                 self.write(inner, 0);
-                if is_long {
+                // Behind what was broken there is room again.
+                if is_long && !self.source[start..].contains('\n') {
                     self.new_line();
                 }
                 self.source.push_str(&format!(".{path}"));
