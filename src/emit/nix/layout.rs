@@ -269,7 +269,8 @@ impl Page {
                 self.indented(|page| {
                     for item in items {
                         page.new_line();
-                        page.write(&item.value, 0);
+                        // Of a comment the blank before it counts.
+                        page.write(&item.value, usize::from(item.comment.is_some()));
                         if let Some(comment) = &item.comment {
                             page.end_line_with(comment);
                         }
