@@ -13,12 +13,12 @@ impl Observer {
     pub(super) fn another_tracer(&mut self, call: &Entered) -> Begun {
         let asks = call.args[0] as c_uint;
         let wanted = if asks == libc::PTRACE_TRACEME {
-            Some(call.tid)
+            // The parent is to trace it; the command's is us.
+            Some(call.tid).filter(|&tid| Some(tid) != self.root)
         } else {
             proc::numbers_as_we_do(call.tid).then_some(call.args[1] as pid_t)
         };
-        // Who started us, or is ours to wait for, has us as its parent.
-        let wanted = wanted.filter(|&tid| !self.stops_at_entry && Some(tid) != self.root);
+        let wanted = wanted.filter(|_| !self.stops_at_entry);
         let task = wanted.and_then(|tid| Some((tid, self.tasks.task(tid)?)));
         match task {
             Some((_, task)) if task.is_handed_over => Begun::Done,
