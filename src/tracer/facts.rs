@@ -72,9 +72,13 @@ pub(super) enum Fact {
         at: Micros,
         status: ExitStatus,
     },
-    /// A link or a directory is about to go or to move: what facts before this one name is to be
-    /// looked up now. Whoever holds the other end waits until this is dropped.
-    LinksChange(Sender<()>),
+    /// Something is about to go or to move: what facts before this one name is to be looked up now.
+    LookUp {
+        /// Whoever holds the other end waits until this is dropped.
+        waits: Sender<()>,
+        /// Whether it is a link, or a directory, so that names may lead elsewhere from now on.
+        links_change: bool,
+    },
     /// Something could not be seen.
     Gap {
         process: Option<ProcessId>,
@@ -99,7 +103,8 @@ const FULL_BYTES: usize = 128 * 1024;
 /// How many full batches may wait for the recorder before the program waits for it too.
 const WAITING_BATCHES: usize = 64;
 
-/// How long the program may wait for the recorder to look names up before they change.
+/// How long the program may wait for the recorder to look names up before they change, once there is
+/// room for it to be asked.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// How long a batch that is not full may stay with the tracing thread.
@@ -210,10 +215,13 @@ impl Outbox {
     }
 
     /// Has all names looked up that facts so far left to be looked up, and waits for that.
-    pub(super) fn look_up_now(&mut self) {
-        let (looks, looked) = bounded(0);
+    pub(super) fn look_up_now(&mut self, links_change: bool) {
+        let (waits, looked) = bounded(0);
         let mut batch = lock(&self.open);
-        batch.push(Fact::LinksChange(looks));
+        batch.push(Fact::LookUp {
+            waits,
+            links_change,
+        });
         self.hand_over(&mut batch);
         drop(batch);
         // Nothing is ever sent: the other end is dropped.

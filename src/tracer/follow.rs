@@ -7,6 +7,7 @@ use super::attend::{Errands, Wanted};
 use super::decode::{Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
+use super::handed::Handed;
 use super::herd::Herd;
 use super::launch::{Launched, Outcome};
 use super::signals::Target;
@@ -29,6 +30,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// How often those are looked at that another tracer has, when nobody else is left.
 const HANDED_GLANCE: Duration = Duration::from_millis(2);
 
+/// How long one may take to end that has left its filter.
+const LONGEST_END: Duration = Duration::from_secs(1);
+
 /// How many ends of unknown tracees are kept.
 const MOST_GONE: usize = 1024;
 
@@ -36,6 +40,7 @@ const MOST_GONE: usize = 1024;
 pub(super) struct Follower {
     observer: Arc<Mutex<Observer>>,
     herd: Herd,
+    handed: Handed,
     target: Target,
     engine: Engine,
     errands: Arc<Errands>,
@@ -88,6 +93,7 @@ pub(super) fn follow(
 ) -> Result<Finished, Error> {
     let mut observer = observer;
     let (herd, tables) = (observer.herd.clone(), observer.tables());
+    let handed = observer.handed.clone();
     // Asked before we are held on one core ourselves.
     let cores = thread::available_parallelism().map_or(1, usize::from);
     herd.go_with();
@@ -101,6 +107,7 @@ pub(super) fn follow(
     let mut follower = Follower {
         observer: Arc::new(Mutex::new(observer)),
         herd: herd.clone(),
+        handed,
         target,
         errands: Arc::new(Errands::new()),
         engine,
@@ -262,6 +269,7 @@ impl Follower {
     /// Waits until nobody is left who could make a call: those that another tracer was let have end
     /// without us.
     fn outlive_handed(&self, shared: &Mutex<Observer>, listener: &Listener) -> Result<(), Error> {
+        let mut abandoned = None;
         loop {
             let mut observer = attend::lock(shared, &self.herd);
             if !observer.has_handed_over {
@@ -269,8 +277,12 @@ impl Follower {
             }
             observer.end_handed();
             drop(observer);
+            // A process leaves its filter a moment before it has ended.
             if attend::is_abandoned(listener) {
-                return Ok(());
+                let since = *abandoned.get_or_insert_with(Instant::now);
+                if self.handed.is_empty() || since.elapsed() > LONGEST_END {
+                    return Ok(());
+                }
             }
             if self.errands.is_deserted() {
                 return Err(Error::Lost {
@@ -300,6 +312,8 @@ impl Follower {
     /// Ends what cannot be followed any more.
     fn abandon(&self) {
         let _ = sys::kill(self.root, libc::SIGKILL);
+        // Nobody would answer their calls any more; our tracees end with us.
+        self.handed.kill(libc::SIGKILL);
     }
 
     /// Reports the start of the command itself.
@@ -423,6 +437,10 @@ impl Follower {
                     self.go_on(&waiting);
                 }
                 observer.executed(tid, former, None);
+                // The stop that was asked for went with the thread that had this number.
+                if let Some(waiting) = self.wanted.remove(&tid) {
+                    return self.hand_over(observer, tid, &waiting);
+                }
                 self.resume(observer, tid, 0);
             }
             Stop::Trapped => {

@@ -36,38 +36,51 @@ impl Handed {
     /// Takes out those that have ended, with how they did where that can be known.
     pub(super) fn ended(&self) -> Vec<(pid_t, Option<ExitStatus>)> {
         let mut processes = self.lock();
-        let mut polled: Vec<_> = processes
-            .iter()
-            .map(|(_, process)| PollFd::new(process.as_fd(), PollFlags::POLLIN))
-            .collect();
-        if !matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..)) {
-            return Vec::new();
-        }
-        let has_ended: Vec<bool> = polled
-            .iter()
-            .map(|process| process.any().unwrap_or(false))
-            .collect();
-        let mut has_ended = has_ended.into_iter();
+        let mut has_ended = have_ended(&processes).into_iter();
         processes
             .extract_if(.., |_| has_ended.next().unwrap_or(false))
             .map(|(pid, process)| (pid, status(pid, &process)))
             .collect()
     }
 
-    /// Sends all a signal; whether there is anybody.
+    /// Sends all a signal; whether there is anybody who has not ended.
     pub(super) fn kill(&self, signal: c_int) -> bool {
         let processes = self.lock();
+        let has_ended = have_ended(&processes);
         for (_, process) in &*processes {
             // ESRCH: it has ended.
             let _ = process.kill(signal);
         }
-        !processes.is_empty()
+        has_ended.contains(&false)
     }
+
+    /// Whether there is nobody, not even one who has ended.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+}
+
+/// Which of them have ended.
+fn have_ended(processes: &[(pid_t, Process)]) -> Vec<bool> {
+    let mut polled: Vec<_> = processes
+        .iter()
+        .map(|(_, process)| PollFd::new(process.as_fd(), PollFlags::POLLIN))
+        .collect();
+    // An error says that it was interrupted; the next look will tell.
+    let any = matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..));
+    polled
+        .iter()
+        .map(|process| any && process.any().unwrap_or(false))
+        .collect()
 }
 
 /// How a process ended that is not our child.
 fn status(pid: pid_t, process: &Process) -> Option<ExitStatus> {
-    let raw = process.status().or_else(|| zombie_status(pid))?;
+    // Somebody may wait for it between the two looks.
+    let raw = process
+        .status()
+        .or_else(|| zombie_status(pid))
+        .or_else(|| process.status())?;
     Some(if libc::WIFSIGNALED(raw) {
         ExitStatus::Signal(libc::WTERMSIG(raw))
     } else {

@@ -95,7 +95,7 @@ impl Chain {
 }
 
 /// A file as execve(2) sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Image {
     /// A script, with the interpreter of its `#!` line.
     Script(Vec<u8>),
@@ -107,6 +107,7 @@ pub(crate) enum Image {
         is_native: bool,
     },
     /// Something else, or nothing that can be read.
+    #[default]
     Other,
 }
 

@@ -1,15 +1,14 @@
 //! What the files are that are executed, remembered for as long as they stay as they are.
 //!
 //! A build executes a few programs thousands of times. One look says whether a file is still the one
-//! that was read: its inode, its size and the time of its last change, which nobody can set back.
+//! that was read: its inode, its size and the time of its last change, which programs cannot set.
 
 use super::image::Image;
 use super::sys::{self, FileId, Status};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, SystemTime};
 
 /// How many files are remembered before all are forgotten.
@@ -20,7 +19,7 @@ const MOST_FILES: usize = 4096;
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// What is known of one file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     image: Image,
     has_capabilities: bool,
@@ -58,14 +57,14 @@ impl Images {
             return Image::Other;
         };
         match sys::status(libc::AT_FDCWD, &path, 0) {
-            Ok(status) => self.at(libc::AT_FDCWD, &path, &status).clone(),
+            Ok(status) => self.at(libc::AT_FDCWD, &path, &status),
             Err(_) => Image::Other,
         }
     }
 
     /// What the file is that has this status.
-    pub(super) fn at(&mut self, directory: RawFd, path: &CStr, status: &Status) -> &Image {
-        &self.known(directory, path, status).image
+    pub(super) fn at(&mut self, directory: RawFd, path: &CStr, status: &Status) -> Image {
+        self.known(directory, path, status).image
     }
 
     /// Whether the file that has this status has capabilities of its own.
@@ -78,31 +77,35 @@ impl Images {
         self.known(directory, path, status).has_capabilities
     }
 
-    fn known(&mut self, directory: RawFd, path: &CStr, status: &Status) -> &mut Known {
-        if self.known.len() >= MOST_FILES {
-            self.known.clear();
+    fn known(&mut self, directory: RawFd, path: &CStr, status: &Status) -> Known {
+        if let Some(known) = self.known.get(&version(status)) {
+            return known.clone();
         }
-        match self.known.entry(version(status)) {
-            Entry::Occupied(entry) if is_settled(status) => entry.into_mut(),
-            entry => entry.insert_entry(look(directory, path, status)).into_mut(),
+        let was_settled = is_settled(status);
+        let Some(file) = open(directory, path, status) else {
+            return Known::default();
+        };
+        let known = Known {
+            image: Image::parse(&file),
+            has_capabilities: sys::has_capabilities(file.as_fd()),
+        };
+        // By another name it may be another file by now.
+        let opened = sys::status(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH);
+        if was_settled && opened.is_ok_and(|opened| version(&opened) == version(status)) {
+            if self.known.len() >= MOST_FILES {
+                self.known.clear();
+            }
+            self.known.insert(version(status), known.clone());
         }
+        known
     }
 }
 
-fn look(directory: RawFd, path: &CStr, status: &Status) -> Known {
+fn open(directory: RawFd, path: &CStr, status: &Status) -> Option<File> {
     // A path of the traced program may lead to a FIFO, whose opening would wait.
     let is_regular = status.kind() == libc::S_IFREG;
-    let file = is_regular.then(|| sys::open_file(directory, path).map(File::from));
-    match file {
-        Some(Ok(file)) => Known {
-            image: Image::parse(&file),
-            has_capabilities: sys::has_capabilities(file.as_fd()),
-        },
-        Some(Err(_)) | None => Known {
-            image: Image::Other,
-            has_capabilities: false,
-        },
-    }
+    let file = is_regular.then(|| sys::open_file(directory, path))?;
+    file.map(File::from).ok()
 }
 
 #[cfg(test)]
@@ -126,12 +129,11 @@ mod tests {
 
     #[test]
     fn a_file_that_stays_as_it_is_is_read_once() {
-        let own = std::env::current_exe().unwrap();
-        let path = CString::new(own.as_os_str().as_bytes()).unwrap();
-        let mut status = sys::status(libc::AT_FDCWD, &path, 0).unwrap();
-        status.changed = (1, 0);
+        // A program of the system was not changed a moment ago.
+        let path = c"/bin/sh";
+        let mut status = sys::status(libc::AT_FDCWD, path, 0).unwrap();
         let mut images = Images::default();
-        let image = images.at(libc::AT_FDCWD, &path, &status).clone();
+        let image = images.at(libc::AT_FDCWD, path, &status);
         assert!(matches!(
             image,
             Image::Elf {
@@ -140,10 +142,10 @@ mod tests {
             }
         ));
         // There is nothing to read at this path; the status says that it need not be.
-        assert_eq!(*images.at(libc::AT_FDCWD, c"/nowhere", &status), image);
+        assert_eq!(images.at(libc::AT_FDCWD, c"/nowhere", &status), image);
         status.size += 1;
         assert_eq!(
-            *images.at(libc::AT_FDCWD, c"/nowhere", &status),
+            images.at(libc::AT_FDCWD, c"/nowhere", &status),
             Image::Other
         );
     }

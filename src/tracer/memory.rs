@@ -19,6 +19,10 @@ pub(super) const PATH_MAX: usize = 4096;
 /// What an argument or variable is cut to when it is longer: no fact about files is so long.
 const LONGEST_STRING: usize = 128 * 1024;
 
+/// How much is read of all arguments or variables: the kernel takes no more than three quarters of
+/// 8 MiB (execve(2), "Limits on size of arguments and environment").
+const LONGEST_STRINGS: usize = 6 * 1024 * 1024;
+
 /// How many arguments or variables are looked at.
 const MOST_STRINGS: usize = 64 * 1024;
 
@@ -290,8 +294,9 @@ pub(super) fn read_strings(tid: pid_t, address: u64, width: Width, to: &mut Vec<
     let Some(pointers) = pages.pointers(address, width) else {
         return false;
     };
+    let start = to.len();
     for pointer in pointers {
-        if !pages.append_text(pointer, to) {
+        if !pages.append_text(pointer, to) || to.len() - start > LONGEST_STRINGS {
             return false;
         }
         to.push(0);

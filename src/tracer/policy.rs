@@ -86,6 +86,19 @@ pub(super) enum Execution {
     Fails(Outcome),
 }
 
+/// What a name is the name of, as far as others are found through it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Link,
+    Directory,
+    /// A regular file that may be executed.
+    Program,
+    /// Something else, or nothing.
+    Other,
+    /// It cannot be said.
+    Unknown,
+}
+
 /// What a look-up of a name found.
 enum Found {
     File(sys::Status),
@@ -131,12 +144,17 @@ impl Policy {
         }
     }
 
-    /// Whether a name is, or may be, a link or a directory.
-    pub(super) fn is_link_or_directory(&self, name: &Name) -> [bool; 2] {
+    /// What a name is the name of.
+    pub(super) fn kind(&self, name: &Name) -> Kind {
         match self.find(name, false) {
-            Found::File(status) => [libc::S_IFLNK, libc::S_IFDIR].map(|kind| status.kind() == kind),
-            Found::Nothing(_) => [false; 2],
-            Found::Unsure => [true; 2],
+            Found::File(status) => match status.kind() {
+                libc::S_IFLNK => Kind::Link,
+                libc::S_IFDIR => Kind::Directory,
+                libc::S_IFREG if status.mode & 0o111 != 0 => Kind::Program,
+                _ => Kind::Other,
+            },
+            Found::Nothing(_) => Kind::Other,
+            Found::Unsure => Kind::Unknown,
         }
     }
 
@@ -297,14 +315,14 @@ impl Policy {
     ) -> Option<bool> {
         match self.images.at(directory, path, status) {
             Image::Elf { loader, is_native } => {
-                let runs = *is_native
+                let runs = is_native
                     && loader
                         .as_ref()
                         .is_none_or(|loader| may_be_executed(loader).is_some());
                 runs.then(|| self.raises(directory, path, status))
             }
             Image::Script(interpreter) if interpreters > 0 => {
-                let (path, status) = may_be_executed(interpreter)?;
+                let (path, status) = may_be_executed(&interpreter)?;
                 self.runs(libc::AT_FDCWD, &path, &status, interpreters - 1)
             }
             Image::Script(_) | Image::Other => None,

@@ -73,6 +73,10 @@ pub(super) struct Recorder<S> {
     most_paths: usize,
     /// How many accesses and contacts `seen` holds.
     remembered: usize,
+    /// How many of them led somewhere by a link.
+    linked: usize,
+    /// Whether a link or a directory may be about to move.
+    links_move: bool,
     seen: HashMap<ProcessId, Seen>,
     resolver: Resolver,
     images: Images,
@@ -95,6 +99,8 @@ impl<S: Sink> Recorder<S> {
             path_bytes: 0,
             most_paths: MOST_IDLE_PATHS,
             remembered: 0,
+            linked: 0,
+            links_move: false,
             seen: HashMap::new(),
             resolver: Resolver::default(),
             images: Images::default(),
@@ -264,8 +270,15 @@ impl<S: Sink> Recorder<S> {
                     status,
                 }));
             }
-            Fact::LinksChange(waits) => {
-                self.flush_linked();
+            Fact::LookUp {
+                waits,
+                links_change,
+            } => {
+                // What was told before has been looked up by now.
+                if links_change {
+                    self.flush_linked();
+                    self.links_move = true;
+                }
                 drop(waits);
             }
             Fact::Gap {
@@ -333,6 +346,7 @@ impl<S: Sink> Recorder<S> {
             by_link: real.as_ref().is_some_and(|real| real != path),
         };
         seen.count += 1;
+        self.linked += usize::from(repeats.by_link);
         seen.accesses.insert(key, repeats);
         self.remembered += 1;
         self.write(Record::Accessed(Access {
@@ -366,9 +380,16 @@ impl<S: Sink> Recorder<S> {
                 self.resolver.forget(path);
                 if let Some(target) = target {
                     self.resolver.forget(target);
+                    if std::mem::take(&mut self.links_move) {
+                        self.flush_below(target);
+                    }
                 }
             }
-            Operation::Remove | Operation::Symlink | Operation::MakeDirectory => {
+            Operation::Symlink => {
+                self.resolver.forget(path);
+                self.flush_below(path);
+            }
+            Operation::Remove | Operation::MakeDirectory => {
                 self.resolver.forget(path);
             }
             _ => {}
@@ -402,22 +423,38 @@ impl<S: Sink> Recorder<S> {
     /// The same for those accesses of all processes that links led somewhere: they may now lead
     /// elsewhere, so that the same access is another one.
     fn flush_linked(&mut self) {
+        if self.linked == 0 {
+            return;
+        }
+        self.flush_some(|_, repeats| repeats.by_link);
+    }
+
+    /// The same for accesses to a name, and to what is below it: it is another file's from now on.
+    fn flush_below(&mut self, name: &[u8]) {
+        self.flush_some(|key, _| {
+            let rest = key.path.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+        });
+    }
+
+    fn flush_some(&mut self, are_void: impl Fn(&Key, &Repeats) -> bool) {
         let mut processes: Vec<_> = self.seen.keys().copied().collect();
         processes.sort_unstable();
         for process in processes {
             let Some(seen) = self.seen.get_mut(&process) else {
                 continue;
             };
-            let linked: HashMap<_, _> = seen
+            let void: HashMap<_, _> = seen
                 .accesses
-                .extract_if(|_, repeats| repeats.by_link)
+                .extract_if(|key, repeats| are_void(key, repeats))
                 .collect();
-            self.remembered -= linked.len();
-            self.write_repeats(process, linked);
+            self.remembered -= void.len();
+            self.write_repeats(process, void);
         }
     }
 
     fn write_repeats(&mut self, process: ProcessId, accesses: HashMap<Key, Repeats>) {
+        self.linked -= accesses.values().filter(|it| it.by_link).count();
         let mut repeated: Vec<_> = accesses
             .into_iter()
             .filter(|(_, repeats)| repeats.more > 0)

@@ -237,6 +237,12 @@ impl Tasks {
         None
     }
 
+    /// The threads of a process that are followed.
+    pub(super) fn threads_of(&self, tgid: pid_t) -> Vec<pid_t> {
+        let of_process = |(&tid, task): (&pid_t, &Task)| (task.tgid == tgid).then_some(tid);
+        self.tasks.iter().filter_map(of_process).collect()
+    }
+
     fn has_threads(&self, tgid: pid_t) -> bool {
         self.processes
             .get(&tgid)

@@ -190,3 +190,16 @@ fn each_file_that_a_link_led_to_is_told() {
         assert!(led_to("second"));
     });
 }
+
+#[test]
+fn a_file_that_a_link_takes_the_place_of_is_told_apart_from_what_that_leads_to() {
+    let script = "echo a >x; echo b >y; read line <x; rm x; ln -s y x; read line <x";
+    Case::of("/bin/sh", &["-c", script]).check(|trace, top| {
+        let reads: Vec<_> = trace
+            .accesses()
+            .filter(|it| it.operation == Operation::Read && it.path.as_path() == top.join("x"))
+            .map(|it| it.real.as_ref().map(|it| it.as_path().to_owned()))
+            .collect();
+        assert_eq!(reads, [None, Some(top.join("y"))]);
+    });
+}

@@ -5,7 +5,8 @@ use crate::trace::{Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory;
-use crate::tracer::name::{Missing, Name, own_place};
+use crate::tracer::name::{Missing, own_place};
+use crate::tracer::policy::Kind;
 use crate::tracer::proc::{self, Link};
 use crate::tracer::task::{Effect, Pending};
 use crate::tracer::view::View;
@@ -106,16 +107,27 @@ impl Observer {
         self.in_flux.push((tid, name));
     }
 
-    /// Names are about to go, or to move. What was found through links there is looked up while it
-    /// still can be.
+    /// Names are about to go, or to move. What was found through links there, and programs that were
+    /// executed, are looked up while they still can be.
     fn go(&mut self, operation: Operation, names: usize) {
-        let leads_on = |name: &Name| {
-            let [is_link, is_directory] = self.policy.is_link_or_directory(name);
-            // An empty directory, as all that are removed, leads nowhere.
-            is_link || (is_directory && operation == Operation::Rename)
-        };
-        if !self.serves_files && self.names[..names].iter().any(leads_on) {
-            self.outbox.look_up_now();
+        if self.serves_files || self.looks_are_dear {
+            return;
+        }
+        let kinds = self.names[..names]
+            .iter()
+            .map(|name| self.policy.kind(name));
+        let (mut links_change, mut programs_go) = (false, false);
+        for kind in kinds {
+            match kind {
+                Kind::Link | Kind::Unknown => links_change = true,
+                // An empty directory, as all that are removed, leads nowhere.
+                Kind::Directory => links_change |= operation == Operation::Rename,
+                Kind::Program => programs_go = true,
+                Kind::Other => {}
+            }
+        }
+        if links_change || programs_go {
+            self.outbox.look_up_now(links_change);
         }
     }
 
@@ -332,6 +344,8 @@ impl Observer {
             memory::PATH_MAX,
             &mut target,
         );
+        // What had this name before is not to be looked for behind the link.
+        self.outbox.look_up_now(true);
         self.enters_flux(call.tid, 0);
         Some(Pending::Access {
             operation: Operation::Symlink,

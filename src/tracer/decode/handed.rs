@@ -13,8 +13,10 @@ impl Observer {
     pub(super) fn another_tracer(&mut self, call: &Entered) -> Begun {
         let asks = call.args[0] as c_uint;
         let wanted = if asks == libc::PTRACE_TRACEME {
-            // The parent is to trace it; the command's is us.
-            Some(call.tid).filter(|&tid| Some(tid) != self.root)
+            // The parent is to trace it. That may be us: of the command, and of what it makes with
+            // CLONE_PARENT.
+            let parent = proc::family(call.tid).map(|(_, parent)| parent);
+            Some(call.tid).filter(|_| parent.is_some_and(|parent| parent != sys::own_pid()))
         } else {
             proc::numbers_as_we_do(call.tid).then_some(call.args[1] as pid_t)
         };
@@ -58,9 +60,9 @@ impl Observer {
         self.gap(
             process,
             GapKind::NestedTracer,
-            "Another tracer has the process. Its calls are seen, but how those ended that make or \
-             change names is inferred from what was there afterwards, and what it does with \
-             descriptors alone is not seen.",
+            "The process was let go for another tracer. Its calls are seen, but how those ended \
+             that make or change names is inferred from what was there before and afterwards, and \
+             what it does with descriptors alone is not seen.",
         );
     }
 
@@ -68,6 +70,15 @@ impl Observer {
     /// makes a call.
     pub(super) fn look_after_handed(&mut self, tid: pid_t) {
         self.end_handed();
+        // The end of a thread is not seen, and its number may be another's by now.
+        if let Some(task) = self.tasks.task(tid)
+            && task.is_handed_over
+            && task.tgid != tid
+            && !sys::is_thread_of(tid, task.tgid)
+        {
+            self.infer(tid);
+            self.tasks.end(tid);
+        }
         match self.tasks.task(tid) {
             Some(task) if task.is_handed_over => self.infer(tid),
             Some(_) => {}
@@ -78,10 +89,13 @@ impl Observer {
     /// Reports the ends of those that were handed over.
     pub(crate) fn end_handed(&mut self) {
         for (pid, status) in self.handed.ended() {
-            self.infer(pid);
+            for tid in self.tasks.threads_of(pid) {
+                self.infer(tid);
+            }
             match status {
                 Some(status) => self.ends(pid, status),
                 None => {
+                    self.unseen(pid);
                     self.herd.left(pid);
                     self.tasks.end(pid);
                 }
@@ -98,14 +112,17 @@ impl Observer {
         if proc::tracer(tid) == Some(sys::own_pid()) {
             return;
         }
+        let mut found = Vec::new();
         if self.tasks.task(tgid).is_none() {
             let parent = self.tasks.task(parent).is_some().then_some(parent);
             self.process_starts(tgid, parent);
+            found.push(tgid);
         }
         if tid != tgid {
             self.tasks.start_thread(tid, tgid);
+            found.push(tid);
         }
-        for tid in [tid, tgid] {
+        for tid in found {
             if let Some(task) = self.tasks.task(tid) {
                 task.is_handed_over = true;
             }
@@ -128,7 +145,22 @@ impl Observer {
                 }
                 self.handed.add(tgid);
             }
-            Pending::Access { .. } | Pending::Silent(_) => task.pending = Some(pending),
+            Pending::Silent(_) => task.pending = Some(pending),
+            Pending::Access {
+                operation,
+                ref path,
+                ref target,
+                ..
+            } => {
+                // Only where it is now otherwise than it will be does a look afterwards tell.
+                let change = change(operation, path, target.as_deref());
+                let tells = self.may_look_at_names(tid)
+                    && change.is_some_and(|(name, how)| is_there(name) == (how == Change::Goes));
+                match self.tasks.task(tid) {
+                    Some(task) if tells => task.pending = Some(pending),
+                    _ => self.unseen(tid),
+                }
+            }
             Pending::AtEntry => {}
             Pending::Execute { .. } | Pending::Contact(_) | Pending::Unnamed => self.unseen(tid),
         }
@@ -151,8 +183,10 @@ impl Observer {
                     return;
                 };
                 let id = process.id;
-                let is_seen = process.view.is_none() && !self.serves_files;
-                if !is_seen || !has_happened(operation, &path, target.as_deref()) {
+                let change = change(operation, &path, target.as_deref());
+                let has_happened = self.may_look_at_names(tid)
+                    && change.is_some_and(|(name, how)| is_there(name) == (how == Change::Comes));
+                if !has_happened {
                     return self.unseen(tid);
                 }
                 let success = Returned {
@@ -172,35 +206,53 @@ impl Observer {
         }
     }
 
+    /// Whether names are the process's as they are ours, and to look at them waits for nobody.
+    fn may_look_at_names(&mut self, tid: pid_t) -> bool {
+        !self.serves_files
+            && !self.looks_are_dear
+            && self
+                .tasks
+                .process_of(tid)
+                .is_some_and(|process| process.view.is_none())
+    }
+
     fn unseen(&mut self, tid: pid_t) {
         let process = self.tasks.process_of(tid).map(|process| process.id);
         self.gap(
             process,
             GapKind::Outcome,
-            "Another tracer has the process; calls of which it is not known how they ended are \
-             left out.",
+            "The process was let go for another tracer; calls of which it is not known how they \
+             ended are left out.",
         );
     }
 }
 
-/// Whether a call that makes, removes or changes a name has done so, by what is there now.
-fn has_happened(operation: Operation, path: &[u8], target: Option<&[u8]>) -> bool {
-    let is_there = |path: &[u8]| {
-        CString::new(path)
-            .is_ok_and(|path| sys::status(libc::AT_FDCWD, &path, libc::AT_SYMLINK_NOFOLLOW).is_ok())
-    };
+/// What a name must have been before a call, and is after it, if the call succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Comes,
+    Goes,
+}
+
+/// The name by which it shows whether a call succeeded, and how.
+fn change<'a>(
+    operation: Operation,
+    path: &'a [u8],
+    target: Option<&'a [u8]>,
+) -> Option<(&'a [u8], Change)> {
     match operation {
-        Operation::Remove => !is_there(path),
-        Operation::Rename => !is_there(path) && target.is_some_and(is_there),
-        Operation::Link => target.is_some_and(is_there),
+        Operation::Remove | Operation::Rename => Some((path, Change::Goes)),
+        Operation::Link => target.map(|target| (target, Change::Comes)),
         Operation::Write
         | Operation::ReadWrite
         | Operation::MakeDirectory
         | Operation::MakeNode
-        | Operation::Symlink
-        | Operation::Truncate
-        | Operation::SetAttributes
-        | Operation::ChangeDirectory => is_there(path),
-        _ => false,
+        | Operation::Symlink => Some((path, Change::Comes)),
+        _ => None,
     }
+}
+
+fn is_there(path: &[u8]) -> bool {
+    CString::new(path)
+        .is_ok_and(|path| sys::status(libc::AT_FDCWD, &path, libc::AT_SYMLINK_NOFOLLOW).is_ok())
 }

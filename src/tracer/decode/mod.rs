@@ -123,7 +123,7 @@ pub(super) struct Observer {
     /// The process that is the command.
     pub(super) root: Option<pid_t>,
     /// Those whom another tracer was let have.
-    handed: Handed,
+    pub(super) handed: Handed,
     /// Whether there were any.
     pub(super) has_handed_over: bool,
     outbox: Outbox,
