@@ -300,14 +300,15 @@ impl Page {
                     // What follows can be broken after its bracket.
                     let reach = |it: &Expression| it.on_one_line().map_or(1, |line| width(&line));
                     let follows = rest.iter().map(|it| 1 + reach(it)).sum::<usize>() + after;
-                    match argument {
-                        Expression::Atom(text)
-                            if let Some(inner) = text.in_parentheses()
-                                && self.written() + width(text.as_str()) + follows > WIDTH =>
-                        {
-                            self.broken_parentheses(inner);
-                        }
-                        _ => self.write(argument, if rest.is_empty() { after } else { 0 }),
+                    let operation = match argument {
+                        Expression::Atom(text) => text
+                            .in_parentheses()
+                            .filter(|_| self.written() + width(text.as_str()) + follows > WIDTH),
+                        _ => None,
+                    };
+                    match operation {
+                        Some(operation) => self.broken_parentheses(operation),
+                        None => self.write(argument, if rest.is_empty() { after } else { 0 }),
                     }
                 }
             }
