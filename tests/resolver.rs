@@ -39,6 +39,10 @@ fn a_file_of_a_usual_system_is_answered_by_its_place() {
         ("/usr/lib/x86_64-linux-gnu/libz.so.1.2.13", "zlib^out"),
         ("/usr/lib/x86_64-linux-gnu/libGL.so.1", "libGL^out"),
         (
+            "/usr/lib/x86_64-linux-gnu/libwayland-client.so.0",
+            "wayland^out",
+        ),
+        (
             "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
             "stdenv.cc.cc^lib",
         ),
