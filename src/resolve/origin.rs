@@ -1,5 +1,5 @@
 //! Where a package comes from that the reader's nixpkgs does not have: what `source` says in
-//! `nixtrace.yaml`, as written ([`Source`]) and with its paths made absolute ([`Origin`]).
+//! `nixtrace.yaml`, as written (`Source`) and with its paths made absolute ([`Origin`]).
 //!
 //! Everything that Nix fetches is pinned, by a hash or by a revision: what is written works in pure
 //! evaluation, and tomorrow as today.
