@@ -116,12 +116,21 @@ impl Workload {
             .args(&argv[1..])
             .current_dir(&self.directory)
             // The same tools for everyone: a version manager's shims would drown what they start.
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", path())
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         command
     }
+}
+
+/// Where the tools are found, those of Rust beside the cargo that runs this.
+fn path() -> std::ffi::OsString {
+    let cargo = std::env::var_os("CARGO").map(PathBuf::from);
+    let beside = cargo.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let usual = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
+    // No directory that cargo was started from has a colon in its name.
+    std::env::join_paths(beside.into_iter().chain(usual)).unwrap_or_default()
 }
 
 fn words(words: &[&str]) -> Vec<String> {
