@@ -3,6 +3,9 @@
 //! Every request may fail because the tracee was killed meanwhile (`ESRCH`). That is no error:
 //! the tracee's end is reported next.
 
+mod handing;
+mod makers;
+
 use super::attend::{Errands, Wanted};
 use super::decode::{Observer, Returned};
 use super::engine::{Engine, EngineChoice};
@@ -21,17 +24,7 @@ use nix::errno::Errno;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// A child that has waited for so long, while there was nothing else to do, has no maker that is about
-/// to tell of it.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
-
-/// How often those are looked at that another tracer has, when nobody else is left.
-const HANDED_GLANCE: Duration = Duration::from_millis(2);
-
-/// How long one may take to end that has left its filter.
-const LONGEST_END: Duration = Duration::from_secs(1);
+use std::time::Instant;
 
 /// How many ends of unknown tracees are kept.
 const MOST_GONE: usize = 1024;
@@ -192,7 +185,6 @@ impl Follower {
         started: impl FnOnce(&'static str),
     ) -> Result<Finished, Error> {
         let shared = Arc::clone(&self.observer);
-        let herd = self.herd.clone();
         let mut started = Some(started);
         loop {
             if let Some(listener) = listener {
@@ -206,7 +198,7 @@ impl Follower {
                 }
             }
             let next = if self.has_lost_makers && !self.early.is_empty() {
-                self.wait_for_makers(&shared, &herd)
+                self.wait_for_makers(&shared)
             } else {
                 sys::wait().map(Some)
             };
@@ -217,7 +209,7 @@ impl Follower {
                 Err(source) => return Err(Error::Lost { source }),
             };
             let stop = Stop::from_status(waited.status);
-            let mut observer = attend::lock(&shared, &herd);
+            let mut observer = attend::lock(&shared, &self.herd);
             if let Some(start) = started.take() {
                 match stop {
                     Stop::Executed => {
@@ -252,7 +244,7 @@ impl Follower {
         if let Some(listener) = listener {
             self.outlive_handed(&shared, listener)?;
         }
-        let mut observer = attend::lock(&shared, &herd);
+        let mut observer = attend::lock(&shared, &self.herd);
         if self.target.ended_background() {
             observer.background_ended();
         }
@@ -264,49 +256,6 @@ impl Follower {
             gaps: observer.gaps(),
             duration: observer.now(),
         })
-    }
-
-    /// Waits until nobody is left who could make a call: those that another tracer was let have end
-    /// without us.
-    fn outlive_handed(&self, shared: &Mutex<Observer>, listener: &Listener) -> Result<(), Error> {
-        let mut abandoned = None;
-        loop {
-            let mut observer = attend::lock(shared, &self.herd);
-            if !observer.has_handed_over {
-                return Ok(());
-            }
-            observer.end_handed();
-            drop(observer);
-            // A process leaves its filter a moment before it has ended.
-            if attend::is_abandoned(listener) {
-                let since = *abandoned.get_or_insert_with(Instant::now);
-                if self.handed.is_empty() || since.elapsed() > LONGEST_END {
-                    return Ok(());
-                }
-            }
-            if self.errands.is_deserted() {
-                return Err(Error::Lost {
-                    source: Errno::EPIPE,
-                });
-            }
-            thread::sleep(HANDED_GLANCE);
-        }
-    }
-
-    /// Lets another tracer have a tracee that has stopped.
-    fn hand_over(&self, observer: &mut Observer, tid: pid_t, waiting: &[u64]) {
-        let _ = sys::detach(tid);
-        observer.handed_over(tid);
-        self.go_on(waiting);
-    }
-
-    /// Lets calls be made that waited for a tracee to be let go.
-    fn go_on(&self, waiting: &[u64]) {
-        if let Engine::Notify(listener) = &self.engine {
-            for &id in waiting {
-                listener.proceed(id);
-            }
-        }
     }
 
     /// Ends what cannot be followed any more.
@@ -515,83 +464,6 @@ impl Follower {
             },
             _ => {}
         }
-    }
-
-    fn forked(&mut self, observer: &mut Observer, parent: pid_t, child: pid_t) {
-        // Its number may have been somebody else's before.
-        let lives = || super::proc::is_traced(child);
-        if self.adopted.remove(&child) && (observer.tasks.task(child).is_some() || !lives()) {
-            return;
-        }
-        let Some(tgid) = observer.tasks.tgid_of(parent) else {
-            return;
-        };
-        let end = self.gone.remove(&child).filter(|_| !lives());
-        if sys::is_thread_of(child, tgid) {
-            observer.tasks.start_thread(child, tgid);
-        } else {
-            observer.process_starts(child, Some(parent));
-        }
-        observer.herd.joined(child);
-        if self.early.remove(&child).is_some() {
-            self.resume(observer, child, 0);
-        }
-        if let Some(status) = end {
-            observer.ends(child, status);
-        }
-    }
-
-    /// Begins to follow children whose makers cannot tell of them any more: a maker that is killed
-    /// takes the event with it (ptrace(2), "Death under ptrace"). Such a child has lost the parent that
-    /// it had, and its new one is hardly a tracee.
-    fn adopt_orphans(&mut self, observer: &mut Observer) {
-        let children: Vec<_> = self.early.keys().copied().collect();
-        for child in children {
-            // Gone: its end is reported next. A thread dies with the maker that it belongs to.
-            if let Some((tgid, parent)) = super::proc::family(child)
-                && tgid == child
-                && observer.tasks.task(parent).is_none()
-            {
-                self.adopt(observer, child);
-            }
-        }
-    }
-
-    fn adopt(&mut self, observer: &mut Observer, child: pid_t) {
-        self.early.remove(&child);
-        self.adopted.insert(child);
-        observer.process_starts(child, None);
-        observer.herd.joined(child);
-        self.resume(observer, child, 0);
-    }
-
-    /// The next change of a tracee, while children wait for the events of makers that may have been
-    /// killed: made with CLONE_PARENT, or below a tracee that takes in orphans, they have a parent that
-    /// lives. Who waits for long has none.
-    fn wait_for_makers(
-        &mut self,
-        shared: &Mutex<Observer>,
-        herd: &Herd,
-    ) -> sys::Result<Option<sys::Waited>> {
-        let waited = sys::try_wait()?;
-        if waited.is_some() {
-            return Ok(waited);
-        }
-        let is_orphan = |since: &Instant| since.elapsed() > LONGEST_WAIT;
-        let orphans: Vec<_> = self
-            .early
-            .iter()
-            .filter(|(_, since)| is_orphan(since))
-            .map(|(&child, _)| child)
-            .collect();
-        let mut observer = attend::lock(shared, herd);
-        for child in orphans {
-            self.adopt(&mut observer, child);
-        }
-        drop(observer);
-        self.resume_all();
-        thread::sleep(Duration::from_millis(1));
-        Ok(None)
     }
 }
 

@@ -3,31 +3,10 @@
 
 use super::{decode, header, ignored, image};
 use std::hint::black_box;
-use std::io;
-use std::os::unix::fs::FileExt;
-
-/// A file in memory.
-struct Memory<'a>(&'a [u8]);
-
-impl FileExt for Memory<'_> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| self.0.get(offset..))
-            .unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-
-    fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
 
 /// The beginning of a file that was executed.
 pub fn image(file: &[u8]) {
-    black_box(image::Image::parse(&Memory(file)).wanted());
+    black_box(image::Image::parse(&image::Memory(file)).wanted());
 }
 
 /// A socket address in a program's memory.

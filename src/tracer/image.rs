@@ -281,29 +281,31 @@ impl Number {
     }
 }
 
+/// A file in memory, as tests and the fuzzer make them.
+#[cfg(any(test, fuzzing))]
+pub(super) struct Memory<'a>(pub(super) &'a [u8]);
+
+#[cfg(any(test, fuzzing))]
+impl FileExt for Memory<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| self.0.get(offset..))
+            .unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io;
-
-    struct Memory<'a>(&'a [u8]);
-
-    impl FileExt for Memory<'_> {
-        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-            let rest = usize::try_from(offset)
-                .ok()
-                .and_then(|offset| self.0.get(offset..))
-                .unwrap_or_default();
-            let count = rest.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&rest[..count]);
-            Ok(count)
-        }
-
-        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-    }
 
     #[test]
     fn a_script_names_its_interpreter_without_its_argument() {

@@ -428,13 +428,7 @@ fn a_disk_that_fills_while_recording_does_not_disturb_the_command() {
         "i=0; while [ $i -lt 3000 ]; do test -e /no/such/file/$i; i=$((i + 1)); done; echo whole";
     let finished = home
         .command(["sh", "-c", script])
-        .under([
-            nixtrace(),
-            "record".as_ref(),
-            "-o".as_ref(),
-            &trace,
-            "--".as_ref(),
-        ])
+        .recorded(&trace, &[])
         .run()
         .does_not_panic()
         .exits(0)

@@ -43,13 +43,7 @@ impl Waiting {
     }
 
     fn recorded(&self) -> Invocation {
-        self.command().under([
-            nixtrace(),
-            "record".as_ref(),
-            "-o".as_ref(),
-            &self.trace(),
-            "--".as_ref(),
-        ])
+        self.command().recorded(self.trace(), &[])
     }
 
     fn trace(&self) -> PathBuf {
@@ -114,13 +108,7 @@ fn a_command_that_handles_ctrl_c_ends_as_it_likes() {
         .command(["sh", "-c", script])
         .arg(&waiting.started);
     let trace = waiting.trace();
-    let running = waiting.start(command.under([
-        nixtrace(),
-        "record".as_ref(),
-        "-o".as_ref(),
-        &trace,
-        "--".as_ref(),
-    ]));
+    let running = waiting.start(command.recorded(&trace, &[]));
     running.signal_group(Signal::SIGINT);
     running.wait().exits(5).prints("handled\n");
 }
@@ -135,13 +123,7 @@ fn a_request_to_end_is_passed_on_to_the_command() {
             .command(["sh", "-c", script])
             .arg(&waiting.started);
         let trace = waiting.trace();
-        let running = waiting.start(command.under([
-            nixtrace(),
-            "record".as_ref(),
-            "-o".as_ref(),
-            &trace,
-            "--".as_ref(),
-        ]));
+        let running = waiting.start(command.recorded(&trace, &[]));
         let group = running.id();
         running.signal(signal);
         running.wait().exits(status).does_not_panic();
@@ -189,13 +171,7 @@ fn ctrl_z_stops_the_command_and_fg_resumes_it() {
         .arg(&waiting.started)
         .arg(&go);
     let trace = waiting.trace();
-    let running = waiting.start(command.under([
-        nixtrace(),
-        "record".as_ref(),
-        "-o".as_ref(),
-        &trace,
-        "--".as_ref(),
-    ]));
+    let running = waiting.start(command.recorded(&trace, &[]));
     running.signal_group(Signal::SIGSTOP);
     std::fs::write(&go, "").unwrap();
     running.signal_group(Signal::SIGCONT);

@@ -29,17 +29,7 @@ pub(crate) fn whole_lines(trace: &str) -> &str {
 #[track_caller]
 fn record(home: &Home, command: super::support::Invocation, status: i32) -> Vec<Value> {
     let trace = home.outside("trace.jsonl");
-    command
-        .under([
-            nixtrace(),
-            "record".as_ref(),
-            "-q".as_ref(),
-            "-o".as_ref(),
-            &trace,
-            "--".as_ref(),
-        ])
-        .run()
-        .exits(status);
+    command.recorded(&trace, &["-q"]).run().exits(status);
     check_lines(&std::fs::read_to_string(trace).unwrap())
 }
 
@@ -218,14 +208,7 @@ fn a_secret_is_given_to_the_command_and_written_nowhere() {
     let finished = home
         .command([app.as_os_str()])
         .args(arguments)
-        .under([
-            nixtrace(),
-            "record".as_ref(),
-            "-q".as_ref(),
-            "-o".as_ref(),
-            &trace,
-            "--".as_ref(),
-        ])
+        .recorded(&trace, &["-q"])
         .run()
         .exits(0);
     assert_eq!(finished.text(), format!("{}\n", arguments.join("\n")));

@@ -7,14 +7,7 @@ use serde_json::Value;
 fn record(home: &Home, script: &str) -> std::path::PathBuf {
     let trace = home.outside("trace.jsonl");
     home.command(["sh", "-c", script])
-        .under([
-            nixtrace(),
-            "record".as_ref(),
-            "-q".as_ref(),
-            "-o".as_ref(),
-            &trace,
-            "--".as_ref(),
-        ])
+        .recorded(&trace, &["-q"])
         .run();
     trace
 }

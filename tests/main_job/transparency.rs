@@ -8,14 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 fn recorded(home: &Home, command: &Invocation) -> Invocation {
     let trace = home.outside("trace.jsonl");
     let _ = std::fs::remove_file(&trace);
-    command.clone().under([
-        nixtrace().as_os_str(),
-        "record".as_ref(),
-        "-q".as_ref(),
-        "-o".as_ref(),
-        trace.as_os_str(),
-        "--".as_ref(),
-    ])
+    command.clone().recorded(trace, &["-q"])
 }
 
 /// Runs the command plainly and recorded; nothing that can be seen of it may differ.

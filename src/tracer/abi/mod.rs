@@ -6,12 +6,23 @@
 //! a number that is in none of them is a call that may do anything.
 
 mod aarch64;
+mod conditions;
 mod i386;
 mod unified;
 mod x86_64;
 
+pub(super) use conditions::{
+    BPF_OBJ_GET, BPF_OBJ_PIN, FSCONFIG_SET_STRING, SOCKETCALL_BIND, SOCKETCALL_CONNECT,
+    SOCKETCALL_LISTEN, SOCKETCALL_SENDMMSG, SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO,
+};
+
 use super::memory::Width;
 use crate::trace::{ContactAction, Operation};
+use conditions::{
+    ASKS_FOR_A_TRACER, CODE_OF_A_FILE, NAMES_AN_OBJECT, NEW_OPEN_FILES_LIMIT, OPEN_FILES_LIMIT,
+    SETS_PATH, SETS_SECCOMP, SETS_STRING, SOCKET_CALLS_WITH_ADDRESS, STATUS_FLAGS_2,
+    STATUS_FLAGS_3, UNUSUAL_CHILD,
+};
 
 /// A condition on a call's arguments that the seccomp filter can test.
 #[derive(Clone, Copy, Debug)]
@@ -215,92 +226,6 @@ const fn call(name: &'static str, shape: Shape) -> Call {
 const fn call_when(name: &'static str, shape: Shape, when: Condition) -> Call {
     Call { name, shape, when }
 }
-
-/// A descriptor argument that is negative: `AT_FDCWD`, or no descriptor at all.
-const NEGATIVE: u32 = 1 << 31;
-const EMPTY_PATH: u32 = libc::AT_EMPTY_PATH as u32;
-
-/// fstat and its like come as a stat with `AT_EMPTY_PATH` on a descriptor: no name is involved.
-const STATUS_FLAGS_3: Condition = &[&[Atom::None(3, EMPTY_PATH)], &[Atom::Any(0, NEGATIVE)]];
-const STATUS_FLAGS_2: Condition = &[&[Atom::None(2, EMPTY_PATH)], &[Atom::Any(0, NEGATIVE)]];
-
-/// mmap of a file as code: `prot` in argument 2, `flags` in 3.
-const CODE_OF_A_FILE: Condition = &[&[
-    Atom::Any(2, libc::PROT_EXEC as u32),
-    Atom::None(3, libc::MAP_ANONYMOUS as u32),
-]];
-
-const NEW_NAMESPACE: u32 = (libc::CLONE_NEWNS
-    | libc::CLONE_NEWUSER
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWCGROUP
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWUTS) as u32;
-
-/// Children that ask not to be traced, get a view of their own, or share a working directory.
-const UNUSUAL_CHILD: Condition = &[
-    &[Atom::Any(0, libc::CLONE_UNTRACED as u32 | NEW_NAMESPACE)],
-    &[
-        Atom::Any(0, libc::CLONE_FS as u32),
-        Atom::None(0, libc::CLONE_THREAD as u32),
-    ],
-];
-
-const OPEN_FILES_LIMIT: Condition = &[&[Atom::In(0, &[libc::RLIMIT_NOFILE])]];
-const NEW_OPEN_FILES_LIMIT: Condition = &[&[Atom::In(1, &[libc::RLIMIT_NOFILE]), Atom::NonZero(2)]];
-
-/// ptrace requests that give somebody a tracer.
-const ASKS_FOR_A_TRACER: Condition = &[&[Atom::In(
-    0,
-    &[
-        libc::PTRACE_TRACEME,
-        libc::PTRACE_ATTACH,
-        libc::PTRACE_SEIZE,
-    ],
-)]];
-
-/// prctl operations that install a filter.
-const SETS_SECCOMP: Condition = &[&[Atom::In(0, &[libc::PR_SET_SECCOMP as u32])]];
-
-/// fsconfig(2): a path, or a path that may be empty, is given to the file system.
-const SETS_PATH: &[Atom] = &[Atom::In(1, &[3, 4])];
-/// fsconfig(2): a string is given to the file system.
-const SETS_STRING: &[Atom] = &[Atom::In(1, &[FSCONFIG_SET_STRING])];
-/// `FSCONFIG_SET_STRING` of `<linux/mount.h>`.
-pub(super) const FSCONFIG_SET_STRING: u32 = 1;
-
-/// bpf(2): commands with a path.
-const NAMES_AN_OBJECT: Condition = &[&[Atom::In(0, &[BPF_OBJ_PIN, BPF_OBJ_GET])]];
-/// `BPF_OBJ_PIN` of `<linux/bpf.h>`.
-pub(super) const BPF_OBJ_PIN: u32 = 6;
-/// `BPF_OBJ_GET` of `<linux/bpf.h>`.
-pub(super) const BPF_OBJ_GET: u32 = 7;
-
-/// socketcall(2): bind, connect, listen, sendto, sendmsg, sendmmsg.
-const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
-    0,
-    &[
-        SOCKETCALL_BIND,
-        SOCKETCALL_CONNECT,
-        SOCKETCALL_LISTEN,
-        SOCKETCALL_SENDTO,
-        SOCKETCALL_SENDMSG,
-        SOCKETCALL_SENDMMSG,
-    ],
-)]];
-/// `SYS_BIND` of `<linux/net.h>`.
-pub(super) const SOCKETCALL_BIND: u32 = 2;
-/// `SYS_CONNECT` of `<linux/net.h>`.
-pub(super) const SOCKETCALL_CONNECT: u32 = 3;
-/// `SYS_LISTEN` of `<linux/net.h>`.
-pub(super) const SOCKETCALL_LISTEN: u32 = 4;
-/// `SYS_SENDTO` of `<linux/net.h>`.
-pub(super) const SOCKETCALL_SENDTO: u32 = 11;
-/// `SYS_SENDMSG` of `<linux/net.h>`.
-pub(super) const SOCKETCALL_SENDMSG: u32 = 16;
-/// `SYS_SENDMMSG` of `<linux/net.h>`.
-pub(super) const SOCKETCALL_SENDMMSG: u32 = 20;
 
 /// Every system call that is decoded, with the meaning of its arguments, the same in all tables.
 #[rustfmt::skip]
@@ -654,7 +579,7 @@ mod tests {
     #[test]
     fn an_fstat_is_not_worth_a_look_and_a_stat_is() {
         let call = CALLS.iter().find(|call| call.name == "newfstatat").unwrap();
-        let flags = u64::from(EMPTY_PATH);
+        let flags = u64::from(conditions::EMPTY_PATH);
         assert!(!call.is_wanted(&[3, 0, 0, flags, 0, 0]));
         assert!(call.is_wanted(&[3, 0, 0, 0, 0, 0]));
         let cwd = u64::from(libc::AT_FDCWD.cast_unsigned());

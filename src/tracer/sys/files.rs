@@ -206,22 +206,15 @@ pub(in crate::tracer) fn socket_protocol(socket: BorrowedFd<'_>) -> Result<c_int
     Ok(protocol)
 }
 
+/// A call that tells an address of a socket: getsockname(2) or getpeername(2).
+type Tells = unsafe extern "C" fn(c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> c_int;
+
 /// The address a socket is connected to, as the bytes of its `sockaddr`.
 pub(in crate::tracer) fn socket_peer<'a>(
     socket: BorrowedFd<'_>,
     buffer: &'a mut [u8],
 ) -> Result<&'a [u8]> {
-    let mut length = buffer.len() as libc::socklen_t;
-    // SAFETY: as for `socket_name`.
-    check(c_long::from(unsafe {
-        libc::getpeername(
-            socket.as_raw_fd(),
-            buffer.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    }))?;
-    let length = (length as usize).min(buffer.len());
-    Ok(&buffer[..length])
+    socket_address(libc::getpeername, socket, buffer)
 }
 
 /// The address a socket is bound to, as the bytes of its `sockaddr`.
@@ -229,11 +222,19 @@ pub(in crate::tracer) fn socket_name<'a>(
     socket: BorrowedFd<'_>,
     buffer: &'a mut [u8],
 ) -> Result<&'a [u8]> {
+    socket_address(libc::getsockname, socket, buffer)
+}
+
+fn socket_address<'a>(
+    tells: Tells,
+    socket: BorrowedFd<'_>,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8]> {
     let mut length = buffer.len() as libc::socklen_t;
     // SAFETY: the buffer is as long as said; the kernel writes no more and alignment is not asked
     // for by the system call, which copies bytes.
     check(c_long::from(unsafe {
-        libc::getsockname(
+        tells(
             socket.as_raw_fd(),
             buffer.as_mut_ptr().cast(),
             &raw mut length,

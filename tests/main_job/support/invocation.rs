@@ -65,6 +65,17 @@ impl Invocation {
         self
     }
 
+    /// The same command under `nixtrace record`, with these options, which writes the trace there.
+    pub(crate) fn recorded(self, trace: impl AsRef<OsStr>, options: &[&str]) -> Self {
+        let words = [nixtrace().as_ref(), "record".as_ref()]
+            .into_iter()
+            .chain(options.iter().map(OsStr::new))
+            .chain(["-o".as_ref(), trace.as_ref(), "--".as_ref()])
+            .map(OsStr::to_owned)
+            .collect::<Vec<_>>();
+        self.under(words)
+    }
+
     pub(crate) fn clear_env(mut self) -> Self {
         self.clear_env = true;
         self

@@ -1,0 +1,92 @@
+//! With which arguments a call is worth a look, and the numbers that this takes.
+
+use super::{Atom, Condition};
+
+/// A descriptor argument that is negative: `AT_FDCWD`, or no descriptor at all.
+pub(super) const NEGATIVE: u32 = 1 << 31;
+pub(super) const EMPTY_PATH: u32 = libc::AT_EMPTY_PATH as u32;
+
+/// fstat and its like come as a stat with `AT_EMPTY_PATH` on a descriptor: no name is involved.
+pub(super) const STATUS_FLAGS_3: Condition =
+    &[&[Atom::None(3, EMPTY_PATH)], &[Atom::Any(0, NEGATIVE)]];
+pub(super) const STATUS_FLAGS_2: Condition =
+    &[&[Atom::None(2, EMPTY_PATH)], &[Atom::Any(0, NEGATIVE)]];
+
+/// mmap of a file as code: `prot` in argument 2, `flags` in 3.
+pub(super) const CODE_OF_A_FILE: Condition = &[&[
+    Atom::Any(2, libc::PROT_EXEC as u32),
+    Atom::None(3, libc::MAP_ANONYMOUS as u32),
+]];
+
+pub(super) const NEW_NAMESPACE: u32 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWUTS) as u32;
+
+/// Children that ask not to be traced, get a view of their own, or share a working directory.
+pub(super) const UNUSUAL_CHILD: Condition = &[
+    &[Atom::Any(0, libc::CLONE_UNTRACED as u32 | NEW_NAMESPACE)],
+    &[
+        Atom::Any(0, libc::CLONE_FS as u32),
+        Atom::None(0, libc::CLONE_THREAD as u32),
+    ],
+];
+
+pub(super) const OPEN_FILES_LIMIT: Condition = &[&[Atom::In(0, &[libc::RLIMIT_NOFILE])]];
+pub(super) const NEW_OPEN_FILES_LIMIT: Condition =
+    &[&[Atom::In(1, &[libc::RLIMIT_NOFILE]), Atom::NonZero(2)]];
+
+/// ptrace requests that give somebody a tracer.
+pub(super) const ASKS_FOR_A_TRACER: Condition = &[&[Atom::In(
+    0,
+    &[
+        libc::PTRACE_TRACEME,
+        libc::PTRACE_ATTACH,
+        libc::PTRACE_SEIZE,
+    ],
+)]];
+
+/// prctl operations that install a filter.
+pub(super) const SETS_SECCOMP: Condition = &[&[Atom::In(0, &[libc::PR_SET_SECCOMP as u32])]];
+
+/// fsconfig(2): a path, or a path that may be empty, is given to the file system.
+pub(super) const SETS_PATH: &[Atom] = &[Atom::In(1, &[3, 4])];
+/// fsconfig(2): a string is given to the file system.
+pub(super) const SETS_STRING: &[Atom] = &[Atom::In(1, &[FSCONFIG_SET_STRING])];
+/// `FSCONFIG_SET_STRING` of `<linux/mount.h>`.
+pub(in crate::tracer) const FSCONFIG_SET_STRING: u32 = 1;
+
+/// bpf(2): commands with a path.
+pub(super) const NAMES_AN_OBJECT: Condition = &[&[Atom::In(0, &[BPF_OBJ_PIN, BPF_OBJ_GET])]];
+/// `BPF_OBJ_PIN` of `<linux/bpf.h>`.
+pub(in crate::tracer) const BPF_OBJ_PIN: u32 = 6;
+/// `BPF_OBJ_GET` of `<linux/bpf.h>`.
+pub(in crate::tracer) const BPF_OBJ_GET: u32 = 7;
+
+/// socketcall(2): bind, connect, listen, sendto, sendmsg, sendmmsg.
+pub(super) const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
+    0,
+    &[
+        SOCKETCALL_BIND,
+        SOCKETCALL_CONNECT,
+        SOCKETCALL_LISTEN,
+        SOCKETCALL_SENDTO,
+        SOCKETCALL_SENDMSG,
+        SOCKETCALL_SENDMMSG,
+    ],
+)]];
+/// `SYS_BIND` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_BIND: u32 = 2;
+/// `SYS_CONNECT` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_CONNECT: u32 = 3;
+/// `SYS_LISTEN` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_LISTEN: u32 = 4;
+/// `SYS_SENDTO` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_SENDTO: u32 = 11;
+/// `SYS_SENDMSG` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_SENDMSG: u32 = 16;
+/// `SYS_SENDMMSG` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_SENDMMSG: u32 = 20;
