@@ -1,6 +1,7 @@
 //! Which files are written, where, and what becomes of those that exist.
 
 use super::support::{Home, compile, needs, nixtrace};
+use std::ffi::OsStr;
 use std::path::Path;
 
 const PROGRAM: &str = "#include <stdio.h>\nint main(void) { return puts(\"hello\") < 0; }\n";
@@ -175,5 +176,44 @@ fn k13_nothing_is_written_over_without_force_and_check_says_what_would_change() 
         assert_eq!(kept, "mine", "{name}");
         run(&["-f", all, "--force"]).exits(0);
         run(&["-f", all, "--check"]).exits(0);
+    }
+}
+
+#[test]
+fn the_image_of_nixery_with_the_packages_alone_is_named_beside_an_image() {
+    needs!("jq", "sqlite3");
+    let home = Home::new();
+    home.command(["sh", "-c", "jq --version; sqlite3 --version"])
+        .under([
+            nixtrace().as_os_str(),
+            "-f".as_ref(),
+            "image".as_ref(),
+            "--".as_ref(),
+        ])
+        .run()
+        .exits(0)
+        .says("nixery.dev/shell/jq/sqlite");
+}
+
+#[test]
+fn versions_of_the_host_are_asserted_when_that_is_asked_for() {
+    needs!("jq");
+    let home = Home::new();
+    for (options, is_asserted) in [
+        (&["--force"][..], false),
+        (&["--force", "--assert-versions"], true),
+    ] {
+        home.command(["jq", "--version"])
+            .under(
+                [nixtrace().as_os_str()]
+                    .into_iter()
+                    .chain(options.iter().map(OsStr::new))
+                    .chain(["--".as_ref()]),
+            )
+            .run()
+            .exits(0);
+        let shell = std::fs::read_to_string(home.project().join("shell.nix")).unwrap();
+        let asserts = "assert pkgs.lib.versionAtLeast pkgs.jq.version";
+        assert_eq!(shell.contains(asserts), is_asserted, "{shell}");
     }
 }
