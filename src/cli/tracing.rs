@@ -13,8 +13,8 @@ use std::io;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Tracing")]
 pub(super) struct TracingArgs {
-    /// Read every outcome back from the kernel: slower, and exact even where the command's own
-    /// threads race for a name
+    /// Read every outcome back from the kernel, and leave no call out: slower, and exact even where
+    /// the command's own threads race for a name
     #[arg(long)]
     exact: bool,
 

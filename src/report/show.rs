@@ -196,6 +196,7 @@ fn headline(chronicle: &Chronicle, layout: Layout) -> String {
         ("recorded", shown(&recorded)),
     ]
     .into_iter()
+    .chain(header.unrecorded().map(|it| ("except", it.to_owned())))
     .map(|(name, value)| vec![name.to_owned(), value])
     .collect();
     table(&rows, &[Column::Word, Column::Text], layout.width)
@@ -505,6 +506,7 @@ pub fn json(
         "critical_path": critical,
         "used": rows,
         "gaps": gaps,
+        "unrecorded": run.header.unrecorded(),
         "left_out": chronicle.left_out,
     })
 }

@@ -100,7 +100,8 @@ pub struct Header {
     /// The engine that watched: `notify`, `ptrace`, `syscall`, or the name of an importer.
     pub engine: String,
     /// Whether every outcome was read back from the kernel. When false, the outcome of calls that
-    /// only look at or open existing files was determined just before the kernel ran them.
+    /// only look at or open existing files was determined just before the kernel ran them, and some
+    /// calls are [unrecorded](Self::unrecorded).
     pub exact: bool,
     /// The runs of a merged trace, in the order of their records; empty for a trace of one run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -135,6 +136,14 @@ impl Header {
             exact: false,
             scenarios: Vec::new(),
         }
+    }
+
+    /// Which calls for files are not in the trace, in words; none if all are.
+    pub fn unrecorded(&self) -> Option<&'static str> {
+        let is_ours = ["notify", "ptrace", "syscall"].contains(&self.engine.as_str());
+        (is_ours && !self.exact).then_some(
+            "links that only realpath(3) looked at, and names that it missed (--exact has them)",
+        )
     }
 
     /// A header with nothing particular in it.

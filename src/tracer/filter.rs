@@ -29,6 +29,10 @@ impl Action {
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 const GO: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
+/// The accumulator's value goes to the index register.
+const KEEP: u16 = (libc::BPF_MISC | libc::BPF_TAX) as u16;
+/// The index register's value is taken from the accumulator's.
+const SUBTRACT_KEPT: u16 = (libc::BPF_ALU | libc::BPF_SUB | libc::BPF_X) as u16;
 const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const IF_GREATER_OR_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const IF_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
@@ -191,6 +195,17 @@ fn test(assembler: &mut Assembler, condition: Condition, allow: Label, look: Lab
                     assembler.go_if(IF_EQUAL, 0, next);
                     assembler.place(found);
                 }
+                Atom::Not(arg, value) => {
+                    assembler.load(low(arg));
+                    assembler.go_if(IF_EQUAL, value, next);
+                }
+                Atom::NotPast(from, to, distance) => {
+                    assembler.load(low(from));
+                    assembler.emit(KEEP, 0, 0, 0);
+                    assembler.load(low(to));
+                    assembler.emit(SUBTRACT_KEPT, 0, 0, 0);
+                    assembler.go_if(IF_EQUAL, distance, next);
+                }
             }
         }
         assembler.go(look);
@@ -201,11 +216,14 @@ fn test(assembler: &mut Assembler, condition: Condition, allow: Label, look: Lab
 
 #[cfg(test)]
 mod tests {
-    use super::super::abi::{Entry, tables};
+    use super::super::abi::{Detail, Entry, tables};
     use super::*;
     use proptest::prelude::*;
 
     const COOKIE: u16 = 0x1234;
+    /// Their numbers on x86-64.
+    const READLINK: u32 = 89;
+    const READLINKAT: u32 = 267;
 
     /// Runs a filter as the kernel would.
     fn run(program: &[sock_filter], arch: u32, number: u32, args: [u64; 6]) -> u32 {
@@ -216,7 +234,7 @@ mod tests {
         for arg in args {
             data.extend(arg.to_ne_bytes());
         }
-        let (mut at, mut accumulator) = (0, 0);
+        let (mut at, mut accumulator, mut kept) = (0, 0u32, 0);
         loop {
             let sock_filter { code, jt, jf, k } = program[at];
             at += 1;
@@ -229,6 +247,8 @@ mod tests {
                 IF_EQUAL => branch(accumulator == k),
                 IF_GREATER_OR_EQUAL => branch(accumulator >= k),
                 IF_ANY_BIT => branch(accumulator & k != 0),
+                KEEP => kept = accumulator,
+                SUBTRACT_KEPT => accumulator = accumulator.wrapping_sub(kept),
                 GO => at += k as usize,
                 RETURN => return k,
                 code => panic!("instruction {code:#x} is not used"),
@@ -238,12 +258,12 @@ mod tests {
 
     #[test]
     fn the_filter_is_short_enough_for_the_kernel() {
-        assert!(program(&tables(), Action::Stop(COOKIE)).len() < 4096);
+        assert!(program(&tables(Detail::Usual), Action::Stop(COOKIE)).len() < 4096);
     }
 
     #[test]
     fn an_architecture_without_a_table_passes() {
-        let program = program(&tables(), Action::Stop(COOKIE));
+        let program = program(&tables(Detail::Usual), Action::Stop(COOKIE));
         assert_eq!(
             run(&program, 0xdead_beef, 2, [0; 6]),
             libc::SECCOMP_RET_ALLOW
@@ -253,7 +273,7 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn x32_calls_are_worth_a_look() {
-        let program = program(&tables(), Action::Stop(COOKIE));
+        let program = program(&tables(Detail::Usual), Action::Stop(COOKIE));
         assert_eq!(
             run(&program, 0xc000_003e, X32_BIT as u32 + 2, [0; 6]),
             libc::SECCOMP_RET_TRACE | u32::from(COOKIE)
@@ -263,8 +283,8 @@ mod tests {
     #[test]
     fn a_listener_is_told_of_the_same_calls() {
         let (stops, notifies) = (
-            program(&tables(), Action::Stop(COOKIE)),
-            program(&tables(), Action::Notify),
+            program(&tables(Detail::Usual), Action::Stop(COOKIE)),
+            program(&tables(Detail::Usual), Action::Notify),
         );
         let differ: Vec<_> = stops
             .iter()
@@ -280,7 +300,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_filter_stops_exactly_what_the_tables_want(
-            number in 0u32..512,
+            number in prop_oneof![9 => 0u32..512, 1 => Just(READLINK), 1 => Just(READLINKAT)],
             args in prop::array::uniform6(prop_oneof![
                 any::<u64>(),
                 Just(0),
@@ -289,8 +309,14 @@ mod tests {
                 Just(1 << 32),
                 (0u32..32).prop_map(|bit| 1 << bit),
             ]),
+            step_of_realpath in proptest::option::of(0usize..2),
         ) {
-            let tables = tables();
+            let mut args = args;
+            if let Some(name) = step_of_realpath {
+                args[name + 1] = args[name].wrapping_add(2080);
+                args[name + 2] = 1023;
+            }
+            let tables = tables(Detail::Usual);
             let program = program(&tables, Action::Stop(COOKIE));
             for table in &tables {
                 let wanted = match table.entry(u64::from(number)) {

@@ -81,7 +81,8 @@ pub struct Options {
     /// Read every outcome back from the kernel. Slower: each call stops twice.
     ///
     /// Without this, the outcome of calls that only look at names, or open existing files to read
-    /// them, is what the same question gave just before the kernel ran the call.
+    /// them, is what the same question gave just before the kernel ran the call; and the readlinks
+    /// by which the C library's realpath(3) goes along a path are left out.
     pub exact: bool,
     /// By which means.
     pub engine: EngineChoice,
@@ -182,7 +183,11 @@ pub fn observe(
         let (watch, mut target) = signals.watch(handed.clone())?;
         let watched = herd.clone();
         let tracer = spawn(scope, "tracer", move || {
-            let tables: Arc<[abi::Table]> = abi::tables().into();
+            let detail = match options.exact {
+                true => abi::Detail::Full,
+                false => abi::Detail::Usual,
+            };
+            let tables: Arc<[abi::Table]> = abi::tables(detail).into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid, options.background);
             let observer = decode::Observer::new(outbox, tables, herd, handed, options);

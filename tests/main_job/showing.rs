@@ -42,6 +42,26 @@ fn tables_tell_what_was_used_by_class_and_what_was_not_seen() {
 }
 
 #[test]
+fn what_a_trace_does_not_record_is_said_unless_it_is_exact() {
+    let home = Home::new();
+    for (options, says) in [(&["-q"][..], true), (&["-q", "--exact"], false)] {
+        let trace = home.outside(format!("{}.jsonl", options.len()));
+        home.command(["true"])
+            .recorded(&trace, options)
+            .run()
+            .exits(0);
+        let text = show(&home, &trace, &[]);
+        assert_eq!(
+            text.contains("\nexcept     links that only"),
+            says,
+            "{text}"
+        );
+        let value: Value = serde_json::from_str(&show(&home, &trace, &["--json"])).unwrap();
+        assert_eq!(value["unrecorded"].is_string(), says, "{value}");
+    }
+}
+
+#[test]
 fn filters_leave_only_what_they_name() {
     let home = Home::new();
     let trace = record(&home, "cat /etc/hosts; ls /etc/passwd");

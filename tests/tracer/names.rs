@@ -2,7 +2,7 @@
 
 use crate::everywhere::Case;
 use crate::trace::Trace;
-use nixtrace::trace::{Operation, Outcome, Record};
+use nixtrace::trace::{Errno, Operation, Outcome, Record};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -43,6 +43,25 @@ fn an_open_that_may_not_leave_or_follow_is_named_by_what_was_opened() {
         let outside = trace.failed(Operation::Read, "/proc/version");
         assert_eq!(outside, Some(libc::EXDEV));
         assert_eq!(real(trace, Operation::Read, &top.join("file")), None);
+    });
+}
+
+#[test]
+fn the_steps_of_realpath_are_told_only_when_all_is_to_be_exact() {
+    check("walked", |trace, top| {
+        let outcome = |name: &str| {
+            trace
+                .accesses()
+                .find(|it| {
+                    it.operation == Operation::ReadLink && it.path.as_path() == top.join(name)
+                })
+                .map(|it| it.outcome)
+        };
+        let when_exact = |outcome| trace.header().exact.then_some(outcome);
+        assert_eq!(outcome("walked"), when_exact(Outcome::Success));
+        let missing = Outcome::Failure(Errno(libc::ENOENT));
+        assert_eq!(outcome("absent"), when_exact(missing));
+        assert_eq!(outcome("asked"), Some(Outcome::Success));
     });
 }
 

@@ -224,6 +224,10 @@ struct Walk {
     found: BTreeSet<Happening>,
 }
 
+/// A readlink that may be realpath's, by the size of its buffer.
+pub(crate) const STEP_OF_REALPATH: &str = "step-of-realpath";
+const REALPATH_SIZE: &str = "1023";
+
 fn happenings(log: &str, directory: &[u8]) -> BTreeSet<Happening> {
     let first: u32 = log.split(' ').next().unwrap().parse().unwrap();
     let mut walk = Walk {
@@ -351,7 +355,9 @@ impl Walk {
             "newfstatat" | "statx" => add("stat", at(0)),
             "access" => add("check", path(0)),
             "faccessat" | "faccessat2" => add("check", at(0)),
+            "readlink" if args[2] == REALPATH_SIZE => add(STEP_OF_REALPATH, path(0)),
             "readlink" => add("read-link", path(0)),
+            "readlinkat" if args[3] == REALPATH_SIZE => add(STEP_OF_REALPATH, at(0)),
             "readlinkat" => add("read-link", at(0)),
             "chdir" => add("change-directory", path(0)),
             "fchdir" => add("change-directory", descriptor(&args[0])),

@@ -1,8 +1,8 @@
 //! What the tests ask of a trace.
 
 use nixtrace::trace::{
-    Access, Executed, ExitStatus, Footer, Gap, GapKind, Operation, Outcome, ProcessId, Reader,
-    Record, Started,
+    Access, Executed, ExitStatus, Footer, Gap, GapKind, Header, Operation, Outcome, ProcessId,
+    Reader, Record, Started,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,12 +45,17 @@ impl Trace {
         self.footer().accesses
     }
 
-    /// The engine that the first line names.
-    pub(crate) fn engine(&self) -> &str {
+    /// The first line.
+    pub(crate) fn header(&self) -> &Header {
         match self.records.first() {
-            Some(Record::Header(header)) => &header.engine,
+            Some(Record::Header(header)) => header,
             other => panic!("a trace begins with {other:?}"),
         }
+    }
+
+    /// The engine that the first line names.
+    pub(crate) fn engine(&self) -> &str {
+        &self.header().engine
     }
 
     /// How many gaps the last line counts.

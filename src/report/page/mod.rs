@@ -305,6 +305,13 @@ fn limits(text: &mut String, run: &PageRun<'_>, of: &str) {
     if gaps.is_empty() {
         text.push_str("<li>Nothing that the tracer knows of.</li>\n");
     }
+    if let Some(calls) = run.chronicle.run.header.unrecorded() {
+        let _ = writeln!(
+            text,
+            "<li class=\"soft\">Not recorded: {}.</li>",
+            escape(calls)
+        );
+    }
     text.push_str(
         "<li class=\"soft\">A trace is evidence of what ran, never proof of what did not: another run can need more.</li>\n</ul>\n",
     );

@@ -12,6 +12,25 @@ pub(super) const STATUS_FLAGS_3: Condition =
 pub(super) const STATUS_FLAGS_2: Condition =
     &[&[Atom::None(2, EMPTY_PATH)], &[Atom::Any(0, NEGATIVE)]];
 
+/// A readlink that is no step of the GNU C library's realpath(3), which asks so of every directory on
+/// a path. A compiler does that for each header that it reads: two thirds of all it asks for.
+///
+/// The library (since 2.33), and the copy of it in gnulib, keeps the name and what a link holds in two
+/// of the three buffers of a structure (`struct realpath_bufs`), and leaves a byte of the latter free.
+pub(super) const NO_STEP_OF_REALPATH: Condition = &[
+    &[Atom::Not(2, LINK_SIZE)],
+    &[Atom::NotPast(0, 1, NAME_TO_LINK)],
+];
+/// The same of readlinkat.
+pub(super) const NO_STEP_OF_REALPATH_AT: Condition = &[
+    &[Atom::Not(3, LINK_SIZE)],
+    &[Atom::NotPast(1, 2, NAME_TO_LINK)],
+];
+/// The bytes of a `struct scratch_buffer` that realpath has readlink fill.
+const LINK_SIZE: u32 = 1023;
+/// Two times the size of a `struct scratch_buffer`: its address, its length and 1024 bytes, aligned.
+const NAME_TO_LINK: u32 = 2 * (16 + 1024);
+
 /// mmap of a file as code: `prot` in argument 2, `flags` in 3.
 pub(super) const CODE_OF_A_FILE: Condition = &[&[
     Atom::Any(2, libc::PROT_EXEC as u32),

@@ -19,9 +19,9 @@ pub(super) use conditions::{
 use super::memory::Width;
 use crate::trace::{ContactAction, Operation};
 use conditions::{
-    ASKS_FOR_A_TRACER, CODE_OF_A_FILE, NAMES_AN_OBJECT, NEW_OPEN_FILES_LIMIT, OPEN_FILES_LIMIT,
-    SETS_PATH, SETS_SECCOMP, SETS_STRING, SOCKET_CALLS_WITH_ADDRESS, STATUS_FLAGS_2,
-    STATUS_FLAGS_3, UNUSUAL_CHILD,
+    ASKS_FOR_A_TRACER, CODE_OF_A_FILE, NAMES_AN_OBJECT, NEW_OPEN_FILES_LIMIT, NO_STEP_OF_REALPATH,
+    NO_STEP_OF_REALPATH_AT, OPEN_FILES_LIMIT, SETS_PATH, SETS_SECCOMP, SETS_STRING,
+    SOCKET_CALLS_WITH_ADDRESS, STATUS_FLAGS_2, STATUS_FLAGS_3, UNUSUAL_CHILD,
 };
 
 /// A condition on a call's arguments that the seccomp filter can test.
@@ -35,6 +35,10 @@ pub(super) enum Atom {
     In(u8, &'static [u32]),
     /// The argument is not 0.
     NonZero(u8),
+    /// The argument's low half is not this.
+    Not(u8, u32),
+    /// The second argument's low half is not the first's plus this.
+    NotPast(u8, u8, u32),
 }
 
 impl Atom {
@@ -45,6 +49,8 @@ impl Atom {
             Self::None(arg, bits) => low(arg) & bits == 0,
             Self::In(arg, values) => values.contains(&low(arg)),
             Self::NonZero(arg) => args[usize::from(arg)] != 0,
+            Self::Not(arg, value) => low(arg) != value,
+            Self::NotPast(from, to, distance) => low(to).wrapping_sub(low(from)) != distance,
         }
     }
 }
@@ -263,8 +269,8 @@ pub(super) static CALLS: &[Call] = {
         call("access", Looks(Check, path(0), Look::Access(1, None))),
         call("faccessat", Looks(Check, at(0), Look::Access(2, None))),
         call("faccessat2", Looks(Check, at(0), Look::Access(2, Some(3)))),
-        call("readlink", Looks(ReadLink, path(0), Look::Link(2))),
-        call("readlinkat", Looks(ReadLink, at(0), Look::Link(3))),
+        call_when("readlink", Looks(ReadLink, path(0), Look::Link(2)), NO_STEP_OF_REALPATH),
+        call_when("readlinkat", Looks(ReadLink, at(0), Look::Link(3)), NO_STEP_OF_REALPATH_AT),
 
         call("execve", Shape::Execute(path(0), 1, None)),
         call("execveat", Shape::Execute(at(0), 2, Some(4))),
@@ -386,6 +392,27 @@ pub(super) static CALLS: &[Call] = {
     ]
 };
 
+/// Whether calls that tell little and come often are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// The steps of realpath(3) are left out.
+    Usual,
+    /// Nothing is left out.
+    Full,
+}
+
+/// Descriptions that take the place of others in full detail.
+static IN_FULL: &[Call] = &[
+    call(
+        "readlink",
+        Shape::Look(Operation::ReadLink, path(0), Look::Link(2)),
+    ),
+    call(
+        "readlinkat",
+        Shape::Look(Operation::ReadLink, at(0), Look::Link(3)),
+    ),
+];
+
 /// A table of system calls.
 #[derive(Debug)]
 pub(super) struct Abi {
@@ -427,15 +454,20 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn new(abi: &'static Abi) -> Self {
+    fn new(abi: &'static Abi, detail: Detail) -> Self {
+        let in_full = match detail {
+            Detail::Usual => &[],
+            Detail::Full => IN_FULL,
+        };
         let mut entries = Vec::new();
         for (name, number) in abi.numbers() {
             let number = number as usize;
             if entries.len() <= number {
                 entries.resize(number + 1, Entry::Unknown);
             }
-            entries[number] = CALLS
+            entries[number] = in_full
                 .iter()
+                .chain(CALLS)
                 .find(|call| call.name == name)
                 .map_or(Entry::Uninteresting, Entry::Decoded);
         }
@@ -485,13 +517,13 @@ impl Table {
 }
 
 /// The tables that programs on this machine may use, its own first.
-pub(super) fn tables() -> Vec<Table> {
+pub(super) fn tables(detail: Detail) -> Vec<Table> {
     let host: &[&Abi] = if cfg!(target_arch = "x86_64") {
         &[&x86_64::ABI, &i386::ABI]
     } else {
         &[&aarch64::ABI]
     };
-    host.iter().copied().map(Table::new).collect()
+    host.iter().map(|abi| Table::new(abi, detail)).collect()
 }
 
 /// The `AUDIT_ARCH_*` of this machine's own table.
@@ -565,7 +597,7 @@ mod tests {
 
     #[test]
     fn what_is_in_no_table_is_unknown() {
-        let table = Table::new(&x86_64::ABI);
+        let table = Table::new(&x86_64::ABI, Detail::Usual);
         assert_eq!(table.unknown(), [(337, 423), (470, u32::MAX - 1)]);
         for (first, last) in table.unknown() {
             assert!(matches!(table.entry(u64::from(first)), Entry::Unknown));
@@ -584,5 +616,32 @@ mod tests {
         assert!(call.is_wanted(&[3, 0, 0, 0, 0, 0]));
         let cwd = u64::from(libc::AT_FDCWD.cast_unsigned());
         assert!(call.is_wanted(&[cwd, 0, 0, flags, 0, 0]));
+    }
+
+    #[test]
+    fn a_step_of_realpath_is_worth_a_look_in_full_detail_only() {
+        let of = |detail| {
+            let table = Table::new(&x86_64::ABI, detail);
+            let named = |name| {
+                table
+                    .calls()
+                    .map(|(_, call)| call)
+                    .find(|it| it.name == name)
+            };
+            (named("readlink").unwrap(), named("readlinkat").unwrap())
+        };
+        let (usual, usual_at) = of(Detail::Usual);
+        let (full, full_at) = of(Detail::Full);
+        let name = 0x7fff_ffff_f000;
+        for (buffer, size, is_step) in [
+            (name + 2080, 1023, true),
+            (name + 2080, 1024, false),
+            (name + 1024, 1023, false),
+        ] {
+            assert_eq!(usual.is_wanted(&[name, buffer, size, 0, 0, 0]), !is_step);
+            assert_eq!(usual_at.is_wanted(&[3, name, buffer, size, 0, 0]), !is_step);
+            assert!(full.is_wanted(&[name, buffer, size, 0, 0, 0]));
+            assert!(full_at.is_wanted(&[3, name, buffer, size, 0, 0]));
+        }
     }
 }

@@ -210,6 +210,21 @@ static int is_relinked(void)
 	return content(open("link", O_RDONLY)) == '2' ? 0 : 3;
 }
 
+/* The C library goes along a path, and the program reads a link with a buffer of the same size. */
+static int is_walked(void)
+{
+	char text[1024];
+	if (mkdir("directory", 0755) || symlink("directory", "walked") || symlink("directory", "asked"))
+		return 1;
+	char *path = realpath("walked", NULL);
+	if (path == NULL || strcmp(strrchr(path, '/'), "/directory"))
+		return 2;
+	free(path);
+	if (realpath("absent", NULL) != NULL || errno != ENOENT)
+		return 3;
+	return readlink("asked", text, sizeof text - 1) == 9 ? 0 : 4;
+}
+
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "";
@@ -229,5 +244,7 @@ int main(int argc, char **argv)
 		return is_gone();
 	if (!strcmp(way, "relinked"))
 		return is_relinked();
+	if (!strcmp(way, "walked"))
+		return is_walked();
 	return 99;
 }
