@@ -26,7 +26,6 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -458,7 +457,7 @@ fn registers(tid: pid_t) -> Result<libc::user_regs_struct> {
 
 #[cfg(target_arch = "x86_64")]
 fn set_registers(tid: pid_t, registers: &libc::user_regs_struct) -> Result<()> {
-    let registers = ptr::from_ref(registers) as usize;
+    let registers = std::ptr::from_ref(registers) as usize;
     ptrace(libc::PTRACE_SETREGS, tid, 0, registers).map(drop)
 }
 

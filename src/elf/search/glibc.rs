@@ -285,38 +285,39 @@ fn with_slash(mut directory: BString) -> BString {
 }
 
 /// The subdirectories of `glibc-hwcaps` that this processor can use, the best first (psABI
-/// "x86-64 micro-architecture levels"). Other architectures' are not known here.
+/// "x86-64 micro-architecture levels").
+#[cfg(target_arch = "x86_64")]
 pub(super) fn hwcaps_of_this_processor() -> Vec<&'static str> {
-    let mut levels = Vec::new();
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::is_x86_feature_detected as has;
-        let v2 = has!("cmpxchg16b")
-            && has!("popcnt")
-            && has!("sse3")
-            && has!("ssse3")
-            && has!("sse4.1")
-            && has!("sse4.2");
-        let v3 = v2
-            && has!("avx")
-            && has!("avx2")
-            && has!("bmi1")
-            && has!("bmi2")
-            && has!("f16c")
-            && has!("fma")
-            && has!("lzcnt")
-            && has!("movbe");
-        let v4 = v3
-            && has!("avx512f")
-            && has!("avx512bw")
-            && has!("avx512cd")
-            && has!("avx512dq")
-            && has!("avx512vl");
-        for (has, level) in [(v4, "x86-64-v4"), (v3, "x86-64-v3"), (v2, "x86-64-v2")] {
-            if has {
-                levels.push(level);
-            }
-        }
-    }
-    levels
+    use std::arch::is_x86_feature_detected as has;
+    let v2 = has!("cmpxchg16b")
+        && has!("popcnt")
+        && has!("sse3")
+        && has!("ssse3")
+        && has!("sse4.1")
+        && has!("sse4.2");
+    let v3 = v2
+        && has!("avx")
+        && has!("avx2")
+        && has!("bmi1")
+        && has!("bmi2")
+        && has!("f16c")
+        && has!("fma")
+        && has!("lzcnt")
+        && has!("movbe");
+    let v4 = v3
+        && has!("avx512f")
+        && has!("avx512bw")
+        && has!("avx512cd")
+        && has!("avx512dq")
+        && has!("avx512vl");
+    [(v4, "x86-64-v4"), (v3, "x86-64-v3"), (v2, "x86-64-v2")]
+        .into_iter()
+        .filter_map(|(has, level)| has.then_some(level))
+        .collect()
+}
+
+/// The subdirectories of `glibc-hwcaps` of other architectures are not known here.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn hwcaps_of_this_processor() -> Vec<&'static str> {
+    Vec::new()
 }
