@@ -202,16 +202,24 @@ fn with_slash(path: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::os::unix::fs::symlink;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::{OpenOptionsExt, symlink};
     use std::path::PathBuf;
+
+    /// Where a path leads. Not every C library's realpath(3) takes as many links as the kernel.
+    fn by_the_kernel(path: &Path) -> Option<Vec<u8>> {
+        let place = fs::File::options()
+            .read(true)
+            .custom_flags(libc::O_PATH)
+            .open(path)
+            .ok()?;
+        let real = fs::read_link(format!("/proc/self/fd/{}", place.as_raw_fd())).unwrap();
+        Some(real.into_os_string().into_vec())
+    }
 
     fn check(resolver: &mut Resolver, path: &Path) {
         let real = resolver.resolve(path.as_os_str().as_bytes(), true);
-        let expected = path
-            .canonicalize()
-            .ok()
-            .map(|path| path.into_os_string().into_vec());
-        assert_eq!(real, expected, "{}", path.display());
+        assert_eq!(real, by_the_kernel(path), "{}", path.display());
     }
 
     #[test]

@@ -174,7 +174,20 @@ pub(super) fn reap(pid: pid_t) -> Result<c_int> {
     }
 }
 
-fn ptrace(request: libc::c_uint, tid: pid_t, address: usize, data: usize) -> Result<c_long> {
+/// `PTRACE_GET_SYSCALL_INFO` of `<linux/ptrace.h>`, and what its `op` can be. Not every C library's
+/// headers have them.
+const GET_SYSCALL_INFO: Request = 0x420e;
+const SYSCALL_INFO_ENTRY: u8 = 1;
+const SYSCALL_INFO_EXIT: u8 = 2;
+const SYSCALL_INFO_SECCOMP: u8 = 3;
+
+/// A ptrace request, as the C library's headers have it.
+#[cfg(not(target_env = "musl"))]
+type Request = libc::c_uint;
+#[cfg(target_env = "musl")]
+type Request = c_int;
+
+fn ptrace(request: Request, tid: pid_t, address: usize, data: usize) -> Result<c_long> {
     // SAFETY: callers pass either plain numbers or, for requests that read or write memory,
     // addresses of live values of the size the request names (see each caller).
     check(unsafe { libc::ptrace(request, tid, address as *mut c_void, data as *mut c_void) })
@@ -288,7 +301,7 @@ pub(super) struct RawCall {
 pub(super) fn syscall_info(tid: pid_t) -> Result<SyscallInfo> {
     let mut raw = RawSyscallInfo::default();
     ptrace(
-        libc::PTRACE_GET_SYSCALL_INFO,
+        GET_SYSCALL_INFO,
         tid,
         size_of::<RawSyscallInfo>(),
         (&raw mut raw) as usize,
@@ -298,12 +311,12 @@ pub(super) fn syscall_info(tid: pid_t) -> Result<SyscallInfo> {
         RawCall { number, args }
     };
     let phase = match raw.op {
-        libc::PTRACE_SYSCALL_INFO_ENTRY => Phase::Entry(call()),
-        libc::PTRACE_SYSCALL_INFO_EXIT => Phase::Exit {
+        SYSCALL_INFO_ENTRY => Phase::Entry(call()),
+        SYSCALL_INFO_EXIT => Phase::Exit {
             value: raw.words[0].cast_signed(),
             failed: raw.words[1] & 0xff != 0,
         },
-        libc::PTRACE_SYSCALL_INFO_SECCOMP => Phase::Seccomp(call(), raw.words[7] as u16),
+        SYSCALL_INFO_SECCOMP => Phase::Seccomp(call(), raw.words[7] as u16),
         _ => Phase::Outside,
     };
     Ok(SyscallInfo {

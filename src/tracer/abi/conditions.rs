@@ -54,19 +54,19 @@ pub(super) const UNUSUAL_CHILD: Condition = &[
     ],
 ];
 
-pub(super) const OPEN_FILES_LIMIT: Condition = &[&[Atom::In(0, &[libc::RLIMIT_NOFILE])]];
+/// `RLIMIT_NOFILE` of `<asm-generic/resource.h>`. Each C library has a type of its own for it.
+const OPEN_FILES: u32 = 7;
+pub(super) const OPEN_FILES_LIMIT: Condition = &[&[Atom::In(0, &[OPEN_FILES])]];
 pub(super) const NEW_OPEN_FILES_LIMIT: Condition =
-    &[&[Atom::In(1, &[libc::RLIMIT_NOFILE]), Atom::NonZero(2)]];
+    &[&[Atom::In(1, &[OPEN_FILES]), Atom::NonZero(2)]];
 
 /// ptrace requests that give somebody a tracer.
-pub(super) const ASKS_FOR_A_TRACER: Condition = &[&[Atom::In(
-    0,
-    &[
-        libc::PTRACE_TRACEME,
-        libc::PTRACE_ATTACH,
-        libc::PTRACE_SEIZE,
-    ],
-)]];
+pub(super) const ASKS_FOR_A_TRACER: Condition =
+    &[&[Atom::In(0, &[PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE])]];
+/// These, of `<linux/ptrace.h>`. Each C library has a type of its own for them.
+pub(in crate::tracer) const PTRACE_TRACEME: u32 = 0;
+const PTRACE_ATTACH: u32 = 16;
+const PTRACE_SEIZE: u32 = 0x4206;
 
 /// prctl operations that install a filter.
 pub(super) const SETS_SECCOMP: Condition = &[&[Atom::In(0, &[libc::PR_SET_SECCOMP as u32])]];

@@ -2,17 +2,18 @@
 
 use super::{Begun, Entered, Observer, Returned};
 use crate::trace::{GapKind, Operation};
+use crate::tracer::abi::PTRACE_TRACEME;
 use crate::tracer::proc;
 use crate::tracer::sys;
 use crate::tracer::task::{Effect, End, Pending};
-use libc::{c_uint, pid_t};
+use libc::pid_t;
 use std::ffi::CString;
 
 impl Observer {
     /// A process asks to trace another one, or to be traced.
     pub(super) fn another_tracer(&mut self, call: &Entered) -> Begun {
-        let asks = call.args[0] as c_uint;
-        let wanted = if asks == libc::PTRACE_TRACEME {
+        let asks = call.args[0] as u32;
+        let wanted = if asks == PTRACE_TRACEME {
             // The parent is to trace it. That may be us: of the command, and of what it makes with
             // CLONE_PARENT.
             let parent = proc::family(call.tid).map(|(_, parent)| parent);

@@ -20,7 +20,7 @@ struct Info {
 }
 
 /// `PIDFD_GET_INFO`: `_IOWR(0xff, 11, struct pidfd_info)`.
-const GET_INFO: libc::c_ulong = 0xc000_ff0b | ((size_of::<Info>() as libc::c_ulong) << 16);
+const GET_INFO: libc::Ioctl = (0xc000_ff0b | ((size_of::<Info>() as u32) << 16)) as libc::Ioctl;
 
 /// `PIDFD_INFO_EXIT`: the status of one that was waited for (Linux 6.15).
 const INFO_EXIT: u64 = 1 << 3;
