@@ -13,6 +13,7 @@
 //! - `doctor`: what is missing, and the line to add.
 //! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
+//! - `names`: addresses, and what DNS servers were asked for.
 //! - `odd_traces`: traces of which little can be made.
 //! - `picturing`: the page in a real browser, and pictures.
 //! - `showing`: what a trace holds, as tables and as a tree.
@@ -33,6 +34,7 @@ mod languages;
 mod looking_up;
 mod memory;
 mod merging;
+mod names;
 mod odd_traces;
 mod picturing;
 mod real_inputs;
