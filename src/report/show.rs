@@ -9,8 +9,8 @@ use crate::graph::classify::Origin;
 use crate::graph::critical::Critical;
 use crate::graph::inventory::{Class, Inventory, Row, Subject};
 use crate::graph::program::ProgramId;
-use crate::trace::Gap;
-use std::collections::BTreeSet;
+use crate::trace::{Gap, ProcessId};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
@@ -291,12 +291,12 @@ fn gaps(text: &mut String, chronicle: &Chronicle, inventory: &Inventory, layout:
 
 /// A text after a beginning, broken between words so that it fits, its further lines indented.
 fn wrapped(first: &str, text: &str, width: usize) -> String {
-    let indent = first.chars().count();
+    let indent = first.width();
     let mut lines = String::new();
     let mut line = first.to_owned();
     let mut is_empty = true;
     for word in text.split(' ') {
-        let fits = line.chars().count() + 1 + word.chars().count() <= width;
+        let fits = line.width() + 1 + word.width() <= width;
         if !is_empty && !fits {
             lines.push_str(line.trim_end());
             lines.push('\n');
@@ -464,11 +464,14 @@ pub fn json(
     inventory: &Inventory,
     selection: &Selection,
 ) -> serde_json::Value {
+    // Rows and processes can both be very many.
+    let processes = chronicle.processes.iter();
+    let pids: HashMap<ProcessId, i32> = processes.map(|it| (it.id, it.pid)).collect();
     let rows: Vec<serde_json::Value> = inventory
         .rows
         .iter()
         .filter(|row| selection.takes(chronicle, row))
-        .map(|row| row_json(chronicle, row))
+        .map(|row| row_json(chronicle, row, &pids))
         .collect();
     let gaps: Vec<serde_json::Value> = inventory
         .gaps
@@ -509,14 +512,9 @@ pub fn json(
     })
 }
 
-fn row_json(chronicle: &Chronicle, row: &Row) -> serde_json::Value {
-    let pids: Vec<i32> = row
-        .tally
-        .processes
-        .iter()
-        .filter_map(|id| chronicle.processes.iter().find(|it| it.id == *id))
-        .map(|process| process.pid)
-        .collect();
+fn row_json(chronicle: &Chronicle, row: &Row, pids: &HashMap<ProcessId, i32>) -> serde_json::Value {
+    let processes = row.tally.processes.iter();
+    let pids: Vec<i32> = processes.filter_map(|id| pids.get(id).copied()).collect();
     let by: BTreeSet<String> = row
         .by
         .iter()

@@ -106,6 +106,14 @@ pub(crate) fn what(process: &Process) -> String {
         .collect();
     match ran.as_slice() {
         [] => "goes on with its parent's program".to_owned(),
+        // The last one is kept, so what is left out lies before it.
+        [first @ .., last] if process.ran_more > 0 => {
+            format!(
+                "{} → … {} more → {last}",
+                first.join(" → "),
+                process.ran_more
+            )
+        }
         ran => ran.join(" → "),
     }
 }
@@ -178,6 +186,7 @@ pub fn json(chronicle: &Chronicle) -> serde_json::Value {
                 "critical": critical.of_process(place),
                 "exit": process.status.map(|status| status.shell_code()),
                 "ran": ran,
+                "more_ran": process.ran_more,
             })
         })
         .collect();
@@ -187,4 +196,35 @@ pub fn json(chronicle: &Chronicle) -> serde_json::Value {
         "processes": processes,
         "left_out": chronicle.left_out.processes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::chronicle::Ran;
+    use crate::trace::Micros;
+
+    #[test]
+    fn programs_one_after_the_other_are_told_with_the_number_of_those_left_out() {
+        let ran = |word: &str| Ran {
+            at: Micros(0),
+            program: None,
+            path: None,
+            argv: vec![word.into()],
+            more_arguments: 0,
+        };
+        let mut process = Process {
+            id: ProcessId(0),
+            pid: 7,
+            parent: None,
+            started: Micros(0),
+            ended: None,
+            status: None,
+            ran: vec![ran("env"), ran("nice"), ran("app")],
+            ran_more: 0,
+        };
+        assert_eq!(what(&process), "env → nice → app");
+        process.ran_more = 2;
+        assert_eq!(what(&process), "env → nice → … 2 more → app");
+    }
 }

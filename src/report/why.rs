@@ -10,6 +10,7 @@ use crate::graph::chronicle::Chronicle;
 use crate::graph::resources::{Chain, Edge, Relation, Resource, ResourceId, Resources};
 use crate::trace::Bytes;
 use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
 
 /// The chains to one resource, as lines of at most `width` columns.
 pub fn why(
@@ -31,7 +32,7 @@ pub fn why(
         for (number, (what, how)) in words(chronicle, resources, chain).iter().enumerate() {
             let mark = if number == 0 { "  " } else { "  → " };
             // How it was used is never cut; a name that is too long is.
-            let room = width.saturating_sub(mark.chars().count() + how.chars().count() + 2);
+            let room = width.saturating_sub(mark.width() + how.width() + 2);
             let line = format!("{mark}{}  {how}", cut_end(what, room.max(20)));
             let _ = writeln!(text, "{}", cut_end(line.trim_end(), width));
         }
