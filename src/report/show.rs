@@ -2,7 +2,7 @@
 
 use super::endpoint::{action, outcome, place};
 use super::printable;
-use super::table::{Column, cut_end, table};
+use super::table::{Column, cut_end, table, wrapped};
 use super::words::{command_line, counted, duration, ending};
 use crate::graph::chronicle::Chronicle;
 use crate::graph::classify::Origin;
@@ -287,31 +287,6 @@ fn gaps(text: &mut String, chronicle: &Chronicle, inventory: &Inventory, layout:
         let first = format!("  {:16} {:>5}  ", row[0], row[1]);
         text.push_str(&wrapped(&first, &row[2], layout.width));
     }
-}
-
-/// A text after a beginning, broken between words so that it fits, its further lines indented.
-fn wrapped(first: &str, text: &str, width: usize) -> String {
-    let indent = first.width();
-    let mut lines = String::new();
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in text.split(' ') {
-        let fits = line.width() + 1 + word.width() <= width;
-        if !is_empty && !fits {
-            lines.push_str(line.trim_end());
-            lines.push('\n');
-            line = " ".repeat(indent);
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    lines.push_str(line.trim_end());
-    lines.push('\n');
-    lines
 }
 
 fn gap_word(gap: &Gap) -> String {

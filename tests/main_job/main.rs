@@ -11,6 +11,7 @@
 //! - `languages`: packages of builds by cmake, meson, autotools, cargo, go and pip.
 //! - `recording`: the trace file.
 //! - `doctor`: what is missing, and the line to add.
+//! - `explaining`: why a run has a thing.
 //! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
 //! - `names`: addresses, and what DNS servers were asked for.
@@ -27,6 +28,7 @@
 mod bad_input;
 mod building;
 mod doctor;
+mod explaining;
 mod formats;
 mod importing;
 mod interruption;
