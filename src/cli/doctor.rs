@@ -1,5 +1,6 @@
 //! `nixtrace doctor`: what a program lacks here, or a run has looked for in vain, and what to add.
 
+use super::pager::Screen;
 use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure, elf, reading};
 use crate::elf::closure::{Interpreter, Outcome};
@@ -59,7 +60,7 @@ struct Finding {
 /// Runs the verb.
 ///
 /// # Errors
-/// When a file or the trace cannot be read.
+/// When a file or the trace cannot be read or the text not be written.
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let resolver = args.resolver.open()?;
     let mut findings = Vec::new();
@@ -79,15 +80,17 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     if let Some(damage) = resolver.damage() {
         return Err(unusable_index(&damage));
     }
-    if args.json {
-        for finding in &findings {
-            println!("{}", json(finding));
-        }
+    let told = if args.json {
+        findings
+            .iter()
+            .map(|finding| format!("{}\n", json(finding)))
+            .collect()
     } else if findings.is_empty() {
-        println!("nothing is missing");
+        "nothing is missing\n".to_owned()
     } else {
-        print!("{}", text(&findings));
-    }
+        text(&findings)
+    };
+    Screen::of_stdout(false).print(&told)?;
     Ok(if findings.is_empty() {
         Exit::Success
     } else {
@@ -184,11 +187,7 @@ fn text(findings: &[Finding]) -> String {
                 (None, Some(first)) => format!("perhaps {}", first.attr),
                 (None, None) => "no package is known".to_owned(),
             };
-            [
-                printable(name(finding).as_bytes()),
-                attr,
-                printable(finding.why.as_bytes()),
-            ]
+            [shown(finding), attr, printable(finding.why.as_bytes())]
         })
         .collect();
     let mut text = String::new();
@@ -206,6 +205,15 @@ fn text(findings: &[Finding]) -> String {
         }
     }
     text
+}
+
+/// What a person calls the thing: as it was asked for, but the module `zlib` of pkg-config `zlib.pc`.
+fn shown(finding: &Finding) -> String {
+    let name = printable(name(finding).as_bytes());
+    match finding.thing {
+        Thing::PkgConfig(_) => format!("{name}.pc"),
+        _ => name,
+    }
 }
 
 /// The thing's name as it was asked for.

@@ -38,14 +38,17 @@ fn packages(home: &Home, trace: &Path) -> Vec<String> {
 fn check_chains(home: &Home, trace: &Path, least: usize) {
     let packages = packages(home, trace);
     assert!(packages.len() >= least, "{packages:?}");
+    let mut words: Vec<&str> = packages.iter().map(String::as_str).collect();
+    words.push("--json");
+    let explained = why(home, trace, &words).exits(0).text();
+    let explained: Vec<Value> = explained
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     for attr in packages {
-        let explained = why(home, trace, &[&attr, "--json"]).exits(0).text();
-        let explained: Vec<Value> = explained
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert!(!explained.is_empty(), "{attr}");
-        for explained in explained {
+        let mut of_attr = explained.iter().filter(|it| it["name"] == *attr).peekable();
+        assert!(of_attr.peek().is_some(), "{attr}");
+        for explained in of_attr {
             assert_eq!(explained["kind"], "package", "{attr}");
             let chains = explained["chains"].as_array().unwrap();
             assert!(!chains.is_empty(), "{attr}");
@@ -54,7 +57,7 @@ fn check_chains(home: &Home, trace: &Path, least: usize) {
                 assert_eq!(links[0]["how"], "the command", "{attr}");
                 assert_eq!(links[0]["kind"], "process", "{attr}");
                 let last = links.last().unwrap();
-                assert_eq!(last["name"], attr);
+                assert_eq!(last["name"], *attr);
                 assert!(!last["how"].as_str().unwrap().is_empty(), "{attr}");
             }
         }
@@ -89,6 +92,21 @@ fn every_package_of_a_run_has_a_chain_from_the_command() {
         .run()
         .exits(0);
     check_chains(&home, &both, 6);
+}
+
+#[test]
+fn without_a_name_every_listed_package_is_explained_and_none_is_said_to_be_none() {
+    needs!("jq", "git");
+    let home = Home::new();
+    let trace = record(&home, "some", "git --version; jq --version");
+    let text = why(&home, &trace, &[]).exits(0).text();
+    for package in ["git\n\n  sh -c ", "jq\n\n  sh -c "] {
+        assert!(text.contains(package), "{package:?} in {text}");
+    }
+    let trace = record(&home, "none", "cat /etc/hosts");
+    why(&home, &trace, &[])
+        .exits(0)
+        .prints("the run needs no package that stdenv does not bring\n");
 }
 
 #[test]
