@@ -185,3 +185,74 @@ fn a_failed_build_is_told_what_it_missed() {
     assert!(first.contains("the run failed without it"), "{text}");
     assert!(text.contains("buildInputs = [ pkgs.leptonica ];"), "{text}");
 }
+
+/// A `configure` of autoconf that does without some things, and fails for want of this.
+fn configure(home: &Home, check: &str) -> std::path::PathBuf {
+    home.write(
+        "project/configure.ac",
+        format!(
+            "AC_INIT([demo], [1])\nAC_PROG_CC\nAC_CHECK_HEADERS([windows.h])\n\
+             AC_CHECK_LIB([lzo2], [lzo1x_1_compress])\n{check}\nAC_OUTPUT\n"
+        ),
+    );
+    home.command(["autoconf"]).succeeds();
+    let trace = home.outside("configure.jsonl");
+    home.command(["./configure"])
+        .recorded(&trace, &["-q", "--force"])
+        .run()
+        .exits(1);
+    trace
+}
+
+#[test]
+fn a_configure_that_gave_up_is_told_what_it_looked_for_last() {
+    needs!("cc", "autoconf", "pkg-config");
+    let home = Home::new();
+    let fails = "[AC_MSG_ERROR([it is needed])]";
+    for (check, name, attr) in [
+        (
+            format!("AC_CHECK_HEADER([leptonica/allheaders.h], [], {fails})"),
+            "leptonica/allheaders.h",
+            "leptonica",
+        ),
+        (
+            format!("AC_CHECK_LIB([rtlsdr], [rtlsdr_open], [], {fails})"),
+            "librtlsdr.so",
+            "rtl-sdr",
+        ),
+        (
+            format!("AS_IF([pkg-config --exists hamlib], [], {fails})"),
+            "hamlib.pc",
+            "hamlib",
+        ),
+        (
+            "AC_CHECK_PROG([RAGEL], [ragel], [yes])\nAS_IF([test -z \"$RAGEL\"], [AC_MSG_ERROR([it is needed])])".to_owned(),
+            "ragel",
+            "ragel",
+        ),
+    ] {
+        let trace = configure(&home, &check);
+        let text = doctor(&home, &["--trace", &trace.to_string_lossy()]).exits(1).text();
+        let first = text.lines().nth(1).unwrap();
+        assert!(first.trim_start().starts_with(name), "{name}: {text}");
+        assert!(first.contains("the last that was looked for before the run failed"), "{text}");
+        // What it could do without is told, and is no line to add.
+        assert!(text.contains("liblzo2.so"), "{text}");
+        assert!(text.contains(&format!("= [ pkgs.{attr} ];")), "{text}");
+        assert!(!text.contains("pkgs.lzo") && !text.contains("autoPatchelfHook"), "{text}");
+    }
+}
+
+#[test]
+fn what_a_run_went_without_is_not_missing() {
+    needs!("pkg-config");
+    let home = Home::new();
+    let trace = home.outside("trace.jsonl");
+    home.command(["sh", "-c", "pkg-config --exists hamlib || echo none"])
+        .recorded(&trace, &["-q"])
+        .run()
+        .exits(0);
+    doctor(&home, &["--trace", &trace.to_string_lossy()])
+        .exits(0)
+        .prints("trace went without\n  hamlib.pc  hamlib  looked for by pkg-config\n");
+}
