@@ -21,7 +21,7 @@ pub fn tree(chronicle: &Chronicle, width: usize) -> String {
         stack.push((root, String::new(), Place::Root));
     }
     // The lines of a tree that is deeper than a terminal is wide begin in the same column.
-    let deepest_indent = width.min(4000) / 2;
+    let deepest_indent = width.min(4000) / 3;
     while let Some((number, indent, place)) = stack.pop() {
         let process = &chronicle.processes[number];
         let (branch, below) = match place {
@@ -40,7 +40,9 @@ pub fn tree(chronicle: &Chronicle, width: usize) -> String {
         let end = format!("({end})");
         let start = format!("{indent}{branch}{}", process.pid);
         let room = width.saturating_sub(start.width() + end.width() + 2);
-        let _ = writeln!(text, "{start} {} {end}", cut_end(&what(process), room));
+        let line = format!("{start} {} {end}", cut_end(&what(process), room));
+        // Where there is room for nothing else, its end is told as far as it goes.
+        let _ = writeln!(text, "{}", cut_end(&line, width));
         let below = if indent.width() < deepest_indent {
             format!("{indent}{below}")
         } else {

@@ -212,11 +212,16 @@ fn a_terminal_of_80_columns_is_wide_enough() {
     // Letters of one column and of two.
     let narrow = format!("a/very/long/path/that/goes/{}", "on/and/".repeat(12));
     let wide = "漢字の長い名前のディレクトリ/".repeat(6);
+    // Processes that go deeper than a terminal is wide, each of which fails.
+    home.write_program(
+        "project/nest",
+        "#!/bin/sh\nif test $1 -gt 0; then ./nest $(($1 - 1)); else kill -SEGV $$; fi; exit 111\n",
+    );
     let trace = record(
         &home,
         &format!(
             "mkdir -p {narrow} {wide}; cp /etc/hosts {narrow}/file; \
-             cp /etc/hosts {wide}/file; cat {wide}/no-such-file; cp {wide}/file {narrow}; true"
+             cp /etc/hosts {wide}/file; cat {wide}/no-such-file; cp {wide}/file {narrow}; ./nest 50; true"
         ),
     );
     for verb in [
