@@ -198,7 +198,7 @@ pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThi
 pub enum Bearing {
     /// It explains that the run failed.
     Explains,
-    /// Nothing explains that, and it was looked for last: by a `configure` that then gave up.
+    /// Nothing explains that, and it was looked for last, as by a `configure` that then gave up.
     Last,
     /// A program asked for it, and went on.
     Asked,

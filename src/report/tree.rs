@@ -4,7 +4,8 @@ use super::table::cut_end;
 use super::words::{command_line, duration, ending};
 use crate::graph::chronicle::{Chronicle, Process};
 use crate::graph::critical::Critical;
-use crate::trace::{ExitStatus, ProcessId};
+use crate::trace::{Bytes, ExitStatus, ProcessId};
+use serde::{Serialize, Serializer};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
@@ -153,51 +154,70 @@ impl Forest {
     }
 }
 
-/// The same as JSON: the processes in the order in which they began.
-pub fn json(chronicle: &Chronicle) -> serde_json::Value {
-    let pids: HashMap<ProcessId, i32> = chronicle
-        .processes
-        .iter()
-        .map(|process| (process.id, process.pid))
-        .collect();
-    let critical = Critical::of(chronicle);
-    let processes: Vec<serde_json::Value> = chronicle
-        .processes
-        .iter()
-        .enumerate()
-        .map(|(place, process)| {
-            let ran: Vec<serde_json::Value> = process
-                .ran
-                .iter()
-                .map(|ran| {
-                    serde_json::json!({
-                        "at": ran.at,
-                        "path": ran.path,
-                        "argv": ran.argv,
-                        "more_arguments": ran.more_arguments,
-                    })
+/// The same as JSON: the processes in the order in which they began, made while they are written.
+pub fn json(chronicle: &Chronicle) -> impl Serialize + '_ {
+    let processes = chronicle.processes.iter();
+    Told {
+        version: 1,
+        command: &chronicle.run.header.argv,
+        processes: Processes {
+            list: &chronicle.processes,
+            pids: processes.map(|it| (it.id, it.pid)).collect(),
+            critical: Critical::of(chronicle),
+        },
+        left_out: chronicle.left_out.processes,
+    }
+}
+
+/// What [`json`] writes.
+#[derive(Serialize)]
+struct Told<'a> {
+    version: u32,
+    command: &'a [Bytes],
+    processes: Processes<'a>,
+    left_out: u64,
+}
+
+struct Processes<'a> {
+    list: &'a [Process],
+    pids: HashMap<ProcessId, i32>,
+    critical: Critical,
+}
+
+impl Serialize for Processes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let processes = self.list.iter().enumerate();
+        serializer.collect_seq(processes.map(|(place, process)| self.json(place, process)))
+    }
+}
+
+impl Processes<'_> {
+    fn json(&self, place: usize, process: &Process) -> serde_json::Value {
+        let ran: Vec<serde_json::Value> = process
+            .ran
+            .iter()
+            .map(|ran| {
+                serde_json::json!({
+                    "at": ran.at,
+                    "path": ran.path,
+                    "argv": ran.argv,
+                    "more_arguments": ran.more_arguments,
                 })
-                .collect();
-            serde_json::json!({
-                "process": process.id,
-                "pid": process.pid,
-                "parent": process.parent,
-                "parent_pid": process.parent.and_then(|parent| pids.get(&parent)),
-                "started": process.started,
-                "duration": process.duration(),
-                "critical": critical.of_process(place),
-                "exit": process.status.map(|status| status.shell_code()),
-                "ran": ran,
-                "more_ran": process.ran_more,
             })
+            .collect();
+        serde_json::json!({
+            "process": process.id,
+            "pid": process.pid,
+            "parent": process.parent,
+            "parent_pid": process.parent.and_then(|parent| self.pids.get(&parent)),
+            "started": process.started,
+            "duration": process.duration(),
+            "critical": self.critical.of_process(place),
+            "exit": process.status.map(|status| status.shell_code()),
+            "ran": ran,
+            "more_ran": process.ran_more,
         })
-        .collect();
-    serde_json::json!({
-        "version": 1,
-        "command": chronicle.run.header.argv,
-        "processes": processes,
-        "left_out": chronicle.left_out.processes,
-    })
+    }
 }
 
 #[cfg(test)]
