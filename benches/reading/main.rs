@@ -1,7 +1,7 @@
 //! How much memory and time it takes to read a long trace.
 //!
 //! `cargo bench --bench reading` writes traces of a build of 100 MB and of 1 GB, once with the same files
-//! over and over and once with files of each process's own, and has `show`, `why`, `report` and `emit`
+//! over and over and once with files of each process's own, and has `show` (also as JSON), `why`, `report` and `emit`
 //! read them; `-- --quick` writes short ones: that shows that it runs, not how it scales. In the end
 //! Chromium, if it is there, opens the page of a run of 10 000 processes: that has to be painted for the
 //! first time within two seconds.
@@ -21,8 +21,9 @@ const MEASURE: &str = "--measure";
 const NIXTRACE: &str = env!("CARGO_BIN_EXE_nixtrace");
 
 /// What is read, and how.
-const VERBS: [(&str, &[&str]); 4] = [
+const VERBS: [(&str, &[&str]); 5] = [
     ("show", &["show", "--no-pager"]),
+    ("json", &["show", "--json"]),
     ("why", &["why", "--no-pager"]),
     ("report", &["report", "-q", "--force", "-o", "/dev/null"]),
     ("emit", &["emit", "-q", "-o", "-"]),

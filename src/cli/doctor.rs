@@ -1,14 +1,15 @@
 //! `nixtrace doctor`: what a program lacks here, or a run has looked for in vain, and what to add.
 
+use super::pager::Screen;
 use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure, elf, reading};
 use crate::elf::closure::{Interpreter, Outcome};
 use crate::elf::{Disk, Error, NotElf};
-use crate::graph::misses::{Sought, sought};
+use crate::graph::misses::{Bearing, Sought, sought};
 use crate::graph::{Language, Thing};
 use crate::report::{self, printable};
 use crate::resolve::{Resolution, Resolver, Verdict, minimal};
-use crate::trace::Bytes;
+use crate::trace::{Bytes, ExitStatus};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// and what is missing is told with the attribute that has it and the line to add. For a trace it is
 /// what the run looked for, found nowhere and a package would have: what explains its failure first.
 ///
-/// Exits with 1 when something is missing.
+/// Exits with 1 when something is missing; what a run that ended well went without is not.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -48,9 +49,15 @@ Examples:
 struct Finding {
     /// The program or run that lacks it.
     of: String,
+    /// Whether that is a run that ended well without it.
+    ended_well: bool,
     thing: Thing,
     /// Whether it is what starts the program: an ELF interpreter.
     is_loader: bool,
+    /// Whether a compiler or linker looked for it.
+    to_build: bool,
+    /// What it has to do with how a run ended; none for a program.
+    bearing: Option<Bearing>,
     /// How that showed, for a person.
     why: String,
     answer: Resolution,
@@ -59,7 +66,7 @@ struct Finding {
 /// Runs the verb.
 ///
 /// # Errors
-/// When a file or the trace cannot be read.
+/// When a file or the trace cannot be read or the text not be written.
 pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let resolver = args.resolver.open()?;
     let mut findings = Vec::new();
@@ -68,27 +75,29 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     }
     if let Some(trace) = &args.trace {
         for run in reading::chronicles(std::slice::from_ref(trace))? {
-            let missing = sought(&run.of);
+            let ended_well = run.of.run.status == Some(ExitStatus::Code(0));
             findings.extend(
-                missing
+                sought(&run.of)
                     .into_iter()
-                    .filter_map(|it| of_run(it, &run.name, &resolver)),
+                    .filter_map(|it| of_run(it, &run.name, ended_well, &resolver)),
             );
         }
     }
     if let Some(damage) = resolver.damage() {
         return Err(unusable_index(&damage));
     }
-    if args.json {
-        for finding in &findings {
-            println!("{}", json(finding));
-        }
+    let told = if args.json {
+        findings
+            .iter()
+            .map(|finding| format!("{}\n", json(finding)))
+            .collect()
     } else if findings.is_empty() {
-        println!("nothing is missing");
+        "nothing is missing\n".to_owned()
     } else {
-        print!("{}", text(&findings));
-    }
-    Ok(if findings.is_empty() {
+        text(&findings)
+    };
+    Screen::of_stdout(false).print(&told)?;
+    Ok(if findings.iter().all(|finding| finding.ended_well) {
         Exit::Success
     } else {
         Exit::Negative
@@ -100,8 +109,11 @@ fn of_file(file: &Path, resolver: &Resolver) -> Result<Vec<Finding>, Failure> {
     let finding = |thing: Thing, is_loader, why| Finding {
         of: shown.clone(),
         answer: minimal::provider(&thing, |query| Resolution::clone(&resolver.resolve(query))),
+        ended_well: false,
         thing,
         is_loader,
+        to_build: false,
+        bearing: None,
         why,
     };
     if let Some(interpreter) = interpreter_of_script(file) {
@@ -151,25 +163,36 @@ fn interpreter_of_script(file: &Path) -> Option<Bytes> {
 }
 
 /// What a run missed, if a package has it or it explains that the run failed.
-fn of_run(sought: Sought, run: &str, resolver: &Resolver) -> Option<Finding> {
+fn of_run(sought: Sought, run: &str, ended_well: bool, resolver: &Resolver) -> Option<Finding> {
     let answer = minimal::provider(&sought.thing, |query| {
         Resolution::clone(&resolver.resolve(query))
     });
     let is_provided = answer.verdict == Verdict::Package;
-    if !is_provided && !sought.explains {
+    // A command that nobody has is one of the names that a `configure` tries for many.
+    let is_command = matches!(sought.thing, Thing::Command(_));
+    let is_telling = match sought.bearing {
+        Bearing::Explains => true,
+        Bearing::Last => !is_command,
+        Bearing::Asked | Bearing::Probed => false,
+    };
+    if !is_provided && !is_telling {
         return None;
     }
     let by: Vec<String> = sought.by.into_iter().take(3).collect();
     let mut why = format!("looked for by {}", by.join(", "));
-    if sought.explains {
-        why.push_str("; the run failed without it");
-    } else if sought.only_probed {
-        why.push_str(", which only tried");
-    }
+    why.push_str(match sought.bearing {
+        Bearing::Explains => "; the run failed without it",
+        Bearing::Last => "; the last that was looked for before the run failed",
+        Bearing::Asked => "",
+        Bearing::Probed => ", which only tried",
+    });
     Some(Finding {
         of: run.to_owned(),
+        ended_well,
         thing: sought.thing,
         is_loader: false,
+        to_build: sought.to_build,
+        bearing: Some(sought.bearing),
         why,
         answer,
     })
@@ -184,18 +207,18 @@ fn text(findings: &[Finding]) -> String {
                 (None, Some(first)) => format!("perhaps {}", first.attr),
                 (None, None) => "no package is known".to_owned(),
             };
-            [
-                printable(name(finding).as_bytes()),
-                attr,
-                printable(finding.why.as_bytes()),
-            ]
+            [shown(finding), attr, printable(finding.why.as_bytes())]
         })
         .collect();
     let mut text = String::new();
     let mut last = None;
     for (finding, row) in findings.iter().zip(&rows) {
         if last.replace(&finding.of) != Some(&finding.of) {
-            text.push_str(&format!("{} lacks\n", finding.of));
+            let lacks = match finding.ended_well {
+                true => "went without",
+                false => "lacks",
+            };
+            text.push_str(&format!("{} {lacks}\n", finding.of));
         }
         text.push_str(&report::show::three_columns(row, &rows));
     }
@@ -208,13 +231,27 @@ fn text(findings: &[Finding]) -> String {
     text
 }
 
+/// What a person calls the thing: as it was asked for, but the module `zlib` of pkg-config `zlib.pc`.
+fn shown(finding: &Finding) -> String {
+    let name = printable(name(finding).as_bytes());
+    match finding.thing {
+        Thing::PkgConfig(_) => format!("{name}.pc"),
+        _ => name,
+    }
+}
+
 /// The thing's name as it was asked for.
 fn name(finding: &Finding) -> Bytes {
     finding.answer.query.name.clone()
 }
 
-/// The lines to add, by where; only for what has a certain answer.
+/// The lines to add, by where; only for what has a certain answer, and not for what a run could do
+/// without.
 fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
+    let lacking = || findings.iter().filter(|finding| !finding.ended_well);
+    let tried = |finding: &&Finding| finding.bearing == Some(Bearing::Probed);
+    let only_tried = lacking().all(|finding| tried(&finding));
+    let findings: Vec<&Finding> = lacking().filter(|it| only_tried || !tried(it)).collect();
     let attrs = |wanted: fn(&Finding) -> bool| -> Vec<String> {
         let attrs: BTreeSet<String> = findings
             .iter()
@@ -225,8 +262,10 @@ fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
     };
     let list = |attrs: &[String]| format!("[ {} ]", attrs.join(" "));
     let has_loader = findings.iter().any(|finding| finding.is_loader);
-    let libraries = attrs(|it| matches!(it.thing, Thing::Library(_)) && !it.is_loader);
-    let built_with = attrs(|it| matches!(it.thing, Thing::Header(_) | Thing::PkgConfig(_)));
+    let libraries =
+        attrs(|it| matches!(it.thing, Thing::Library(_)) && !it.is_loader && !it.to_build);
+    let built_with =
+        attrs(|it| it.to_build || matches!(it.thing, Thing::Header(_) | Thing::PkgConfig(_)));
     let commands = attrs(|it| matches!(it.thing, Thing::Command(_)));
     let modules = attrs(
         |it| matches!(&it.thing, Thing::Module { language, .. } if *language != Language::Shell),
@@ -267,6 +306,8 @@ fn json(finding: &Finding) -> serde_json::Value {
         "name": name(finding),
         "kind": finding.answer.query.kind,
         "loader": finding.is_loader,
+        "bearing": finding.bearing,
+        "ended_well": finding.ended_well,
         "why": finding.why,
         "best": finding.answer.best,
         "candidates": finding.answer.candidates.iter().take(5).collect::<Vec<_>>(),

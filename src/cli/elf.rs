@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 /// Nothing is run: the files are read, and the rules of ld.so(8), or musl's, are followed. Each
 /// library is shown with the rule by which it was found; what is missing is said.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Programs or shared libraries
     #[arg(value_name = "FILE", required = true)]
@@ -40,6 +41,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIRS")]
     library_path: Option<OsString>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  nixtrace elf ./app
+  nixtrace elf --json ./app /usr/lib/libz.so.1";
 
 /// Runs the verb. The exit status is 125 when a file could not be read as an ELF image; the other
 /// files are shown all the same. A library that is missing is an answer, not a failure.

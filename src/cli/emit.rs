@@ -11,6 +11,7 @@ use std::path::PathBuf;
 /// Several traces, or a merged one, give what all of their runs need; a reason that does not hold for
 /// all says for which it does.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The traces
     #[arg(value_name = "TRACE", required = true)]
@@ -19,6 +20,12 @@ pub(super) struct Args {
     #[command(flatten)]
     expression: ExpressionArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  nixtrace emit app.jsonl                   shell.nix, and package.nix where that makes sense
+  nixtrace emit app.jsonl -f json | jq .packages
+  nixtrace emit start.jsonl import.jsonl -f flake -o nix/";
 
 /// Runs the verb.
 ///

@@ -28,6 +28,7 @@ enum Verb {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = BUILD_EXAMPLES)]
 struct Build {
     /// A nix-index database; may be given more than once [default: ~/.cache/nix-index/files]
     #[arg(long, value_name = "FILE")]
@@ -55,7 +56,13 @@ struct Build {
     output: Option<PathBuf>,
 }
 
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  nixtrace index build                      from ~/.cache/nix-index/files
+  nixtrace index build --programs programs.sqlite";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = INFO_EXAMPLES)]
 struct Info {
     /// The index [default: the user's, if there is one, and the embedded one]
     file: Option<PathBuf>,
@@ -64,6 +71,11 @@ struct Info {
     #[arg(long)]
     json: bool,
 }
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  nixtrace index info
+  nixtrace index info --json ~/.cache/nixtrace/index";
 
 /// Runs the verb.
 ///

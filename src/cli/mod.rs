@@ -61,6 +61,7 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    #[command(after_help = run::EXAMPLES)]
     Run(run::Args),
     Record(record::Args),
     Emit(emit::Args),
@@ -145,5 +146,58 @@ fn refused(error: &clap::Error) -> ExitCode {
         Exit::Usage.into()
     } else {
         Exit::Success.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command;
+
+    /// The verbs that do something, with their names.
+    fn verbs(of: &clap::Command, name: &str) -> Vec<(String, clap::Command)> {
+        let mut found = Vec::new();
+        for verb in of.get_subcommands().filter(|it| it.get_name() != "help") {
+            let name = format!("{name} {}", verb.get_name());
+            match verb.has_subcommands() {
+                true => found.extend(verbs(verb, &name)),
+                false => found.push((name, verb.clone())),
+            }
+        }
+        found
+    }
+
+    /// The calls of nixtrace in the examples of a help text, without what explains them.
+    fn examples(help: &str) -> Vec<Vec<String>> {
+        let (_, examples) = help.split_once("Examples:\n").unwrap_or_default();
+        let lines = examples.lines().map_while(|line| line.strip_prefix("  "));
+        let commands = lines.flat_map(|line| {
+            let (command, _) = line.split_once("  ").unwrap_or((line, ""));
+            command.split([';', '|', '<', '>', '&'])
+        });
+        let words = commands.map(|it| it.split_whitespace().map(str::to_owned).collect());
+        words
+            .filter(|words: &Vec<String>| words.first().is_some_and(|it| it == "nixtrace"))
+            .collect()
+    }
+
+    #[test]
+    fn every_verb_has_examples_and_each_is_a_command_line_that_is_understood() {
+        let whole = command();
+        let mut all = verbs(&whole, "nixtrace");
+        all.push(("nixtrace".to_owned(), whole.clone()));
+        for (name, verb) in all {
+            let help = verb
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let examples = examples(&help);
+            assert!(!examples.is_empty(), "{name} has no examples");
+            let is_own = |words: &Vec<String>| words.join(" ").starts_with(&name);
+            assert!(examples.iter().any(is_own), "{name}: {examples:?}");
+            for words in examples {
+                let understood = whole.clone().try_get_matches_from(&words);
+                assert!(understood.is_ok(), "{words:?}: {}", understood.unwrap_err());
+            }
+        }
     }
 }

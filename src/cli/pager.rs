@@ -50,13 +50,21 @@ impl Screen {
         {
             return Ok(());
         }
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::new("cannot write to standard output").because(&error))
-            }
-            _ => Ok(()),
+        stream(|out| out.write_all(text.as_bytes()))
+    }
+}
+
+/// Writes what is for programs to standard output, as it comes.
+///
+/// # Errors
+/// When standard output does not take it. A reader that has read enough is no error.
+pub(super) fn stream(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("cannot write to standard output").because(&error))
         }
+        _ => Ok(()),
     }
 }
 

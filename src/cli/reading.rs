@@ -6,7 +6,9 @@ use crate::graph::{Builder, Chronicle, Chronicler, Run};
 use crate::pipeline::NamedRun;
 use crate::trace::merge::CUT_SHORT;
 use crate::trace::{Gap, GapKind, Header, Micros, ReadError, Record, Runs};
+use serde::Serialize;
 use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// What was read of a run, with the run's name.
@@ -73,6 +75,28 @@ pub(super) fn json_line(mut value: serde_json::Value, name: &str, is_several: bo
         value.insert("run".to_owned(), name.into());
     }
     format!("{value}\n")
+}
+
+/// The same of an object that may be too large to be held, written as it is made.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_json_line(
+    out: &mut dyn Write,
+    object: &impl Serialize,
+    name: &str,
+    is_several: bool,
+) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Line<'a, T> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<&'a str>,
+        #[serde(flatten)]
+        object: &'a T,
+    }
+    let run = is_several.then_some(name);
+    serde_json::to_writer(&mut *out, &Line { run, object })?;
+    out.write_all(b"\n")
 }
 
 fn read<F, T>(

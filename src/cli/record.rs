@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Run a command and keep the trace of what it did
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Where to keep the trace; compressed if the name ends in .zst
     #[arg(short, long, value_name = "FILE")]
@@ -42,6 +43,12 @@ pub(super) struct Args {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  nixtrace record -o app.jsonl -- ./app
+  nixtrace record -o build.jsonl.zst -- make
+  nixtrace record --append --name import -o app.jsonl -- ./app import data.csv";
 
 /// Runs the verb; the exit status is the command's, unless `--strict` finds fault.
 ///

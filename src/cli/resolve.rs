@@ -21,6 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 ///
 /// Exits with 0 when every query has an answer, with 1 when one stayed open.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// What to look up
     #[arg(required_unless_present = "stdin", allow_hyphen_values = true)]
@@ -45,6 +46,12 @@ pub(super) struct Args {
     #[command(flatten)]
     sources: ResolverArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  nixtrace resolve libssl.so.3 git openssl/ssl.h zlib.pc
+  nixtrace resolve --kind python yaml --explain
+  nixtrace resolve --stdin --json < names.txt";
 
 /// Answers all queries in their order.
 ///

@@ -30,6 +30,13 @@ pub(super) struct Args {
     command: Vec<OsString>,
 }
 
+/// For the verb, and not for the command line that needs none.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  nixtrace run -- ./app --version           the same as nixtrace -- ./app --version
+  nixtrace run -f package,flake -o nix/ -- make
+  nixtrace run --check -- ./app             whether shell.nix is still right";
+
 /// Where the records of a run go: folded into a graph as they come, and into a file if one is
 /// wanted. A file that fails is left at that; the graph goes on.
 struct Kept {

@@ -1,6 +1,6 @@
 //! `nixtrace show`: what a trace holds.
 
-use super::pager::Screen;
+use super::pager::{self, Screen};
 use super::reading::{self, Named};
 use super::{Exit, Failure};
 use crate::disk::Disk;
@@ -97,28 +97,30 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         bold: screen.may_highlight(),
     };
     let is_several = runs.len() > 1;
+    if args.json {
+        pager::stream(|out| {
+            for Named { name, of } in &runs {
+                if args.tree {
+                    reading::write_json_line(out, &report::tree::json(of), name, is_several)?;
+                } else {
+                    let inventory = inventory(of, &Disk::new());
+                    let object = report::show::json(of, &inventory, &selection);
+                    reading::write_json_line(out, &object, name, is_several)?;
+                }
+            }
+            Ok(())
+        })?;
+        return Ok(Exit::Success as u8);
+    }
     let mut text = String::new();
     for Named { name, of } in &runs {
-        if is_several && !args.json {
+        if is_several {
             text.push_str(&report::show::run_title(name, text.is_empty(), layout));
         }
-        if args.tree && !args.json {
-            text.push_str(&report::tree(of, layout.width));
-            continue;
-        }
         if args.tree {
-            text.push_str(&reading::json_line(
-                report::tree::json(of),
-                name,
-                is_several,
-            ));
-            continue;
-        }
-        let inventory = inventory(of, &Disk::new());
-        if args.json {
-            let value = report::show::json(of, &inventory, &selection);
-            text.push_str(&reading::json_line(value, name, is_several));
+            text.push_str(&report::tree(of, layout.width));
         } else {
+            let inventory = inventory(of, &Disk::new());
             text.push_str(&report::show::show(of, &inventory, &selection, layout));
         }
     }

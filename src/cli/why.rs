@@ -109,6 +109,9 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
             unknown.push(name);
         }
     }
+    if names.is_empty() && !args.json {
+        text.push_str("the run needs no package that stdenv does not bring\n");
+    }
     screen.print(&text)?;
     for name in &unknown {
         let name = report::printable(name.as_bytes());

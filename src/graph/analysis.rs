@@ -424,6 +424,11 @@ impl Analysis<'_> {
                             None,
                         )
                     }
+                    Asked::Untold if users => (
+                        Role::Library,
+                        format!("{soname}, loaded by {}", self.program_shown(id)),
+                        None,
+                    ),
                     Asked::System(Some(by)) | Asked::NeededByOwn(by) => (
                         Role::Library,
                         format!("{soname}, loaded by {}", self.program_shown(id)),
@@ -431,7 +436,7 @@ impl Analysis<'_> {
                     ),
                     // A plug-in: which library looked for it is not known by name, so for the
                     // user's own program there is none to name.
-                    Asked::System(None) | Asked::OpenedByOwn(_) => (
+                    Asked::System(None) | Asked::OpenedByOwn(_) | Asked::Untold => (
                         Role::Library,
                         format!("{soname}, loaded by {}", self.program_shown(id)),
                         Some(command?),
@@ -441,7 +446,7 @@ impl Analysis<'_> {
                     Asked::NeededByOwn(by) | Asked::OpenedByOwn(Some(by)) => {
                         self.object_asker(id, by)
                     }
-                    Asked::OpenedByOwn(None) => self.asker(id),
+                    Asked::OpenedByOwn(None) | Asked::Untold => self.asker(id),
                     Asked::System(_) => Asker::Other,
                 };
                 Some(Need {

@@ -3,6 +3,7 @@
 //! The trace says what was mapped; the images say who names whom. What no chain of `DT_NEEDED`
 //! from the executable reaches was opened by hand. Who did that is not in any system call: the
 //! object whose bytes hold the library's name is taken for it, an own object before a system one.
+//! Where the executable itself cannot be read any more, it is not said which of the two it was.
 
 use super::classify::{Origin, file_name, is_public_library_directory, parent};
 use super::evidence::Evidence;
@@ -34,6 +35,9 @@ pub enum Asked {
     NeededByOwn(Bytes),
     /// An object of the program's own opened it: the one that holds its name, if one does.
     OpenedByOwn(Option<Bytes>),
+    /// The program itself, whose file is gone (a test of `configure`) or may not be read, so that
+    /// nothing tells whether it names the library in `DT_NEEDED` or opened it.
+    Untold,
     /// Only a library or program of the system: an object that needs it, if that is why.
     System(Option<Bytes>),
 }
@@ -138,7 +142,10 @@ pub fn loaded(run: &Run, program: &Program, host: &dyn Host) -> Vec<Loaded> {
         let (soname, asked) = if let Some((name, by)) = needed_by_own.get(&number) {
             (name.clone(), Asked::NeededByOwn(by.clone()))
         } else if opened.contains(&number) {
-            let asked = opener(run, program, &objects, number, &soname, host);
+            let asked = match opener(run, program, &objects, number, &soname, host) {
+                Asked::OpenedByOwn(None) if !has_executable => Asked::Untold,
+                asked => asked,
+            };
             (soname, asked)
         } else {
             let by = graph

@@ -11,7 +11,7 @@ use super::command::{self, Language, Part};
 use super::modules::perl_module;
 use super::program::{Program, ProgramId, Run};
 use super::{MissingThing, Thing};
-use crate::trace::{Access, Bytes, Errno, ExitStatus, Operation, Outcome, ProcessId};
+use crate::trace::{Access, Bytes, Errno, ExitStatus, Micros, Operation, Outcome, ProcessId};
 use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -172,7 +172,7 @@ pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThi
     if run.misses.is_empty() || run.status.is_none_or(|status| status.shell_code() == 0) {
         return Vec::new();
     }
-    let found = found_names(run);
+    let found = Found::of(run);
     let mut missing = BTreeSet::new();
     for miss in &run.misses {
         let program = &run.programs[miss.by.0];
@@ -182,7 +182,7 @@ pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThi
         let Some((thing, names)) = wanted(program, miss) else {
             continue;
         };
-        if !names.iter().any(|name| found.contains(name.as_slice())) {
+        if !found.has(miss, &thing, &names) {
             missing.insert(MissingThing {
                 thing,
                 by: shown(miss.by),
@@ -190,6 +190,20 @@ pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThi
         }
     }
     missing.into_iter().collect()
+}
+
+/// How much a look-up in vain has to do with how the run ended; what has most comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bearing {
+    /// It explains that the run failed.
+    Explains,
+    /// Nothing explains that, and it was looked for last, as by a `configure` that then gave up.
+    Last,
+    /// A program asked for it, and went on.
+    Asked,
+    /// Only a `configure` and its like asked, which go without where they can.
+    Probed,
 }
 
 /// Something that a run looked for and did not find anywhere, whether it failed or not.
@@ -201,18 +215,20 @@ pub struct Sought {
     pub by: BTreeSet<String>,
     /// How often they did.
     pub count: u64,
-    /// Whether it explains that the run failed.
-    pub explains: bool,
-    /// Whether only a `configure` and its like asked, which go without where they can.
-    pub only_probed: bool,
+    /// What it has to do with how the run ended.
+    pub bearing: Bearing,
+    /// Whether a compiler or linker looked for it, to build with.
+    pub to_build: bool,
+    /// When it was looked for last.
+    last: Micros,
 }
 
-/// What a run looked for in vain and a package can have: what explains its failure first, then what
-/// its programs asked for, what only a `configure` asked last; what many asked for before others.
+/// What a run looked for in vain and a package can have, by how much it explains; what many asked for
+/// before others.
 pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
     let run = &chronicle.run;
     let explaining = missing(run, |id| run.program_shown(id));
-    let found = found_names(run);
+    let found = Found::of(run);
     let mut things: BTreeMap<Thing, Sought> = BTreeMap::new();
     for probe in &chronicle.probes {
         if probe.outcome != Outcome::Failure(Errno::ENOENT) {
@@ -233,48 +249,106 @@ pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
         let Some((thing, names)) = wanted(program, &miss) else {
             continue;
         };
-        if names.iter().any(|name| found.contains(name.as_slice())) {
+        if found.has(&miss, &thing, &names) {
             continue;
         }
+        let bearing = if explaining.iter().any(|it| it.thing == thing) {
+            Bearing::Explains
+        } else if program.probing {
+            Bearing::Probed
+        } else {
+            Bearing::Asked
+        };
         let entry = things.entry(thing.clone()).or_insert_with(|| Sought {
-            explains: explaining.iter().any(|it| it.thing == thing),
             thing,
             by: BTreeSet::new(),
             count: 0,
-            only_probed: true,
+            bearing,
+            to_build: false,
+            last: probe.tally.last,
         });
         entry.by.insert(run.program_shown(probe.program));
         entry.count += probe.tally.count;
-        entry.only_probed &= program.probing;
+        entry.bearing = entry.bearing.min(bearing);
+        entry.to_build |= program.part == Part::Toolchain;
+        entry.last = entry.last.max(probe.tally.last);
     }
     let mut sought: Vec<Sought> = things.into_values().collect();
+    let failed = run.status.is_some_and(|status| status.shell_code() != 0);
+    // A trace without times does not tell what was last.
+    if failed
+        && explaining.is_empty()
+        && let Some(last) = sought.iter_mut().max_by_key(|it| it.last)
+        && last.last > Micros(0)
+    {
+        last.bearing = Bearing::Last;
+    }
     // The sort is stable, so what ranks the same stays in the order of names.
     sought.sort_by_key(|it| {
         let users = std::cmp::Reverse((it.by.len(), it.count));
-        (!it.explains, it.only_probed, users)
+        (it.bearing, users)
     });
     sought
 }
 
-/// The names of all files that the run used; of those in a tree of their own (headers, Perl's
-/// modules) every end of the path.
-fn found_names(run: &Run) -> HashSet<&[u8]> {
-    let mut names: HashSet<&[u8]> = HashSet::new();
-    for program in &run.programs {
-        let own = [Some(&program.executable), program.script.as_ref()];
-        for path in own.into_iter().flatten().chain(program.uses.keys()) {
-            names.insert(file_name(path.as_ref()).as_bytes());
-            if [&b".h"[..], b".hpp", b".pm"]
-                .iter()
-                .any(|ending| path.ends_with(ending))
-            {
-                let path = path.as_bytes();
-                let ends = path.rfind_iter(b"/").take(DEPTH);
-                names.extend(ends.map(|slash| &path[slash + 1..]));
+/// What the run found, of all that can be looked for.
+struct Found<'r> {
+    /// The names of all files that it used; of those in a tree of their own (headers, Perl's modules)
+    /// every end of the path.
+    names: HashSet<&'r [u8]>,
+    /// For each compiler proper, where the headers lie that it read.
+    neighbours: HashMap<ProgramId, HashSet<&'r BStr>>,
+}
+
+impl<'r> Found<'r> {
+    fn of(run: &'r Run) -> Self {
+        let mut found = Self {
+            names: HashSet::new(),
+            neighbours: HashMap::new(),
+        };
+        for (number, program) in run.programs.iter().enumerate() {
+            let own = [Some(&program.executable), program.script.as_ref()];
+            for path in own.into_iter().flatten().chain(program.uses.keys()) {
+                found.names.insert(file_name(path.as_ref()).as_bytes());
+                if [&b".h"[..], b".hpp", b".pm"]
+                    .iter()
+                    .any(|ending| path.ends_with(ending))
+                {
+                    let path = path.as_bytes();
+                    let ends = path.rfind_iter(b"/").take(DEPTH);
+                    found.names.extend(ends.map(|slash| &path[slash + 1..]));
+                }
+            }
+            if command::is_compiler_proper(program.name()) {
+                let directories = program.uses.keys().filter_map(|it| parent(it.as_ref()));
+                found
+                    .neighbours
+                    .insert(ProgramId(number), directories.collect());
             }
         }
+        found
     }
-    names
+
+    /// Whether what was missed was found elsewhere, under one of these names.
+    fn has(&self, miss: &Miss, thing: &Thing, names: &[Vec<u8>]) -> bool {
+        names
+            .iter()
+            .any(|name| self.names.contains(name.as_slice()))
+            || matches!(thing, Thing::Header(header) if self.has_by_shorter_name(miss, header))
+    }
+
+    /// Whether a header was looked for beside another one, which asks for it by a shorter name, and was
+    /// found where headers lie.
+    fn has_by_shorter_name(&self, miss: &Miss, header: &Bytes) -> bool {
+        let Some(neighbours) = self.neighbours.get(&miss.by) else {
+            return false;
+        };
+        let ends = header.find_iter(b"/").map(|slash| &header[slash + 1..]);
+        ends.into_iter().any(|end| {
+            let beside = &miss.path[..miss.path.len() - end.len() - 1];
+            self.names.contains(end.as_bytes()) && neighbours.contains(BStr::new(beside))
+        })
+    }
 }
 
 /// What a program wanted when it missed a path, with the names of files any of which would have

@@ -6,7 +6,7 @@ use super::evidence::{Evidence, Seen};
 use super::misses::Miss;
 use super::phase::{Phases, Step};
 use crate::trace::{Bytes, ContactAction, Endpoint, ExitStatus, GapKind, Header};
-use bstr::{BStr, ByteSlice};
+use bstr::BStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Number of a [`Program`] in [`Run::programs`].
@@ -131,7 +131,7 @@ impl Run {
             .strip_prefix(cwd.as_bytes())
             .and_then(|rest| rest.strip_prefix(b"/"));
         match inner {
-            Some(inner) if cwd.len() > 1 => format!("./{}", inner.as_bstr()),
+            Some(inner) if cwd.len() > 1 => format!("./{}", Bytes::from(inner)),
             _ => self.territory.shown(path.as_ref()).to_string(),
         }
     }

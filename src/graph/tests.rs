@@ -304,6 +304,21 @@ fn a_library_opened_by_hand_is_told_from_one_that_a_system_library_opened() {
 }
 
 #[test]
+fn a_library_of_a_program_that_is_gone_is_needed_and_not_said_to_be_opened_at_run_time() {
+    let mut scene = Scene::new();
+    scene
+        .library("libsqlite3.so.0", &["libm.so.6"])
+        .library("libm.so.6", &[])
+        .exec(0, "/home/ada/project/gone")
+        .map(0, &format!("{LIB}/libsqlite3.so.0"))
+        .map(0, &format!("{LIB}/libm.so.6"));
+    let usage = scene.usage();
+    assert_eq!(needed(&usage), ["Library libsqlite3.so.0"]);
+    let need = usage.needs.iter().find(|need| need.brought_by.is_none());
+    assert_eq!(need.unwrap().why, "libsqlite3.so.0, loaded by ./gone");
+}
+
+#[test]
 fn the_commands_of_a_script_are_needed_and_failed_tries_are_not() {
     let mut scene = Scene::new();
     scene

@@ -31,20 +31,31 @@ pub(crate) fn json_in_html(json: &serde_json::Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::printable;
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn escaped_text_has_no_markup_and_reads_back(text in "\\PC{0,80}") {
+        fn any_bytes_escaped_have_no_markup_and_read_back(
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..80),
+                any::<String>().prop_map(String::into_bytes),
+                "[<>&\"'a/!-]{0,20}".prop_map(String::into_bytes),
+            ],
+        ) {
+            let text = printable(&bytes);
             let escaped = escape(&text);
             prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
+            prop_assert!(!escaped.contains(char::is_control));
             let back = escaped
                 .replace("&lt;", "<")
                 .replace("&gt;", ">")
                 .replace("&quot;", "\"")
                 .replace("&#39;", "'")
                 .replace("&amp;", "&");
+            // XML has no such characters.
+            let text = text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
             prop_assert_eq!(back, text);
         }
 

@@ -2,15 +2,16 @@
 
 use super::endpoint::{action, outcome, place};
 use super::printable;
-use super::table::{Column, cut_end, table};
+use super::table::{Column, cut_end, table, wrapped};
 use super::words::{command_line, counted, duration, ending};
-use crate::graph::chronicle::Chronicle;
+use crate::graph::chronicle::{Chronicle, LeftOut};
 use crate::graph::classify::Origin;
 use crate::graph::critical::Critical;
 use crate::graph::inventory::{Class, Inventory, Row, Subject};
 use crate::graph::program::ProgramId;
-use crate::trace::Gap;
-use std::collections::BTreeSet;
+use crate::trace::{Bytes, Gap, Micros, ProcessId};
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
@@ -290,31 +291,6 @@ fn gaps(text: &mut String, chronicle: &Chronicle, inventory: &Inventory, layout:
     }
 }
 
-/// A text after a beginning, broken between words so that it fits, its further lines indented.
-fn wrapped(first: &str, text: &str, width: usize) -> String {
-    let indent = first.chars().count();
-    let mut lines = String::new();
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in text.split(' ') {
-        let fits = line.chars().count() + 1 + word.chars().count() <= width;
-        if !is_empty && !fits {
-            lines.push_str(line.trim_end());
-            lines.push('\n');
-            line = " ".repeat(indent);
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    lines.push_str(line.trim_end());
-    lines.push('\n');
-    lines
-}
-
 fn gap_word(gap: &Gap) -> String {
     let word = serde_json::to_value(gap.kind).ok();
     word.as_ref()
@@ -459,66 +435,89 @@ fn users(chronicle: &Chronicle, row: &Row) -> String {
     format!("{by}{}", shown.join(", "))
 }
 
-/// The same as JSON: one object, as `docs/reading.md` describes it.
-pub fn json(
-    chronicle: &Chronicle,
-    inventory: &Inventory,
-    selection: &Selection,
-) -> serde_json::Value {
-    let rows: Vec<serde_json::Value> = inventory
-        .rows
-        .iter()
-        .filter(|row| selection.takes(chronicle, row))
-        .map(|row| row_json(chronicle, row))
-        .collect();
-    let gaps: Vec<serde_json::Value> = inventory
-        .gaps
-        .iter()
-        .map(|(gap, count)| {
-            serde_json::json!({
-                "kind": gap.kind,
-                "detail": gap.detail,
-                "count": count,
-                "pid": pid_of(chronicle, gap),
-            })
+/// The same as JSON: one object, as `docs/reading.md` describes it. Its rows are made while they are
+/// written: there can be very many.
+pub fn json<'a>(
+    chronicle: &'a Chronicle,
+    inventory: &'a Inventory,
+    selection: &'a Selection,
+) -> impl Serialize + 'a {
+    let processes = chronicle.processes.iter();
+    let used = Used {
+        chronicle,
+        inventory,
+        selection,
+        pids: processes.map(|it| (it.id, it.pid)).collect(),
+    };
+    let gaps = inventory.gaps.iter().map(|(gap, count)| {
+        serde_json::json!({
+            "kind": gap.kind,
+            "detail": gap.detail,
+            "count": count,
+            "pid": pid_of(chronicle, gap),
         })
-        .collect();
-    let path = Critical::of(chronicle);
-    let parts = path.by_program(chronicle);
-    let critical: Vec<serde_json::Value> = parts
-        .iter()
-        .map(|part| {
-            serde_json::json!({
-                "program": chronicle.run.program_shown(part.program),
-                "time": part.time,
-                "processes": part.processes,
-            })
+    });
+    let parts = Critical::of(chronicle).by_program(chronicle);
+    let critical_path = parts.iter().map(|part| {
+        serde_json::json!({
+            "program": chronicle.run.program_shown(part.program),
+            "time": part.time,
+            "processes": part.processes,
         })
-        .collect();
+    });
     let run = &chronicle.run;
-    serde_json::json!({
-        "version": 1,
-        "command": run.header.argv,
-        "cwd": run.header.cwd,
-        "exit": run.status.map(|status| status.shell_code()),
-        "duration": chronicle.end,
-        "processes": chronicle.processes.len() as u64 + chronicle.left_out.processes,
-        "critical_path": critical,
-        "used": rows,
-        "gaps": gaps,
-        "unrecorded": run.header.unrecorded(),
-        "left_out": chronicle.left_out,
-    })
+    Shown {
+        version: 1,
+        command: &run.header.argv,
+        cwd: &run.header.cwd,
+        exit: run.status.map(|status| status.shell_code()),
+        duration: chronicle.end,
+        processes: chronicle.processes.len() as u64 + chronicle.left_out.processes,
+        critical_path: critical_path.collect(),
+        used,
+        gaps: gaps.collect(),
+        unrecorded: run.header.unrecorded(),
+        left_out: chronicle.left_out,
+    }
 }
 
-fn row_json(chronicle: &Chronicle, row: &Row) -> serde_json::Value {
-    let pids: Vec<i32> = row
-        .tally
-        .processes
-        .iter()
-        .filter_map(|id| chronicle.processes.iter().find(|it| it.id == *id))
-        .map(|process| process.pid)
-        .collect();
+/// What [`json`] writes.
+#[derive(Serialize)]
+struct Shown<'a> {
+    version: u32,
+    command: &'a [Bytes],
+    cwd: &'a Bytes,
+    exit: Option<u8>,
+    duration: Micros,
+    processes: u64,
+    critical_path: Vec<serde_json::Value>,
+    used: Used<'a>,
+    gaps: Vec<serde_json::Value>,
+    unrecorded: Option<&'static str>,
+    left_out: LeftOut,
+}
+
+/// The rows that are selected.
+struct Used<'a> {
+    chronicle: &'a Chronicle,
+    inventory: &'a Inventory,
+    selection: &'a Selection,
+    pids: HashMap<ProcessId, i32>,
+}
+
+impl Serialize for Used<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rows = self.inventory.rows.iter();
+        serializer.collect_seq(
+            rows.filter(|row| self.selection.takes(self.chronicle, row))
+                .map(|row| row_json(self.chronicle, row, &self.pids)),
+        )
+    }
+}
+
+fn row_json(chronicle: &Chronicle, row: &Row, pids: &HashMap<ProcessId, i32>) -> serde_json::Value {
+    let processes = row.tally.processes.iter();
+    let pids: Vec<i32> = processes.filter_map(|id| pids.get(id).copied()).collect();
     let by: BTreeSet<String> = row
         .by
         .iter()

@@ -84,7 +84,7 @@ pub(crate) fn cut_end(text: &str, width: usize) -> String {
 
 /// The same with the ellipsis at its beginning; a path is cut between two components if that costs
 /// little.
-fn cut_start(text: &str, width: usize) -> String {
+pub(crate) fn cut_start(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -94,6 +94,43 @@ fn cut_start(text: &str, width: usize) -> String {
         Some(slash) if slash < short.len() / 3 => format!("…{}", &short[slash..]),
         _ => format!("…{short}"),
     }
+}
+
+/// A text after a beginning, broken between words so that it fits, its further lines indented; a word
+/// that is longer than a line is broken as well. Nothing is left out.
+pub(crate) fn wrapped(first: &str, text: &str, width: usize) -> String {
+    let indent = first.width();
+    let room = width.saturating_sub(indent).max(NARROWEST);
+    let mut lines = String::new();
+    let mut line = first.to_owned();
+    let mut used = 0;
+    let mut put = |word: &str| {
+        let needed = if used == 0 { 0 } else { 1 } + word.width();
+        if used > 0 && used + needed > room {
+            lines.push_str(line.trim_end());
+            lines.push('\n');
+            line = " ".repeat(indent);
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += word.width();
+    };
+    for word in text.split(' ') {
+        let mut rest = word;
+        while rest.width() > room {
+            let piece = kept(rest.chars(), room);
+            put(&piece);
+            rest = &rest[piece.len()..];
+        }
+        put(rest);
+    }
+    lines.push_str(line.trim_end());
+    lines.push('\n');
+    lines
 }
 
 /// The first characters that fit.
@@ -136,6 +173,16 @@ mod tests {
             for line in table(&rows, &[Column::Path, Column::Number, Column::Text], width).lines() {
                 prop_assert!(line.width() <= width, "{line:?}");
             }
+        }
+
+        #[test]
+        fn a_wrapped_text_fits_and_is_whole(text in "[ -~漢字]{0,200}", width in 40usize..200) {
+            let lines = wrapped("  beginning  ", &text, width);
+            for line in lines.lines() {
+                prop_assert!(line.width() <= width, "{line:?}");
+            }
+            let letters = |text: &str| text.replace([' ', '\n'], "");
+            prop_assert_eq!(letters(&lines), letters(&format!("beginning{text}")));
         }
     }
 }

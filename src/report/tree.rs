@@ -4,7 +4,8 @@ use super::table::cut_end;
 use super::words::{command_line, duration, ending};
 use crate::graph::chronicle::{Chronicle, Process};
 use crate::graph::critical::Critical;
-use crate::trace::{ExitStatus, ProcessId};
+use crate::trace::{Bytes, ExitStatus, ProcessId};
+use serde::{Serialize, Serializer};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
@@ -21,7 +22,7 @@ pub fn tree(chronicle: &Chronicle, width: usize) -> String {
         stack.push((root, String::new(), Place::Root));
     }
     // The lines of a tree that is deeper than a terminal is wide begin in the same column.
-    let deepest_indent = width.min(4000) / 2;
+    let deepest_indent = width.min(4000) / 3;
     while let Some((number, indent, place)) = stack.pop() {
         let process = &chronicle.processes[number];
         let (branch, below) = match place {
@@ -40,7 +41,9 @@ pub fn tree(chronicle: &Chronicle, width: usize) -> String {
         let end = format!("({end})");
         let start = format!("{indent}{branch}{}", process.pid);
         let room = width.saturating_sub(start.width() + end.width() + 2);
-        let _ = writeln!(text, "{start} {} {end}", cut_end(&what(process), room));
+        let line = format!("{start} {} {end}", cut_end(&what(process), room));
+        // Where there is room for nothing else, its end is told as far as it goes.
+        let _ = writeln!(text, "{}", cut_end(&line, width));
         let below = if indent.width() < deepest_indent {
             format!("{indent}{below}")
         } else {
@@ -106,6 +109,14 @@ pub(crate) fn what(process: &Process) -> String {
         .collect();
     match ran.as_slice() {
         [] => "goes on with its parent's program".to_owned(),
+        // The last one is kept, so what is left out lies before it.
+        [first @ .., last] if process.ran_more > 0 => {
+            format!(
+                "{} → … {} more → {last}",
+                first.join(" → "),
+                process.ran_more
+            )
+        }
         ran => ran.join(" → "),
     }
 }
@@ -143,48 +154,99 @@ impl Forest {
     }
 }
 
-/// The same as JSON: the processes in the order in which they began.
-pub fn json(chronicle: &Chronicle) -> serde_json::Value {
-    let pids: HashMap<ProcessId, i32> = chronicle
-        .processes
-        .iter()
-        .map(|process| (process.id, process.pid))
-        .collect();
-    let critical = Critical::of(chronicle);
-    let processes: Vec<serde_json::Value> = chronicle
-        .processes
-        .iter()
-        .enumerate()
-        .map(|(place, process)| {
-            let ran: Vec<serde_json::Value> = process
-                .ran
-                .iter()
-                .map(|ran| {
-                    serde_json::json!({
-                        "at": ran.at,
-                        "path": ran.path,
-                        "argv": ran.argv,
-                        "more_arguments": ran.more_arguments,
-                    })
+/// The same as JSON: the processes in the order in which they began, made while they are written.
+pub fn json(chronicle: &Chronicle) -> impl Serialize + '_ {
+    let processes = chronicle.processes.iter();
+    Told {
+        version: 1,
+        command: &chronicle.run.header.argv,
+        processes: Processes {
+            list: &chronicle.processes,
+            pids: processes.map(|it| (it.id, it.pid)).collect(),
+            critical: Critical::of(chronicle),
+        },
+        left_out: chronicle.left_out.processes,
+    }
+}
+
+/// What [`json`] writes.
+#[derive(Serialize)]
+struct Told<'a> {
+    version: u32,
+    command: &'a [Bytes],
+    processes: Processes<'a>,
+    left_out: u64,
+}
+
+struct Processes<'a> {
+    list: &'a [Process],
+    pids: HashMap<ProcessId, i32>,
+    critical: Critical,
+}
+
+impl Serialize for Processes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let processes = self.list.iter().enumerate();
+        serializer.collect_seq(processes.map(|(place, process)| self.json(place, process)))
+    }
+}
+
+impl Processes<'_> {
+    fn json(&self, place: usize, process: &Process) -> serde_json::Value {
+        let ran: Vec<serde_json::Value> = process
+            .ran
+            .iter()
+            .map(|ran| {
+                serde_json::json!({
+                    "at": ran.at,
+                    "path": ran.path,
+                    "argv": ran.argv,
+                    "more_arguments": ran.more_arguments,
                 })
-                .collect();
-            serde_json::json!({
-                "process": process.id,
-                "pid": process.pid,
-                "parent": process.parent,
-                "parent_pid": process.parent.and_then(|parent| pids.get(&parent)),
-                "started": process.started,
-                "duration": process.duration(),
-                "critical": critical.of_process(place),
-                "exit": process.status.map(|status| status.shell_code()),
-                "ran": ran,
             })
+            .collect();
+        serde_json::json!({
+            "process": process.id,
+            "pid": process.pid,
+            "parent": process.parent,
+            "parent_pid": process.parent.and_then(|parent| self.pids.get(&parent)),
+            "started": process.started,
+            "duration": process.duration(),
+            "critical": self.critical.of_process(place),
+            "exit": process.status.map(|status| status.shell_code()),
+            "ran": ran,
+            "more_ran": process.ran_more,
         })
-        .collect();
-    serde_json::json!({
-        "version": 1,
-        "command": chronicle.run.header.argv,
-        "processes": processes,
-        "left_out": chronicle.left_out.processes,
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::chronicle::Ran;
+    use crate::trace::Micros;
+
+    #[test]
+    fn programs_one_after_the_other_are_told_with_the_number_of_those_left_out() {
+        let ran = |word: &str| Ran {
+            at: Micros(0),
+            program: None,
+            path: None,
+            argv: vec![word.into()],
+            more_arguments: 0,
+        };
+        let mut process = Process {
+            id: ProcessId(0),
+            pid: 7,
+            parent: None,
+            started: Micros(0),
+            ended: None,
+            status: None,
+            ran: vec![ran("env"), ran("nice"), ran("app")],
+            ran_more: 0,
+        };
+        assert_eq!(what(&process), "env → nice → app");
+        process.ran_more = 2;
+        assert_eq!(what(&process), "env → nice → … 2 more → app");
+    }
 }

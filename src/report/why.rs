@@ -2,7 +2,7 @@
 
 use super::endpoint::{action, outcome, place};
 use super::printable;
-use super::table::cut_end;
+use super::table::{cut_end, cut_start, wrapped};
 use super::tree::what;
 use super::words::{counted, duration};
 use crate::graph::Evidence;
@@ -10,6 +10,7 @@ use crate::graph::chronicle::Chronicle;
 use crate::graph::resources::{Chain, Edge, Relation, Resource, ResourceId, Resources};
 use crate::trace::Bytes;
 use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
 
 /// The chains to one resource, as lines of at most `width` columns.
 pub fn why(
@@ -24,16 +25,17 @@ pub fn why(
     let shown = &chains[..chains.len().min(most)];
     let mut text = String::new();
     let note = note.map(|note| format!(", {note}")).unwrap_or_default();
-    let title = format!("{}{note}", name(chronicle, resources.resource(target)));
-    let _ = writeln!(text, "{}", cut_end(&title, width));
+    let resource = resources.resource(target);
+    let title = name(chronicle, resource);
+    let title = cut(resource, &title, width.saturating_sub(note.width()));
+    let _ = writeln!(text, "{}", cut_end(&format!("{title}{note}"), width));
     for chain in shown {
         text.push('\n');
-        for (number, (what, how)) in words(chronicle, resources, chain).iter().enumerate() {
+        for (number, (id, edge)) in chain.links.iter().enumerate() {
+            let resource = resources.resource(*id);
+            let link = link(chronicle, resource, edge.as_ref());
             let mark = if number == 0 { "  " } else { "  → " };
-            // How it was used is never cut; a name that is too long is.
-            let room = width.saturating_sub(mark.chars().count() + how.chars().count() + 2);
-            let line = format!("{mark}{}  {how}", cut_end(what, room.max(20)));
-            let _ = writeln!(text, "{}", cut_end(line.trim_end(), width));
+            text.push_str(&line(mark, resource, &link, width));
         }
     }
     let more = chains.len() - shown.len();
@@ -52,15 +54,65 @@ pub(crate) fn words(
 ) -> Vec<(String, String)> {
     let links = chain.links.iter();
     links
-        .map(|(id, edge)| link(chronicle, resources.resource(*id), edge.as_ref()))
+        .map(|(id, edge)| {
+            let link = link(chronicle, resources.resource(*id), edge.as_ref());
+            (format!("{}{}", link.verb, link.name), link.how)
+        })
         .collect()
 }
 
-/// A link of a chain: what it is, and how it was come by.
-fn link(chronicle: &Chronicle, resource: &Resource, edge: Option<&Edge>) -> (String, String) {
+/// A line of a chain, or two where one is too narrow: how a thing was come by is never cut, a name that
+/// is too long is.
+fn line(mark: &str, resource: &Resource, link: &Link, width: usize) -> String {
+    const LEAST: usize = 20;
+    const INDENT: &str = "      ";
+    let start = format!("{mark}{}", link.verb);
+    let all = width.saturating_sub(start.width());
+    let beside = all.saturating_sub(link.how.width() + 2);
+    if link.how.is_empty() {
+        return format!("{start}{}\n", cut(resource, &link.name, all));
+    }
+    if link.name.width() <= beside || beside >= LEAST {
+        let name = cut(resource, &link.name, beside);
+        return format!("{start}{name}  {}\n", link.how);
+    }
+    let name = cut(resource, &link.name, all);
+    format!("{start}{name}\n{}", wrapped(INDENT, &link.how, width))
+}
+
+/// A name that fits: the end of a path tells more than its beginning.
+fn cut(resource: &Resource, name: &str, width: usize) -> String {
+    match resource {
+        Resource::Process(_)
+        | Resource::Endpoint(..)
+        | Resource::Variable(..)
+        | Resource::Provider(_) => cut_end(name, width),
+        Resource::Executable(_)
+        | Resource::Library(_)
+        | Resource::File(_)
+        | Resource::Missing(_) => cut_start(name, width),
+    }
+}
+
+/// A link of a chain in words.
+struct Link {
+    /// What was done with the thing, with a blank after it; empty where that is no act.
+    verb: &'static str,
+    /// What it is.
+    name: String,
+    /// How it was come by.
+    how: String,
+}
+
+fn link(chronicle: &Chronicle, resource: &Resource, edge: Option<&Edge>) -> Link {
     let name = name(chronicle, resource);
     let Some(edge) = edge else {
-        return (name, "the command".to_owned());
+        let how = "the command".to_owned();
+        return Link {
+            verb: "",
+            name,
+            how,
+        };
     };
     let times = edge.tally.as_ref().map(|tally| {
         let failed = if chronicle.is_error_path(tally) {
@@ -101,7 +153,7 @@ fn link(chronicle: &Chronicle, resource: &Resource, edge: Option<&Edge>) -> (Str
         },
         Relation::Had => "has ",
     };
-    (format!("{verb}{name}"), how)
+    Link { verb, name, how }
 }
 
 fn verb(evidence: Evidence) -> &'static str {
@@ -177,7 +229,7 @@ pub fn json(
 fn chain_json(chronicle: &Chronicle, resources: &Resources, chain: &Chain) -> serde_json::Value {
     let links = chain.links.iter().map(|(id, edge)| {
         let resource = resources.resource(*id);
-        let (_, how) = link(chronicle, resource, edge.as_ref());
+        let how = link(chronicle, resource, edge.as_ref()).how;
         let pid = match resource {
             Resource::Process(number) => Some(chronicle.processes[*number].pid),
             _ => None,

@@ -92,10 +92,20 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// Lossy, for a person; control characters are *not* escaped here (see `report`).
+/// For a person: bytes that are not UTF-8 as `\xff`, so that two names are not shown as one; control
+/// characters are *not* escaped here (see `report`).
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        if let Ok(text) = str::from_utf8(&self.0) {
+            return f.pad(text);
+        }
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -188,6 +198,13 @@ mod tests {
     fn a_byte_that_is_not_utf8_is_nul_and_two_digits() {
         let name = Bytes::from(&b"a\xffb"[..]);
         assert_eq!(serde_json::to_string(&name).unwrap(), "\"a\\u0000ffb\"");
+    }
+
+    #[test]
+    fn a_byte_that_is_not_utf8_is_shown_by_its_number() {
+        let name = Bytes::from(&b"gr\xc3\xb6\xc3\xff\x1b"[..]);
+        assert_eq!(name.to_string(), "grö\\xc3\\xff\x1b");
+        assert_eq!(format!("{:>4}|", Bytes::from("ab")), "  ab|");
     }
 
     #[test]

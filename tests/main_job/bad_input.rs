@@ -498,3 +498,30 @@ fn full_disk(room: usize) -> Option<(Home, Disk)> {
     std::fs::write(disk.path.join("filler"), pages).unwrap();
     Some((home, disk))
 }
+
+#[test]
+fn a_full_disk_is_told_by_every_verb_that_reads_a_trace() {
+    let home = Home::new();
+    let trace = home.outside("trace.jsonl");
+    home.command(["cat", "/etc/hosts"])
+        .recorded(&trace, &["-q"])
+        .run();
+    for words in [
+        &["show"][..],
+        &["show", "--json"],
+        &["show", "--tree"],
+        &["why"],
+        &["report", "-o", "-"],
+        &["emit", "-o", "-"],
+        &["doctor", "/bin/sh", "--trace"],
+    ] {
+        home.command(["sh", "-c", "exec \"$@\" > /dev/full", "sh"])
+            .arg(nixtrace())
+            .args(words)
+            .arg(&trace)
+            .run()
+            .exits(125)
+            .does_not_panic()
+            .says("standard output");
+    }
+}

@@ -1,6 +1,9 @@
 //! `import`: the same Nix from another program's trace as from our own.
 
 use super::support::{Finished, Home, Invocation, needs, nixtrace};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The command's own trace.
@@ -69,15 +72,22 @@ fn check(home: &Home, command: &Invocation, again: impl Fn()) {
         &["-f", "-s", "4096", "-ttt", "-yy", "-T"],
         &["-f", "-s", "4096", "-r", "-xx"],
         &["-ff", "-s", "4096", "-tt"],
+        &["-ff", "-s", "4096"],
+        &["-ff", "-s", "4096", "-r", "-y"],
+        &["-f", "-s", "4096", "-t", "-Y", "-x"],
     ] {
         again();
         let imported = shell(home, &import(home, command, options));
         assert_eq!(imported, native, "strace {options:?}");
-        for entry in std::fs::read_dir(home.outside("")).unwrap() {
-            let path = entry.unwrap().path();
-            if path.to_string_lossy().contains("strace.log") {
-                std::fs::remove_file(path).unwrap();
-            }
+        remove_logs(home);
+    }
+}
+
+fn remove_logs(home: &Home) {
+    for entry in std::fs::read_dir(home.outside("")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains("strace.log") {
+            std::fs::remove_file(path).unwrap();
         }
     }
 }
@@ -107,6 +117,68 @@ fn a_build_gives_the_same_nix_as_from_our_own_trace() {
         // That it is not there yet is fine.
         let _ = std::fs::remove_file(&program);
     });
+}
+
+/// The files of a trace's own directory that were used, as `show --json` tells them.
+fn own_files(home: &Home, trace: &Path) -> Vec<String> {
+    let shown = home
+        .command([nixtrace(), "show".as_ref(), trace])
+        .args(["--json", "--origin", "own"])
+        .run()
+        .exits(0)
+        .text();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let rows = shown["used"].as_array().unwrap().iter();
+    let mut files: Vec<String> = rows
+        .map(|row| format!("{} {} {}", row["class"], row["evidence"], row["path"]))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn names_of_any_bytes_are_the_same_however_strace_quotes_them() {
+    needs!("strace");
+    let home = Home::new();
+    let mut script = String::new();
+    for name in [
+        &b"a \"quoted\" name"[..],
+        b"<in> (brackets, and commas) = 3",
+        b"back\\slash \\0 \\x41",
+        b"new\nline\ttab\x01\x7f1",
+        b"\xff\xfe7 not UTF-8",
+        "größe ✓ 漢字".as_bytes(),
+        b"... <unfinished ...>",
+    ] {
+        let path = home.project().join(OsStr::from_bytes(name));
+        std::fs::write(path, "").unwrap();
+        // In octal for printf, whose `%b` has its way with what is no letter.
+        let octal: String = name.iter().map(|byte| format!("\\0{byte:03o}")).collect();
+        script.push_str(&format!(
+            "cat \"$(printf %b '{octal}x')\" \"$(printf %b '{octal}')\"; "
+        ));
+    }
+    let script = home.write("project/run.sh", script);
+    let command = home.command(["sh".as_ref(), script.as_os_str()]);
+    let native = own_files(&home, &record(&home, &command));
+    assert_eq!(
+        native
+            .iter()
+            .filter(|it| it.starts_with("\"data\""))
+            .count(),
+        8,
+        "{native:#?}"
+    );
+    for options in [
+        &["-f", "-s", "4096"][..],
+        &["-f", "-s", "4096", "-y"],
+        &["-f", "-s", "4096", "-x", "-yy"],
+        &["-ff", "-s", "4096", "-xx"],
+    ] {
+        let imported = own_files(&home, &import(&home, &command, options));
+        assert_eq!(imported, native, "strace {options:?}");
+        remove_logs(&home);
+    }
 }
 
 /// The same command under ReproZip, imported.

@@ -128,8 +128,24 @@ fn help_names_every_verb() {
         .run()
         .exits(0)
         .text();
-    for verb in ["record", "elf", "resolve", "index"] {
-        assert!(text.contains(verb), "{verb}: {text}");
+    for verb in [
+        "run",
+        "record",
+        "emit",
+        "show",
+        "why",
+        "merge",
+        "import",
+        "report",
+        "doctor",
+        "completions",
+        "man",
+        "elf",
+        "resolve",
+        "index",
+    ] {
+        let is_told = |line: &str| line.split_whitespace().next() == Some(verb);
+        assert!(text.lines().any(is_told), "{verb}: {text}");
     }
 }
 
@@ -160,6 +176,67 @@ fn bash_reads_the_completions_and_completes_a_verb() {
     );
     let finished = home.command(["bash", "-c", &script]).run().exits(0);
     assert_eq!(finished.text().trim(), "show");
+}
+
+/// The lines of a text that are commands of nixtrace with these words, as a person copies them.
+fn documented(text: &str, beginning: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.trim_start_matches(['$', ' ']));
+    let commands = lines.filter(|line| line.starts_with(beginning));
+    commands
+        .map(|line| line.split("  ").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_documented_commands_install_completions_and_manual_pages() {
+    needs!("bash");
+    let home = Home::new();
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let help = |verb: &str| {
+        let help = home.command([nixtrace()]).args([verb, "--help"]).run();
+        help.exits(0).text()
+    };
+    let commands = [
+        documented(&readme, "nixtrace completions "),
+        documented(&readme, "nixtrace man "),
+        documented(&help("completions"), "nixtrace completions "),
+        documented(&help("man"), "nixtrace man -o"),
+    ];
+    assert_eq!(
+        commands.each_ref().map(Vec::len),
+        [1, 1, 3, 1],
+        "{commands:?}"
+    );
+    let path = format!("{}:/usr/bin:/bin", nixtrace().parent().unwrap().display());
+    for command in commands.concat() {
+        home.command(["bash", "-c", &command])
+            .env("PATH", &path)
+            .run()
+            .exits(0)
+            .prints("");
+    }
+    let share = home.path().join(".local/share");
+    let script = format!(
+        "source '{}'; COMP_WORDS=(nixtrace doc); COMP_CWORD=1; \
+         _nixtrace nixtrace doc nixtrace; echo \"${{COMPREPLY[@]}}\"",
+        share.join("bash-completion/completions/nixtrace").display()
+    );
+    home.command(["bash", "-c", &script])
+        .run()
+        .exits(0)
+        .prints("doctor\n");
+    for (file, text) in [
+        (".local/share/man/man1/nixtrace-why.1", ".TH nixtrace-why 1"),
+        (
+            ".config/fish/completions/nixtrace.fish",
+            "complete -c nixtrace",
+        ),
+        (".zfunc/_nixtrace", "#compdef nixtrace"),
+    ] {
+        let content = std::fs::read_to_string(home.path().join(file)).unwrap();
+        assert!(content.contains(text), "{file}: {content:.500}");
+    }
 }
 
 #[test]

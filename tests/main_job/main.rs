@@ -11,8 +11,10 @@
 //! - `languages`: packages of builds by cmake, meson, autotools, cargo, go and pip.
 //! - `recording`: the trace file.
 //! - `doctor`: what is missing, and the line to add.
+//! - `explaining`: why a run has a thing.
 //! - `importing`: traces that other programs have taken.
 //! - `merging`: several runs, one result.
+//! - `names`: addresses, and what DNS servers were asked for.
 //! - `odd_traces`: traces of which little can be made.
 //! - `picturing`: the page in a real browser, and pictures.
 //! - `showing`: what a trace holds, as tables and as a tree.
@@ -26,6 +28,7 @@
 mod bad_input;
 mod building;
 mod doctor;
+mod explaining;
 mod formats;
 mod importing;
 mod interruption;
@@ -33,6 +36,7 @@ mod languages;
 mod looking_up;
 mod memory;
 mod merging;
+mod names;
 mod odd_traces;
 mod picturing;
 mod real_inputs;

@@ -1,7 +1,11 @@
 //! `merge`, `emit A B C`, `record --append`: several runs, one result.
 
-use super::support::{Finished, Home, nixtrace};
+use super::support::{Finished, Home, needs, nixtrace};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 fn record(home: &Home, name: &str, command: &[&str]) -> PathBuf {
@@ -265,4 +269,124 @@ fn what_is_no_trace_is_not_merged_and_nothing_is_written() {
         .exits(125)
         .says("is not a trace of nixtrace");
     assert!(!output.exists());
+}
+
+/// A trace's lines, and which of them have to come before each: those of the same process, that which
+/// started it, and for what a process does after a child has ended that end, which it may have waited
+/// for. All else happened side by side.
+struct Happening {
+    lines: Vec<String>,
+    after: Vec<Vec<usize>>,
+}
+
+impl Happening {
+    fn read(trace: &Path) -> Self {
+        let text = std::fs::read_to_string(trace).unwrap();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut after = vec![Vec::new(); lines.len()];
+        let mut last: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut parents: HashMap<u64, u64> = HashMap::new();
+        for (number, line) in lines.iter().enumerate().skip(1) {
+            let record: Value = serde_json::from_str(line).unwrap();
+            let Some(process) = record["process"].as_u64() else {
+                // The footer is behind all.
+                after[number] = (0..number).collect();
+                continue;
+            };
+            after[number].push(0);
+            after[number].extend(last.insert(process, vec![number]).unwrap_or_default());
+            match (record["type"].as_str().unwrap(), record["parent"].as_u64()) {
+                ("started", Some(parent)) => {
+                    parents.insert(process, parent);
+                    after[number].extend(last.insert(parent, vec![number]).unwrap_or_default());
+                }
+                ("exited", _) => {
+                    if let Some(parent) = parents.get(&process) {
+                        last.entry(*parent).or_default().push(number);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self { lines, after }
+    }
+
+    /// The lines in an order in which they could have been written as well: of those that may be next
+    /// the choices name one.
+    fn interleaved(&self, choices: &[usize]) -> String {
+        let mut waits: Vec<usize> = self.after.iter().map(Vec::len).collect();
+        let mut before: Vec<Vec<usize>> = vec![Vec::new(); self.lines.len()];
+        for (number, after) in self.after.iter().enumerate() {
+            after.iter().for_each(|&it| before[it].push(number));
+        }
+        let mut ready = vec![0];
+        let mut text = String::new();
+        let mut choices = choices.iter().cycle();
+        while !ready.is_empty() {
+            let next = ready.swap_remove(choices.next().unwrap() % ready.len());
+            text.push_str(&self.lines[next]);
+            text.push('\n');
+            for &number in &before[next] {
+                waits[number] -= 1;
+                if waits[number] == 0 {
+                    ready.push(number);
+                }
+            }
+        }
+        text
+    }
+}
+
+#[test]
+fn the_order_in_which_processes_interleave_changes_no_package() {
+    needs!("cc", "make", "git", "jq", "python3");
+    let home = Home::new();
+    home.write(
+        "project/Makefile",
+        "all: app more\n\
+         app: a.o b.o\n\tcc -o app a.o b.o -lz -lsqlite3\n\
+         %.o: %.c\n\tcc -c $<\n\
+         more:\n\tgit --version | jq -R . > more\n\tpython3 -c 'import ssl, sqlite3'\n",
+    );
+    home.write(
+        "project/a.c",
+        "#include <zlib.h>\nint b(void);\nint main(void) { return b() + !zlibVersion(); }\n",
+    );
+    home.write(
+        "project/b.c",
+        "#include <sqlite3.h>\nint b(void) { return !sqlite3_libversion(); }\n",
+    );
+    let trace = record(&home, "build", &["make", "-j3"]);
+    let happening = Happening::read(&trace);
+    let expected = [
+        emit(&home, "shell", &[&trace]),
+        emit(&home, "package", &[&trace]),
+        emit(&home, "json", &[&trace]),
+    ];
+    for attr in ["zlib", "sqlite", "git", "jq", "python3"] {
+        assert!(expected[0].contains(attr), "{attr} in {}", expected[0]);
+    }
+    let config = Config {
+        cases: 12,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let choices = prop::collection::vec(any::<usize>(), 1..100);
+    let other = home.outside("other/build.jsonl");
+    std::fs::create_dir(other.parent().unwrap()).unwrap();
+    let orders = RefCell::new(HashSet::new());
+    let checked = TestRunner::new(config).run(&choices, |choices| {
+        let text = happening.interleaved(&choices);
+        std::fs::write(&other, &text).unwrap();
+        orders.borrow_mut().insert(text);
+        for (format, expected) in ["shell", "package", "json"].iter().zip(&expected) {
+            prop_assert_eq!(&emit(&home, format, &[&other]), expected);
+        }
+        Ok(())
+    });
+    if let Err(error) = checked {
+        panic!("{error}");
+    }
+    let orders = orders.into_inner().len();
+    assert!(orders > 1, "something happened side by side");
 }

@@ -2,6 +2,8 @@
 
 use super::support::{Home, needs, nixtrace};
 use serde_json::Value;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 fn record(home: &Home, command: &[&str]) -> PathBuf {
@@ -154,6 +156,168 @@ fn the_page_renders_searches_and_shows_evidence() {
         "{result:#}"
     );
     assert_eq!(result["bold"], 0, "names are no markup");
+}
+
+#[test]
+fn the_graph_is_zoomed_and_moved_and_packages_are_chosen_with_the_keyboard() {
+    needs!("chromium", "git", "jq");
+    let home = Home::new();
+    let trace = record(&home, &["sh", "-c", "git --version; jq --version"]);
+    let page = report(&home, &trace, &[]);
+    let result = browse(
+        &home,
+        &page,
+        "const svg = document.querySelector('.graph svg');\
+         const view = () => svg.getAttribute('viewBox').split(' ').map(Number);\
+         const first = view();\
+         const middle = () => { const box = svg.getBoundingClientRect();\
+           return { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2 }; };\
+         const wheel = more => svg.dispatchEvent(new WheelEvent('wheel',\
+           { ...middle(), bubbles: true, cancelable: true, ...more }));\
+         result.scrolls = wheel({ deltaY: -100 });\
+         result.untouched = view().join() === first.join();\
+         result.zooms = !wheel({ deltaY: -100, ctrlKey: true });\
+         result.nearer = view()[2] / first[2];\
+         const before = view();\
+         const { clientX, clientY } = middle();\
+         const pointer = (kind, by, buttons) => svg.dispatchEvent(new PointerEvent(kind,\
+           { clientX: clientX + by, clientY, buttons, bubbles: true }));\
+         pointer('pointerdown', 0, 1); pointer('pointermove', 50, 1); pointer('pointerup', 50, 0);\
+         result.moved = view()[0] - before[0];\
+         pointer('pointermove', 90, 0);\
+         result.rests = view()[0] - before[0] === result.moved;\
+         document.querySelector('[data-zoom=out]').click();\
+         document.querySelector('[data-zoom=all]').click();\
+         result.whole = view().join() === first.join();\
+         const row = document.querySelector('tr[data-attr=\"jq\"]');\
+         row.focus();\
+         result.focused = document.activeElement === row;\
+         row.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));\
+         result.expanded = row.getAttribute('aria-expanded');\
+         result.detail = document.getElementById('detail').innerText;\
+         row.click();\
+         result.closed = document.getElementById('detail').hidden;",
+    );
+    assert_eq!(result["errors"], serde_json::json!([]), "{result:#}");
+    for holds in [
+        // The wheel alone is the page's.
+        "scrolls",
+        "untouched",
+        "zooms",
+        "rests",
+        "whole",
+        "focused",
+        "closed",
+    ] {
+        assert_eq!(result[holds], true, "{holds}: {result:#}");
+    }
+    let nearer = result["nearer"].as_f64().unwrap();
+    assert!((0.5..0.95).contains(&nearer), "{result:#}");
+    // What is dragged to the right shows more of what is on the left.
+    assert!(result["moved"].as_f64().unwrap() < 0.0, "{result:#}");
+    assert_eq!(result["expanded"], "true");
+    assert!(
+        result["detail"].as_str().unwrap().starts_with("jq"),
+        "{result:#}"
+    );
+}
+
+#[test]
+fn of_a_merged_trace_one_run_is_seen_at_a_time_and_evidence_says_of_which() {
+    needs!("chromium", "git", "jq");
+    let home = Home::new();
+    let (git, jq) = (home.outside("git.jsonl"), home.outside("jq.jsonl"));
+    home.command(["git", "--version"])
+        .recorded(&git, &["-q"])
+        .run();
+    home.command(["jq", "--version"])
+        .recorded(&jq, &["-q"])
+        .run();
+    let both = home.outside("both.jsonl");
+    home.command([nixtrace(), "merge".as_ref(), "-q".as_ref(), "-o".as_ref()])
+        .args([&both, &git, &jq])
+        .run()
+        .exits(0);
+    let page = report(&home, &both, &[]);
+    let result = browse(
+        &home,
+        &page,
+        "const shown = () => [...document.querySelectorAll('section.run')]\
+           .filter(it => !it.hidden).map(it => it.innerText.split('\\n')[0]);\
+         const pick = document.getElementById('run');\
+         result.names = [...pick.options].map(it => it.textContent);\
+         result.first = shown();\
+         pick.value = '1'; pick.dispatchEvent(new Event('change'));\
+         result.second = shown();\
+         document.querySelector('tr[data-attr=\"jq\"]').click();\
+         result.detail = document.getElementById('detail').innerText;",
+    );
+    assert_eq!(result["errors"], serde_json::json!([]), "{result:#}");
+    assert_eq!(
+        result["names"],
+        serde_json::json!(["git", "jq"]),
+        "{result:#}"
+    );
+    for (shown, run) in [("first", "run git"), ("second", "run jq")] {
+        let titles = result[shown].as_array().unwrap();
+        assert_eq!(titles.len(), 1, "{result:#}");
+        assert!(titles[0].as_str().unwrap().contains(run), "{result:#}");
+    }
+    let detail = result["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("run jq") && !detail.contains("run git"),
+        "{result:#}"
+    );
+}
+
+/// Names that mean something in HTML, in its scripts, in SVG, DOT and Mermaid, and that are no text.
+const HOSTILE: [&[u8]; 8] = [
+    b"</script><script>result.errors.push('script')</script>",
+    b"<img src=x onerror=result.errors.push('image')>",
+    b"\"><b data-hostile=1>quote</b>",
+    b"'&lt;&amp;<!--",
+    b"]]></text></svg>",
+    b"back\\slash\\",
+    b"new\nline\x1b[31m\x7f",
+    b"\xff\xfe\xc3",
+];
+
+#[test]
+fn names_of_any_bytes_are_text_on_the_page() {
+    needs!("chromium");
+    let home = Home::new();
+    let mut command = vec![OsStr::new("cat")];
+    for name in HOSTILE {
+        let name = OsStr::from_bytes(name);
+        command.push(name);
+        // A name with a slash is one below a directory.
+        let file = home.project().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "").unwrap();
+    }
+    let trace = home.outside("trace.jsonl");
+    home.command(command)
+        .recorded(&trace, &["-q"])
+        .run()
+        .exits(0);
+    let page = report(&home, &trace, &[]);
+    let result = browse(
+        &home,
+        &page,
+        "result.hostile = document.querySelectorAll('[data-hostile], img').length;\
+         result.title = document.title;\
+         result.used = [...document.querySelectorAll('table.used tbody td:first-child')].map(it => it.textContent);",
+    );
+    assert_eq!(result["errors"], serde_json::json!([]), "{result:#}");
+    assert_eq!(result["hostile"], 0, "{result:#}");
+    let used = result["used"].as_array().unwrap();
+    for name in HOSTILE {
+        let shown = format!("./{}", nixtrace::report::printable(name));
+        let is_there = used.iter().any(|it| it.as_str() == Some(&shown));
+        assert!(is_there, "{shown:?} in {used:#?}");
+    }
+    let title = result["title"].as_str().unwrap();
+    assert!(title.contains("\"><b data-hostile=1>quote</b>"), "{title}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! `show` and `why`: what a trace holds, for a person and for programs.
+//! `show`: what a trace holds, for a person and for programs.
 
 use super::support::{Home, needs, nixtrace};
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 /// Records a shell script in the project and gives the trace's path.
 fn record(home: &Home, script: &str) -> std::path::PathBuf {
@@ -75,6 +76,41 @@ fn filters_leave_only_what_they_name() {
     );
     let nothing = show(&home, &trace, &["--matching", "no such thing"]);
     assert_eq!(nothing, "nothing of the kind\n");
+    let own = show(&home, &trace, &["--origin", "own"]);
+    assert_eq!(
+        own, "nothing of the kind\n",
+        "nothing of the user's was used"
+    );
+    let system = show(&home, &trace, &["--origin", "system"]);
+    assert!(system.contains("bin/cat"), "{system}");
+}
+
+#[test]
+fn what_only_failed_processes_used_is_marked_and_can_be_shown_alone() {
+    let home = Home::new();
+    home.write("project/both", "");
+    home.write("project/failed-only", "");
+    let trace = record(&home, "cat both; cat both failed-only no-such-file; true");
+    let text = show(&home, &trace, &["--class", "data"]);
+    let line = |name: &str| {
+        let line = text.lines().find(|line| line.contains(name));
+        line.unwrap_or_else(|| panic!("{name} in {text}"))
+    };
+    assert!(line("./failed-only").ends_with("cat, failed"), "{text}");
+    assert!(line("./both").ends_with("cat"), "{text}");
+    let failed = show(&home, &trace, &["--failed"]);
+    assert!(
+        failed.contains("./failed-only") && failed.contains("./no-such-file"),
+        "{failed}"
+    );
+    assert!(!failed.contains("./both"), "{failed}");
+    let json: Value = serde_json::from_str(&show(&home, &trace, &["--json", "--failed"])).unwrap();
+    let rows = json["used"].as_array().unwrap();
+    assert!(!rows.is_empty());
+    assert!(
+        rows.iter().all(|row| row["only_failed"] == true),
+        "{json:#}"
+    );
 }
 
 #[test]
@@ -113,31 +149,125 @@ fn the_tree_has_each_process_below_its_parent() {
 }
 
 #[test]
+fn the_tree_has_arguments_durations_and_ends() {
+    let home = Home::new();
+    let trace = record(&home, "sh -c 'sleep 0.2; kill -KILL $$'; exit 3");
+    let text = show(&home, &trace, &["--tree"]);
+    assert!(text.contains(" sleep 0.2 (0."), "{text}");
+    assert!(text.contains(", killed by SIGKILL"), "{text}");
+    let json: Value = serde_json::from_str(&show(&home, &trace, &["--tree", "--json"])).unwrap();
+    let processes = json["processes"].as_array().unwrap();
+    let named = |argv: &[&str]| {
+        let argv = serde_json::json!(argv);
+        let ran = |it: &&Value| {
+            it["ran"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|ran| ran["argv"] == argv)
+        };
+        let process = processes.iter().find(ran);
+        process.unwrap_or_else(|| panic!("{argv} in {json:#}"))
+    };
+    let sleep = named(&["sleep", "0.2"]);
+    let shell = named(&["sh", "-c", "sleep 0.2; kill -KILL $$"]);
+    let command = &processes[0];
+    assert!(sleep["duration"].as_u64() >= Some(200_000), "{sleep:#}");
+    assert!(
+        shell["duration"].as_u64() >= sleep["duration"].as_u64(),
+        "{json:#}"
+    );
+    assert_eq!(sleep["parent_pid"], shell["pid"]);
+    assert_eq!(shell["parent_pid"], command["pid"]);
+    assert_eq!(command["parent"], Value::Null);
+    assert_eq!(
+        [&sleep["exit"], &shell["exit"], &command["exit"]],
+        [0, 137, 3]
+    );
+}
+
+#[test]
+fn what_is_piped_is_never_cut() {
+    let home = Home::new();
+    // A script that calls itself, so that each process is the child of the one before.
+    home.write_program(
+        "project/nest",
+        "#!/bin/sh\nif test $1 -gt 0; then ./nest $(($1 - 1)) \"$2\"; else cat \"$2\"; fi; true\n",
+    );
+    let long = format!(
+        "{}/a-file-with-a-long-name",
+        "a-directory-with-a-long-name/"
+            .repeat(8)
+            .trim_end_matches('/')
+    );
+    home.write(&format!("project/{long}"), "");
+    let trace = record(&home, &format!("./nest 60 {long}"));
+    let cat = format!("cat {long}");
+    let tables = show(&home, &trace, &["--all"]);
+    assert!(tables.contains(&format!("  ./{long}")), "{tables}");
+    let tree = show(&home, &trace, &["--tree"]);
+    assert!(tree.lines().any(|line| line.contains(&cat)), "{tree}");
+    let chain = home
+        .command([nixtrace().as_os_str(), "why".as_ref(), trace.as_os_str()])
+        .arg(&long)
+        .run()
+        .exits(0)
+        .text();
+    for link in (0..=60).map(|rest| format!(" ./nest {rest} {long}  process ")) {
+        assert!(chain.contains(&link), "{link} in {chain}");
+    }
+    assert!(
+        chain.contains(&format!("→ reads ./{long}  1×, first at ")),
+        "{chain}"
+    );
+    for text in [tables, tree, chain] {
+        assert!(!text.contains('…') && !text.contains('\x1b'), "{text}");
+    }
+}
+
+#[test]
 fn a_terminal_of_80_columns_is_wide_enough() {
     needs!("script");
     let home = Home::new();
+    // Letters of one column and of two.
+    let narrow = format!("a/very/long/path/that/goes/{}", "on/and/".repeat(12));
+    let wide = "漢字の長い名前のディレクトリ/".repeat(6);
+    // Processes that go deeper than a terminal is wide, each of which fails.
+    home.write_program(
+        "project/nest",
+        "#!/bin/sh\nif test $1 -gt 0; then ./nest $(($1 - 1)); else kill -SEGV $$; fi; exit 111\n",
+    );
     let trace = record(
         &home,
-        "mkdir -p a/very/long/path/that/goes/on/and/on/and/on/and/on/and/on/and/on/and/on; \
-         cp /etc/hosts a/very/long/path/that/goes/on/and/on/and/on/and/on/and/on/and/on/and/on/file",
+        &format!(
+            "mkdir -p {narrow} {wide}; cp /etc/hosts {narrow}/file; \
+             cp /etc/hosts {wide}/file; cat {wide}/no-such-file; cp {wide}/file {narrow}; ./nest 50; true"
+        ),
     );
-    for option in ["--no-pager", "--tree"] {
+    for verb in [
+        "show",
+        "show --all",
+        "show --tree",
+        "why file",
+        "why hosts",
+        "why no-such-file",
+    ] {
+        let (verb, words) = verb.split_once(' ').unwrap_or((verb, ""));
         let command = format!(
-            "stty cols 80 rows 24; '{}' show '{}' --no-pager {option}",
+            "stty cols 80 rows 24; '{}' {verb} '{}' {words} --no-pager",
             nixtrace().display(),
             trace.display()
         );
-        let command = command.replace("--no-pager --no-pager", "--no-pager");
         let text = home
             .command(["script", "-qec", &command, "/dev/null"])
             .env("TERM", "xterm")
             .run()
             .exits(0)
             .text();
-        assert!(text.contains("cp "), "{text}");
+        assert!(text.lines().count() > 4, "{text}");
         for line in text.lines() {
             let line = line.replace("\x1b[1m", "").replace("\x1b[0m", "");
-            let width = line.trim_end().chars().count();
+            let width = line.trim_end().width();
             assert!(width <= 80, "{width} columns: {line:?}");
         }
     }
@@ -332,14 +462,17 @@ fn what_lies_below_another_root_is_told_as_it_is_seen_from_here() {
     assert!(text.contains("/etc/outside.conf"), "{text}");
     // What nixtrace has no name for is no file of this system's.
     assert!(!text.contains("nowhere"), "{text}");
-    let chain = why(&home, &trace, &["/srv/root/etc/inside.conf"])
-        .exits(0)
-        .text();
+    let why = |name: &str| {
+        home.command([nixtrace().as_os_str(), "why".as_ref(), trace.as_os_str()])
+            .arg(name)
+            .run()
+    };
+    let chain = why("/srv/root/etc/inside.conf").exits(0).text();
     assert!(
         chain.contains("→ reads /srv/root/etc/inside.conf"),
         "{chain}"
     );
-    why(&home, &trace, &["/etc/nowhere.conf"]).exits(1);
+    why("/etc/nowhere.conf").exits(1);
     let page = home
         .command([nixtrace().as_os_str(), "report".as_ref(), trace.as_os_str()])
         .args(["-o", "-"])
@@ -366,73 +499,4 @@ fn a_name_from_the_traced_system_does_not_steer_the_terminal() {
     let trace = record(&home, "printf x > \"$(printf 'a\\033]0;title\\007b')\"");
     let text = show(&home, &trace, &["--class", "written"]);
     assert!(text.contains(r"a\u{1b}]0;title\u{7}b"), "{text:?}");
-}
-
-fn why(home: &Home, trace: &std::path::Path, names: &[&str]) -> super::support::Finished {
-    home.command([nixtrace().as_os_str(), "why".as_ref(), trace.as_os_str()])
-        .args(names)
-        .run()
-}
-
-#[test]
-fn every_package_of_a_run_has_a_chain_from_the_command() {
-    needs!("cc", "make", "python3");
-    let home = Home::new();
-    home.write(
-        "project/a.c",
-        "#include <zlib.h>\nint main(void) { return !zlibVersion(); }\n",
-    );
-    home.write("project/Makefile", "a: a.c\n\tcc a.c -lz -o a\n\t./a\n");
-    let trace = record(&home, "make; python3 -c 'import sqlite3'; git --version");
-    let result = home
-        .command([nixtrace(), "emit".as_ref(), &trace])
-        .args(["-f", "json", "-q"])
-        .run()
-        .exits(0)
-        .text();
-    let result: Value = serde_json::from_str(&result).unwrap();
-    let packages = result["packages"].as_array().unwrap();
-    assert!(packages.len() > 3, "{result:#}");
-    for package in packages {
-        let attr = package["attr"].as_str().unwrap();
-        let explained = why(&home, &trace, &[attr, "--json"]).exits(0).text();
-        let explained: Value = serde_json::from_str(&explained).unwrap();
-        assert_eq!(explained["kind"], "package");
-        let chain = &explained["chains"][0].as_array().unwrap();
-        assert_eq!(chain[0]["how"], "the command", "{attr}");
-        assert_eq!(chain.last().unwrap()["name"], attr);
-        assert!(!chain.last().unwrap()["how"].as_str().unwrap().is_empty());
-    }
-}
-
-#[test]
-fn why_explains_files_variables_and_what_is_missing() {
-    let home = Home::new();
-    let trace = record(
-        &home,
-        "LD_LIBRARY_PATH=/opt/x cat /etc/hosts /no/file; true",
-    );
-    let text = why(&home, &trace, &["hosts", "LD_LIBRARY_PATH", "/no/file"])
-        .exits(0)
-        .text();
-    for part in [
-        "→ cat /etc/hosts /no/file  process ",
-        "→ reads /etc/hosts  1×, first at ",
-        "→ has LD_LIBRARY_PATH=/opt/x",
-        "/no/file, looked for in vain",
-        "→ looks for /no/file  ENOENT, 1×, first at ",
-        "only in processes that failed",
-    ] {
-        assert!(text.contains(part), "{part:?} in {text}");
-    }
-}
-
-#[test]
-fn what_the_run_does_not_have_is_said_with_what_is_like_it() {
-    let home = Home::new();
-    let trace = record(&home, "cat /etc/hosts");
-    why(&home, &trace, &["host"])
-        .exits(1)
-        .says("the run has nothing called `host`")
-        .says("hint: it has hosts");
 }

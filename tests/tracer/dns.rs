@@ -35,6 +35,7 @@ fn names_are_told_of_queries_to_port_53_and_of_nothing_else() {
                 by(0, "sendto"),
                 by(0, "sendmsg"),
                 by(0, "sendmmsg"),
+                by(0, "send"),
                 by(1, "inherited")
             ]
         );

@@ -190,6 +190,164 @@ fn every_thing_has_the_class_that_its_use_shows() {
 }
 
 #[test]
+fn libraries_are_sorted_by_who_asked_for_them() {
+    let mut files = Files::default();
+    for (path, soname, needed) in [
+        ("/usr/bin/app", None, &["libneeded.so.1"][..]),
+        ("/usr/lib/libneeded.so.1", Some("libneeded.so.1"), &[]),
+        (
+            "/usr/lib/libopened.so.1",
+            Some("libopened.so.1"),
+            &["libbelow.so.1"],
+        ),
+        ("/usr/lib/libbelow.so.1", Some("libbelow.so.1"), &[]),
+        ("/usr/lib/gconv/UTF-7.so", Some("UTF-7.so"), &[]),
+    ] {
+        files.images.insert(path.to_owned(), image(soname, needed));
+    }
+    let loads_all = |program: &str| {
+        let mut story = Story::new();
+        story.runs(0, None, program);
+        for library in [
+            "libneeded.so.1",
+            "libopened.so.1",
+            "libbelow.so.1",
+            "gconv/UTF-7.so",
+        ] {
+            story.does(0, Operation::Map, &format!("/usr/lib/{library}"));
+        }
+        let mut rows = classes(&story.told(), &files);
+        rows.retain(|row| !row.starts_with("Command"));
+        rows
+    };
+    assert_eq!(
+        loads_all("/usr/bin/app"),
+        [
+            "Dlopen /usr/lib/gconv/UTF-7.so",
+            "Dlopen /usr/lib/libopened.so.1",
+            "Library /usr/lib/libbelow.so.1",
+            "Library /usr/lib/libneeded.so.1",
+        ]
+    );
+    // A `configure` removes what it has tried: how that came by its libraries is not known any more.
+    assert_eq!(
+        loads_all("/home/ada/project/conftest"),
+        [
+            "Dlopen /usr/lib/gconv/UTF-7.so",
+            "Library /usr/lib/libbelow.so.1",
+            "Library /usr/lib/libneeded.so.1",
+            "Library /usr/lib/libopened.so.1",
+        ]
+    );
+}
+
+/// The names of the files of a class, what matters most first.
+fn ordered(story: Story, class: Class) -> Vec<String> {
+    let rows = inventory(&story.told(), &Files::default()).rows;
+    let of_class = rows.into_iter().filter(|row| row.class == class);
+    of_class
+        .map(|row| match row.subject {
+            Subject::File { path, .. } | Subject::Lookup { path, .. } => path.to_string(),
+            Subject::Endpoint { endpoint, .. } => format!("{endpoint:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_used_often_comes_before_what_is_used_once() {
+    let mut story = Story::new();
+    story.runs(0, None, "/usr/bin/app");
+    story.does(0, Operation::Read, "/usr/share/a-once");
+    for _ in 0..20 {
+        story.does(0, Operation::Read, "/usr/share/often");
+    }
+    assert_eq!(
+        ordered(story, Class::Data),
+        ["/usr/share/often", "/usr/share/a-once"]
+    );
+}
+
+#[test]
+fn what_many_programs_use_comes_before_what_one_uses_as_often() {
+    let mut story = Story::new();
+    story.runs(0, None, "/usr/bin/make");
+    for (process, program) in ["ar", "as", "ld", "nm"].iter().enumerate() {
+        let process = process as u32 + 1;
+        story
+            .runs(process, Some(0), &format!("/usr/bin/{program}"))
+            .does(process, Operation::Read, "/usr/share/shared");
+        story.does(1, Operation::Read, "/usr/share/a-private");
+    }
+    assert_eq!(
+        ordered(story, Class::Data),
+        ["/usr/share/shared", "/usr/share/a-private"]
+    );
+}
+
+#[test]
+fn what_is_near_the_command_comes_before_what_is_far() {
+    let mut story = Story::new();
+    story
+        .runs(0, None, "/usr/bin/make")
+        .runs(1, Some(0), "/usr/bin/gcc")
+        .runs(2, Some(1), "/usr/bin/ld")
+        .does(2, Operation::Read, "/usr/share/a-far")
+        .does(0, Operation::Read, "/usr/share/near");
+    assert_eq!(
+        ordered(story, Class::Data),
+        ["/usr/share/near", "/usr/share/a-far"]
+    );
+}
+
+#[test]
+fn a_program_that_the_run_waited_for_comes_before_one_beside_it() {
+    let mut story = Story::new();
+    story
+        .runs_at(0, None, "/usr/bin/make", 0)
+        .runs_at(1, Some(0), "/usr/bin/a-quick", 10)
+        .runs_at(2, Some(0), "/usr/bin/slow", 10)
+        .ends_at(1, 20)
+        .ends_at(2, 1000)
+        .ends_at(0, 1010);
+    assert_eq!(
+        ordered(story, Class::Command),
+        ["/usr/bin/slow", "/usr/bin/make", "/usr/bin/a-quick"]
+    );
+}
+
+#[test]
+fn what_only_failed_processes_used_comes_last() {
+    let mut story = Story::new();
+    story.runs(0, None, "/usr/bin/make");
+    for (process, file, code) in [(1, "a-failed", 1), (2, "working", 0)] {
+        story
+            .runs(process, Some(0), "/usr/bin/cat")
+            .does(process, Operation::Read, &format!("/usr/share/{file}"))
+            .ends(process, code);
+    }
+    story.ends(0, 0);
+    assert_eq!(
+        ordered(story, Class::Data),
+        ["/usr/share/working", "/usr/share/a-failed"]
+    );
+}
+
+#[test]
+fn of_many_programs_in_one_process_the_first_and_the_last_are_kept() {
+    let mut story = Story::new();
+    for program in ["env", "nice", "setsid", "nohup", "timeout", "app"] {
+        story.runs(0, None, &format!("/usr/bin/{program} x"));
+    }
+    let chronicle = story.told();
+    let ran = |process: &crate::graph::chronicle::Process| {
+        let paths = process.ran.iter().map(|ran| ran.argv[0].to_string());
+        (paths.collect::<Vec<_>>(), process.ran_more)
+    };
+    let expected = ["env", "nice", "setsid", "app"].map(|it| format!("/usr/bin/{it}"));
+    assert_eq!(ran(&chronicle.processes[0]), (expected.to_vec(), 2));
+}
+
+#[test]
 fn a_file_that_was_removed_and_written_again_has_stayed() {
     let mut story = Story::new();
     story

@@ -1,6 +1,8 @@
 //! Scenes of failing: which look-ups in vain explain it.
 
+use super::chronicles::Story;
 use super::*;
+use crate::graph::misses::{Bearing, sought};
 
 fn missing(scene: Scene) -> Vec<String> {
     let usage = scene.usage();
@@ -151,4 +153,120 @@ fn misses_without_end_are_bounded_and_take_no_time() {
     scene.exit(0, 1);
     let run = scene.builder.finish();
     assert!(run.misses.len() <= 4096, "{}", run.misses.len());
+}
+
+const ENOENT: Outcome = Outcome::Failure(Errno::ENOENT);
+
+/// What a run looked for in vain, with what that has to do with its end.
+fn told(story: Story) -> Vec<String> {
+    let chronicle = story.told();
+    let sought = sought(&chronicle);
+    sought
+        .iter()
+        .map(|it| format!("{:?} {:?}", it.bearing, it.thing))
+        .collect()
+}
+
+fn told_as(bearing: Bearing, thing: &Thing) -> String {
+    format!("{bearing:?} {thing:?}")
+}
+
+fn pkg_config(name: &str) -> String {
+    format!("{LIB}/pkgconfig/{name}.pc")
+}
+
+/// A build whose `configure` (1) tries `probed`, and whose script (3) asks for `asked`.
+fn build() -> Story {
+    let mut story = Story::new();
+    story
+        .runs(0, None, "/usr/bin/make")
+        .runs(1, Some(0), "/bin/sh /home/ada/project/configure")
+        .runs(2, Some(1), "/usr/bin/pkg-config --exists probed")
+        .tries(2, Operation::Read, &pkg_config("probed"), ENOENT)
+        .ends(2, 1)
+        .runs(3, Some(0), "/home/ada/project/version")
+        .runs(4, Some(3), "/usr/bin/pkg-config --modversion asked")
+        .tries(4, Operation::Read, &pkg_config("asked"), ENOENT)
+        .ends(4, 1)
+        .ends(3, 0);
+    story
+}
+
+#[test]
+fn what_explains_a_failure_is_told_first_and_what_was_only_tried_last() {
+    let mut story = build();
+    story
+        .ends(1, 0)
+        .runs(5, Some(0), "/usr/lib/gcc/x86_64-linux-gnu/12/cc1 a.c")
+        .tries(5, Operation::Read, "/usr/include/wanted.h", ENOENT)
+        .ends(5, 1)
+        .ends(0, 2);
+    assert_eq!(
+        told(story),
+        [
+            told_as(Bearing::Explains, &Thing::Header("wanted.h".into())),
+            told_as(Bearing::Asked, &Thing::PkgConfig("asked".into())),
+            told_as(Bearing::Probed, &Thing::PkgConfig("probed".into())),
+        ]
+    );
+}
+
+#[test]
+fn what_a_configure_looked_for_last_is_told_first_when_it_gave_up() {
+    let mut story = build();
+    story
+        .runs(6, Some(1), "/usr/bin/pkg-config --exists last")
+        .tries(6, Operation::Read, &pkg_config("last"), ENOENT)
+        .ends(6, 1)
+        .ends(1, 1)
+        .ends(0, 2);
+    assert_eq!(
+        told(story),
+        [
+            told_as(Bearing::Last, &Thing::PkgConfig("last".into())),
+            told_as(Bearing::Asked, &Thing::PkgConfig("asked".into())),
+            told_as(Bearing::Probed, &Thing::PkgConfig("probed".into())),
+        ]
+    );
+}
+
+#[test]
+fn nothing_was_decisive_for_a_run_that_ended_well() {
+    let mut story = build();
+    story.ends(1, 0).ends(0, 0);
+    assert_eq!(
+        told(story),
+        [
+            told_as(Bearing::Asked, &Thing::PkgConfig("asked".into())),
+            told_as(Bearing::Probed, &Thing::PkgConfig("probed".into())),
+        ]
+    );
+}
+
+#[test]
+fn a_header_that_was_found_where_headers_lie_was_not_missing_beside_the_one_that_names_it() {
+    let mut story = Story::new();
+    let include = "/usr/include/x86_64-linux-gnu";
+    story
+        .runs(0, None, "/usr/bin/make")
+        .runs(1, Some(0), "/usr/lib/gcc/x86_64-linux-gnu/12/cc1 a.c")
+        .does(1, Operation::Read, &format!("{include}/bits/unistd_ext.h"))
+        .tries(
+            1,
+            Operation::Read,
+            &format!("{include}/bits/linux/close_range.h"),
+            ENOENT,
+        )
+        .does(1, Operation::Read, "/usr/include/linux/close_range.h")
+        // Another one of the same last name is no such neighbour's.
+        .tries(
+            1,
+            Operation::Read,
+            "/usr/include/elsewhere/close_range.h",
+            ENOENT,
+        )
+        .ends(1, 0)
+        .ends(0, 0);
+    let missing = Thing::Header("elsewhere/close_range.h".into());
+    assert_eq!(told(story), [told_as(Bearing::Asked, &missing)]);
 }

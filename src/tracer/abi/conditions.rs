@@ -1,6 +1,7 @@
 //! With which arguments a call is worth a look, and the numbers that this takes.
 
 use super::{Atom, Condition};
+use crate::trace::dns;
 
 /// A descriptor argument that is negative: `AT_FDCWD`, or no descriptor at all.
 pub(super) const NEGATIVE: u32 = 1 << 31;
@@ -84,6 +85,17 @@ pub(super) const NAMES_AN_OBJECT: Condition = &[&[Atom::In(0, &[BPF_OBJ_PIN, BPF
 pub(in crate::tracer) const BPF_OBJ_PIN: u32 = 6;
 /// `BPF_OBJ_GET` of `<linux/bpf.h>`.
 pub(in crate::tracer) const BPF_OBJ_GET: u32 = 7;
+
+/// sendto(2) with an address, or as the C library's send(3) asks a resolver that the socket is connected
+/// to: a query is shorter than 512 bytes, and no signal is wanted where the other side is gone. That
+/// much is all that a filter can tell of what is sent.
+pub(super) const SENDS_TO_ADDRESS_OR_RESOLVER: Condition = &[
+    &[Atom::NonZero(4)],
+    &[
+        Atom::None(2, !(dns::LONGEST_QUERY as u32 - 1)),
+        Atom::In(3, &[libc::MSG_NOSIGNAL as u32]),
+    ],
+];
 
 /// socketcall(2): bind, connect, listen, sendto, sendmsg, sendmmsg.
 pub(super) const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(

@@ -21,8 +21,9 @@ use super::memory::Width;
 use crate::trace::{ContactAction, Operation};
 use conditions::{
     ASKS_FOR_A_TRACER, CODE_OF_A_FILE, NAMES_AN_OBJECT, NEW_OPEN_FILES_LIMIT, NO_STEP_OF_REALPATH,
-    NO_STEP_OF_REALPATH_AT, OPEN_FILES_LIMIT, SETS_PATH, SETS_SECCOMP, SETS_STRING,
-    SOCKET_CALLS_WITH_ADDRESS, STATUS_FLAGS_2, STATUS_FLAGS_3, UNUSUAL_CHILD,
+    NO_STEP_OF_REALPATH_AT, OPEN_FILES_LIMIT, SENDS_TO_ADDRESS_OR_RESOLVER, SETS_PATH,
+    SETS_SECCOMP, SETS_STRING, SOCKET_CALLS_WITH_ADDRESS, STATUS_FLAGS_2, STATUS_FLAGS_3,
+    UNUSUAL_CHILD,
 };
 
 /// A condition on a call's arguments that the seccomp filter can test.
@@ -341,7 +342,7 @@ pub(super) static CALLS: &[Call] = {
 
         call("connect", Address(Connect, 0, 1, 2)),
         call("bind", Address(Bind, 0, 1, 2)),
-        call_when("sendto", Address(Send, 0, 4, 5), &[&[Atom::NonZero(4)]]),
+        call_when("sendto", Address(Send, 0, 4, 5), SENDS_TO_ADDRESS_OR_RESOLVER),
         call("sendmsg", Shape::Message(0, 1)),
         call("sendmmsg", Shape::Messages(0, 1, 2)),
         call("listen", Shape::Listen(0)),

@@ -152,6 +152,7 @@ impl Observer {
         self.message(call, fd, headers)
     }
 
+    /// An address is used. What is sent without one is told like a message without one.
     fn address(
         &mut self,
         call: &Entered,
@@ -161,6 +162,13 @@ impl Observer {
         length: u64,
         sent: Option<Payload>,
     ) -> Option<Pending> {
+        if address == 0
+            && let Some(sent) = sent
+        {
+            let server = self.resolver(call.tid, fd)?;
+            let asked = question(call.tid, sent)?;
+            return self.contact(call.tid, action, fd, &server, Some(asked));
+        }
         let mut bytes = [0; LONGEST_ADDRESS];
         let bytes = read_address(call.tid, address, length, &mut bytes)?;
         let sent = sent.filter(|_| is_resolver(bytes));

@@ -97,6 +97,16 @@ int main(void)
 		exit(3);
 	close(fd);
 
+	/* As glibc does for one family. */
+	fd = connected(53);
+	what = ask("send");
+	expect(send(fd, what.iov_base, what.iov_len, MSG_NOSIGNAL), what.iov_len);
+	close(fd);
+	fd = connected(5301);
+	what = ask("send-elsewhere");
+	expect(send(fd, what.iov_base, what.iov_len, MSG_NOSIGNAL), what.iov_len);
+	close(fd);
+
 	/* The number of a socket that was connected to a server, and is another one now. */
 	fd = connected(53);
 	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) != 0 || dup2(pair[0], fd) != fd)

@@ -142,7 +142,7 @@ impl<'a, S: Sink> Replay<'a, S> {
             self.out.gap(None, GapKind::Unreadable, detail)?;
         }
         if self.cut_arguments {
-            let detail = "strace has shortened arguments of programs (-s 4096 keeps them whole); \
+            let detail = "strace has shortened arguments of programs (a larger -s keeps them whole); \
                           what they name is not known";
             self.out.gap(None, GapKind::Unreadable, detail)?;
         }
