@@ -28,6 +28,11 @@ fn a_soname_tells_the_release() {
         ("libclang-cpp.so.18", "llvmPackages_18.libclang"),
         ("libQt5Core.so.5", "qt5.qtbase"),
         ("libQt6Quick.so.6", "qt6.qtdeclarative"),
+        ("libQt6Scxml.so.6.5.2", "qt6.qtscxml"),
+        ("libQt5QuickControls2.so.5", "qt5.qtquickcontrols2"),
+        ("libQt6QuickControls2.so.6", "qt6.qtdeclarative"),
+        ("libQt5Positioning.so.5", "qt5.qtlocation"),
+        ("libQt6Positioning.so.6", "qt6.qtpositioning"),
         ("liblua5.4.so.0", "lua5_4"),
         ("libruby-3.1.so.3.1", "gone"),
         ("libgtk-3.so.0", "gtk3"),
@@ -72,6 +77,25 @@ fn a_command_tells_the_release_only_when_it_is_asked_for() {
             expected,
             "{command}"
         );
+    }
+}
+
+#[test]
+fn a_module_for_builds_tells_the_release() {
+    for (kind, name, expected) in [
+        (Kind::PkgConfig, "gtk+-3.0", Some("gtk3")),
+        (Kind::PkgConfig, "Qt5Positioning", Some("qt5.qtlocation")),
+        (Kind::PkgConfig, "Qt6Core", Some("qt6.qtbase")),
+        (Kind::PkgConfig, "Magick++-6.Q16HDRI", Some("imagemagick6")),
+        (Kind::PkgConfig, "MagickWand-7.Q16HDRI", None),
+        (Kind::PkgConfig, "zlib", None),
+        (Kind::CMake, "Qt6", Some("qt6.qtbase")),
+        (Kind::CMake, "Qt6Quick3D", Some("qt6.qtquick3d")),
+        (Kind::CMake, "Qt5WebKit", Some("qt5.qtwebkit")),
+        (Kind::CMake, "Qt7Core", None),
+        (Kind::CMake, "Qt", None),
+    ] {
+        assert_eq!(attr(kind, name).as_deref(), expected, "{kind} {name}");
     }
 }
 
