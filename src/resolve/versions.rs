@@ -485,6 +485,10 @@ fn by_soname(soname: &str) -> Option<Wanted> {
     if matches!(library, "libssl" | "libcrypto") && (is("1.0") || is("10") || is("0.9")) {
         return gone("openssl");
     }
+    // GCC's C++ library of before 2004 is another library.
+    if library == "libstdc++" && !version.is_empty() && !is("6") {
+        return gone("libstdc++");
+    }
     if let Some((_, releases)) = FFMPEG.iter().find(|(name, _)| *name == library) {
         return match releases.iter().find(|(number, _)| is(number)) {
             Some((_, release)) => found("ffmpeg", format!("ffmpeg_{release}"), "lib"),

@@ -12,7 +12,7 @@ use super::sets::{
 use crate::resolve::distro::Manager;
 use crate::resolve::minimal::is_in_every_stdenv;
 use crate::resolve::versions::Wanted;
-use crate::resolve::{Basis, Candidate, Kind, Query, SourceKind};
+use crate::resolve::{Basis, Candidate, Kind, Query, Sign, SourceKind};
 
 /// As many packages with something in a directory make its name that of none of them.
 const MANY: usize = 5;
@@ -37,16 +37,31 @@ pub(super) fn name_marks<'a>(
         matches!(row.basis, Basis::Guess(_) | Basis::NameOnly)
             && row.source != SourceKind::Catalogue
     });
+    // Nor has a guess that rests on the library's own name, after which Debian also calls its packages:
+    // that is the likeness. The source and the home page do not bear it out.
+    let is_guess_by_name = |row: &&Candidate| {
+        let by_name = [Sign::PackageName, Sign::LibraryName, Sign::LibraryStem];
+        let signs = &row.facts.signs;
+        !signs.is_empty() && signs.iter().all(|sign| by_name.contains(sign))
+    };
+    let guessed_by_it = rows.iter().any(is_guess_by_name)
+        && rows
+            .iter()
+            .all(|row| is_guess_by_name(row) || row.source == SourceKind::Heuristic);
     // What many packages fill is called after one of them and is still not its own.
     let is_shared = query.kind == Kind::Data && row.facts.below.is_some() && field.above_it >= MANY;
-    let likeness = match is_shared {
+    // What a rule made of the thing's name agrees with it, of course, and may not even exist.
+    let made_of_it = rows
+        .iter()
+        .all(|row| row.source == SourceKind::Heuristic && row.basis == Basis::Guess(0));
+    let likeness = match is_shared || guessed_by_it || made_of_it {
         true => Likeness::None,
         false => stems.compare(member),
     };
     let is_variant = is_variant(member, stems);
     marks.extend(match likeness {
         Likeness::Same => Some(Mark::of(Feature::NameIsIt)),
-        _ if only_by_name || is_shared => None,
+        _ if only_by_name || is_shared || guessed_by_it => None,
         Likeness::Alike => Some(Mark::of(Feature::NameAlike)),
         Likeness::Begins => Some(Mark::of(Feature::NameBegins)),
         Likeness::None => pname
@@ -55,7 +70,9 @@ pub(super) fn name_marks<'a>(
     });
     if let Some(set) = set {
         let first = set.split('.').next().unwrap_or_default();
-        if Some(first) == proper_set(query.kind) {
+        if made_of_it {
+            // That the set is the proper one is the rule.
+        } else if Some(first) == proper_set(query.kind) {
             marks.push(Mark::of(Feature::ProperSet));
         } else if Manager::of(query.kind).is_some() && is_language_set(first) {
             // A distribution's package of a module is a member of the set, which says nothing.
@@ -77,7 +94,7 @@ pub(super) fn name_marks<'a>(
     if query.kind == Kind::Data && is_docbooks && likeness == Likeness::None {
         marks.push(Mark::of(Feature::SharedDirectory));
     }
-    if BUNDLES.iter().any(|bundle| attr.starts_with(bundle)) && likeness == Likeness::None {
+    if likeness == Likeness::None && BUNDLES.iter().any(|bundle| attr.starts_with(bundle)) {
         marks.push(Mark::of(Feature::Bundle));
     }
     if !stems.has_version_of(member)

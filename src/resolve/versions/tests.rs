@@ -12,6 +12,7 @@ fn a_soname_tells_the_release() {
         ("libssl.so.3", "openssl"),
         ("libssl.so.1.1", "openssl_1_1"),
         ("libcrypto.so.1.0.0", "gone"),
+        ("libstdc++.so.5", "gone"),
         ("libavcodec.so.58", "ffmpeg_4"),
         ("libavcodec.so.59", "ffmpeg_5"),
         ("libavcodec.so.60.31.102", "ffmpeg_6"),
@@ -47,6 +48,7 @@ fn a_soname_tells_the_release() {
     for soname in [
         "libz.so.1",
         "libssl.so",
+        "libstdc++.so",
         "libicuweird.so.7",
         "libclang.so.1",
         "liblualib.so.3",
