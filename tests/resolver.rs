@@ -77,6 +77,25 @@ fn a_file_of_a_usual_system_is_answered_by_its_place() {
 }
 
 #[test]
+fn a_file_dropped_in_for_a_program_to_find_is_not_the_program_s() {
+    let resolver = plain();
+    for path in [
+        "/usr/share/dbus-1/services/org.acme.Daemon.service",
+        "/usr/share/emacs/site-lisp/acme/acme.el",
+        "/usr/share/fish/vendor_completions.d/acme.fish",
+        "/usr/share/glib-2.0/schemas/gschemas.compiled",
+        "/usr/share/gtk-doc/html/acme/index.html",
+        "/usr/share/ibus/component/acme.xml",
+        "/usr/share/polkit-1/actions/org.acme.policy",
+        "/usr/share/vala/vapi/acme.vapi",
+        "/usr/share/vim/vimfiles/plugin/acme.vim",
+    ] {
+        check(&resolver, path, "open");
+    }
+    check(&resolver, "/usr/share/misc/magic.mgc", "file^out");
+}
+
+#[test]
 fn what_only_the_host_has_is_no_package() {
     let resolver = plain();
     for path in [

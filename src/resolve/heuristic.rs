@@ -4,7 +4,7 @@
 //! agreement of two names is one sign and no more.
 
 use super::distro::translate::output_of;
-use super::rank::{SHARED_DIRECTORIES, without_release};
+use super::rank::{SHARED_DIRECTORIES, drop_in, without_release};
 use super::{AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Query, SourceKind};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
@@ -102,7 +102,7 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         Kind::Perl => vec![format!("perlPackages.{}", name.replace("::", ""))],
         // Most packages keep their data in a directory of their own name.
         Kind::Data => match name.split('/').nth(1) {
-            Some(first) if !is_shared(name, first) => {
+            Some(first) if !is_shared(name, first) && drop_in(name.as_bytes()).is_none() => {
                 let mut proposals = vec![first.to_owned()];
                 // What `lib/babeltrace2` is of is not `babeltrace`.
                 if name.starts_with("share/") || first.contains('-') {

@@ -4,7 +4,7 @@
 use super::Field;
 use super::evidence::is_private;
 use super::feature::{Feature, Mark};
-use super::names::Likeness;
+use super::names::{Likeness, drop_in};
 use super::sets::{
     BUNDLES, INTERPRETERS, PLAIN_SETS, is_copy_set, is_extension_of, is_language_set, is_module_of,
     is_release_of, is_variant, plain_of, proper_set,
@@ -48,8 +48,14 @@ pub(super) fn name_marks<'a>(
         && rows
             .iter()
             .all(|row| is_guess_by_name(row) || row.source == SourceKind::Heuristic);
+    // Of what is dropped in for a program to find, to know the directory is to know nothing.
+    let is_dropped_in = row.facts.below.as_ref().is_some_and(|below| {
+        query.kind == Kind::Data
+            && drop_in(query.name.as_bytes()).is_some_and(|place| below.len() <= place.len())
+    });
     // What many packages fill is called after one of them and is still not its own.
-    let is_shared = query.kind == Kind::Data && row.facts.below.is_some() && field.above_it >= MANY;
+    let is_shared = is_dropped_in
+        || query.kind == Kind::Data && row.facts.below.is_some() && field.above_it >= MANY;
     // What a rule made of the thing's name agrees with it, of course, and may not even exist.
     let made_of_it = rows
         .iter()
@@ -93,6 +99,9 @@ pub(super) fn name_marks<'a>(
         .any(|shared| query.name.starts_with(shared.as_bytes()));
     if query.kind == Kind::Data && is_docbooks && likeness == Likeness::None {
         marks.push(Mark::of(Feature::SharedDirectory));
+    }
+    if is_dropped_in {
+        marks.push(Mark::of(Feature::SharedDirectory).part(2.0));
     }
     if likeness == Likeness::None && BUNDLES.iter().any(|bundle| attr.starts_with(bundle)) {
         marks.push(Mark::of(Feature::Bundle));

@@ -23,7 +23,7 @@ mod sets;
 mod tests;
 
 pub use feature::{Counted, Feature};
-pub(super) use names::{SHARED_DIRECTORIES, without_release};
+pub(super) use names::{SHARED_DIRECTORIES, drop_in, without_release};
 pub(super) use sets::{is_interpreter, plain_of_variant};
 
 use super::versions::{self, Wanted};

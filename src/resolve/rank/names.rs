@@ -66,6 +66,49 @@ pub(in crate::resolve) const SHARED_DIRECTORIES: [&str; 20] = [
     "zsh",
 ];
 
+/// Where packages put files for another program to find: that a file lies there does not make it the
+/// program's own.
+const DROP_INS: [&str; 30] = [
+    "share/dbus-1/interfaces",
+    "share/dbus-1/services",
+    "share/dbus-1/session.d",
+    "share/dbus-1/system-services",
+    "share/dbus-1/system.d",
+    "share/dict",
+    "share/emacs/site-lisp",
+    "share/fish/vendor_completions.d",
+    "share/fish/vendor_conf.d",
+    "share/fish/vendor_functions.d",
+    "share/gdb/auto-load",
+    "share/gettext/its",
+    "share/glib-2.0/schemas",
+    "share/gnome-shell/extensions",
+    "share/gnome-shell/search-providers",
+    "share/gstreamer-1.0/presets",
+    "share/gtk-doc/html",
+    "share/ibus/component",
+    "share/misc",
+    "share/nginx/modules",
+    "share/nvim/site",
+    "share/octave/packages",
+    "share/php",
+    "share/polkit-1/actions",
+    "share/polkit-1/rules.d",
+    "share/python3",
+    "share/ruby",
+    "share/vala/vapi",
+    "share/vim/addons",
+    "share/vim/vimfiles",
+];
+
+/// The directory for drop-ins that a file lies below.
+pub(in crate::resolve) fn drop_in(name: &[u8]) -> Option<&'static str> {
+    DROP_INS.into_iter().find(|directory| {
+        name.strip_prefix(directory.as_bytes())
+            .is_some_and(|rest| rest.starts_with(b"/"))
+    })
+}
+
 /// The names that a package of the thing would have.
 pub(super) struct Stems {
     /// As they are: `ssl`, `libssl` for `libssl.so.3`.
