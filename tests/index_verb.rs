@@ -1,8 +1,18 @@
 //! `nixtrace index` as a person uses it: what it writes, says and leaves alone.
 
-use std::fs;
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 /// The listing of one store path, as nix-index writes it.
 const LISTING: &[u8] = b"1d\0\0\n1d\0\0/bin\n1r\0\x04/foo\np\0\xfc{\"store_dir\":\"/nix/store\",\
@@ -15,14 +25,20 @@ fn database() -> Vec<u8> {
 }
 
 fn index(home: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_nixtrace"))
-        .arg("index")
+    nixtrace(home, &[&["index"], arguments].concat())
+        .output()
+        .expect("the program was built for this test")
+}
+
+/// The program for a person who has only this directory.
+fn nixtrace(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nixtrace"));
+    command
         .args(arguments)
         .env("HOME", home)
         .env_remove("XDG_CACHE_HOME")
-        .current_dir(home)
-        .output()
-        .expect("the program was built for this test")
+        .current_dir(home);
+    command
 }
 
 #[track_caller]
@@ -183,18 +199,222 @@ fn a_database_that_is_cut_short_leaves_the_index_as_it_was() {
 }
 
 #[test]
-fn an_index_with_a_changed_byte_is_refused() {
+fn a_bad_index_is_refused_by_every_verb_and_replaced_by_a_build() {
     let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("files"), database()).unwrap();
-    index(
-        home.path(),
-        &["build", "--nix-index", "files", "-o", "index"],
+    let home = home.path();
+    fs::write(home.join("files"), database()).unwrap();
+    let build = ["build", "--nix-index", "files", "-o", "index"];
+    assert!(index(home, &build).status.success());
+    let path = home.join("index");
+    let whole = fs::read(&path).unwrap();
+    let half = whole.len() / 2;
+    let with = |change: fn(&mut [u8], usize)| {
+        let mut bytes = whole.clone();
+        change(&mut bytes, half);
+        bytes
+    };
+    let cut_short = format!(
+        "it is cut short or damaged: {half} bytes where its header says {}",
+        whole.len()
     );
-    let path = home.path().join("index");
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let told = index(home.path(), &["info", "index"]);
-    fails_saying(&told, "it is damaged: its checksum does not agree");
+    for (what, bytes, expected) in [
+        ("empty", Vec::new(), "it is not an index"),
+        ("something else", database(), "it is not an index"),
+        ("truncated", whole[..half].to_vec(), &*cut_short),
+        // The disk was full, or the machine went down, before the second half was written.
+        (
+            "half-written",
+            with(|bytes, half| bytes[half..].fill(0)),
+            "it is damaged: its checksum does not agree",
+        ),
+        (
+            "corrupt",
+            with(|bytes, half| bytes[half] ^= 1),
+            "it is damaged: its checksum does not agree",
+        ),
+        (
+            "of an older program",
+            with(|bytes, _| bytes[8] = 0),
+            "its format has version 0, this program reads version 1",
+        ),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        for arguments in [
+            &["index", "info", "index"][..],
+            &["resolve", "--index", "index", "foo"],
+            &["--index", "index", "--", "touch", "it-ran"],
+        ] {
+            let refused = nixtrace(home, arguments).output().unwrap();
+            let words = String::from_utf8_lossy(&refused.stderr);
+            assert_eq!(
+                refused.status.code(),
+                Some(125),
+                "{what}, {arguments:?}: {words}"
+            );
+            assert!(
+                words.contains("`index`") && words.contains(expected),
+                "{what}, {arguments:?}: {words}"
+            );
+            assert!(!home.join("it-ran").exists(), "{what}");
+        }
+        let built = index(home, &build);
+        assert!(built.status.success(), "{what}: {built:?}");
+        assert_eq!(fs::read(&path).unwrap(), whole, "{what}");
+    }
+}
+
+#[test]
+fn the_user_s_own_index_is_refused_too_when_it_is_bad() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = home.path().join(".cache/nixtrace");
+    fs::create_dir_all(&cache).unwrap();
+    fs::write(cache.join("index"), "an index of old").unwrap();
+    let refused = nixtrace(home.path(), &["resolve", "git"]).output().unwrap();
+    fails_saying(&refused, ".cache/nixtrace/index");
+    fails_saying(&index(home.path(), &["info"]), "`nixtrace index build`");
+}
+
+#[test]
+fn an_interrupted_build_leaves_the_index_as_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("files"), database()).unwrap();
+    mkfifo(&home.join("endless"), Mode::S_IRWXU).unwrap();
+    assert!(
+        index(
+            home,
+            &["build", "-q", "--nix-index", "files", "-o", "index"]
+        )
+        .status
+        .success()
+    );
+    let before = fs::read(home.join("index")).unwrap();
+    for signal in [Signal::SIGINT, Signal::SIGKILL] {
+        let mut build = nixtrace(
+            home,
+            &["index", "build", "--nix-index", "endless", "-o", "index"],
+        )
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+        // Opening waits for the reader: from then on the build is at work, and waits for more.
+        let mut listing = File::create(home.join("endless")).unwrap();
+        listing.write_all(&database()[..20]).unwrap();
+        kill(Pid::from_raw(build.id() as i32), signal).unwrap();
+        assert_eq!(build.wait().unwrap().signal(), Some(signal as i32));
+        assert_eq!(fs::read(home.join("index")).unwrap(), before, "{signal}");
+    }
+    let told = index(home, &["info", "index"]);
+    assert!(told.status.success(), "{told:?}");
+    let built = index(home, &["build", "--nix-index", "files", "-o", "index"]);
+    assert!(built.status.success(), "{built:?}");
+}
+
+#[test]
+fn a_long_build_shows_on_a_terminal_how_far_it_is() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    mkfifo(&home.join("files"), Mode::S_IRWXU).unwrap();
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let terminal = openpty(&size, None).unwrap();
+    let mut build = nixtrace(
+        home,
+        &["index", "build", "--nix-index", "files", "-o", "index"],
+    )
+    .env("TERM", "xterm")
+    .stderr(terminal.slave)
+    .spawn()
+    .unwrap();
+    let seen = AtomicBool::new(false);
+    let (shown, written) = thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut file = File::create(home.join("files")).unwrap();
+            file.write_all(b"NIXI\x01\0\0\0\0\0\0\0").unwrap();
+            let mut packed = zstd::Encoder::new(file, 1).unwrap();
+            let mut written: u64 = 0;
+            // It is long as soon as something is shown; each turn gets through to the reader.
+            while !seen.load(Ordering::Relaxed) {
+                packed.write_all(LISTING).unwrap();
+                packed.flush().unwrap();
+                written += 3;
+                thread::sleep(Duration::from_millis(1));
+            }
+            packed.finish().unwrap();
+            written
+        });
+        let shown = read_until(terminal.master, |text| {
+            let found = text.contains("reading files");
+            if found {
+                seen.store(true, Ordering::Relaxed);
+            }
+            text.contains("wrote index")
+        });
+        (shown, writer.join().unwrap())
+    });
+    assert!(build.wait().unwrap().success(), "{shown}");
+    let counts: Vec<u64> = shown
+        .split("reading files ")
+        .skip(1)
+        .filter_map(|rest| {
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
+        })
+        .collect();
+    assert!(
+        counts.iter().any(|count| *count > 0 && *count <= written),
+        "{counts:?} of {written}: {shown:?}"
+    );
+    assert!(counts.is_sorted(), "{counts:?}");
+}
+
+/// What a terminal shows until that is enough, or until nobody writes to it any more.
+fn read_until(terminal: OwnedFd, mut is_enough: impl FnMut(&str) -> bool) -> String {
+    let mut terminal = File::from(terminal);
+    let mut shown = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = terminal.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..read]);
+        if is_enough(&String::from_utf8_lossy(&shown)) {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn info_tells_sources_dates_counts_and_coverage_by_kind() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("files"), database()).unwrap();
+    programs(
+        &home.join("programs.sqlite"),
+        "('foo', 'x86_64-linux', 'foo'), ('bar', 'x86_64-linux', 'bar')",
+    );
+    for (name, seconds) in [("files", 1_674_086_400), ("programs.sqlite", 951_782_400)] {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let file = File::options().append(true).open(home.join(name)).unwrap();
+        file.set_modified(time).unwrap();
+    }
+    let both = ["--nix-index", "files", "--programs", "programs.sqlite"];
+    let built = index(home, &[&["build", "-q", "-o", "index"], &both[..]].concat());
+    assert!(built.status.success(), "{built:?}");
+    let told = index(home, &["info", "index"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    insta::assert_snapshot!(told, @r"
+    index (0.0 MB)
+      made from
+        nix-index  files (3 entries, 2023-01-19)
+        programs   programs.sqlite (2 entries, 2000-02-29)
+      2 attributes, 2 candidates for
+                2 attribute
+                2 command
+                2 package-name
+    ");
 }

@@ -1,9 +1,10 @@
 //! The resolver over all its sources: what a file of some system comes to.
 
 use nixtrace::resolve::distro::{self, translate::HostSource};
-use nixtrace::resolve::index::Index;
+use nixtrace::resolve::index::build::Builder;
+use nixtrace::resolve::index::{Index, Input};
 use nixtrace::resolve::pins::Pins;
-use nixtrace::resolve::{Kind, Query, Resolution, Resolver, Verdict};
+use nixtrace::resolve::{Kind, Query, Resolution, Resolver, SourceKind, Verdict};
 use std::path::Path;
 
 /// The resolver with nothing but the embedded index.
@@ -73,6 +74,25 @@ fn a_file_of_a_usual_system_is_answered_by_its_place() {
     ] {
         check(&resolver, path, expected);
     }
+}
+
+#[test]
+fn a_file_dropped_in_for_a_program_to_find_is_not_the_program_s() {
+    let resolver = plain();
+    for path in [
+        "/usr/share/dbus-1/services/org.acme.Daemon.service",
+        "/usr/share/emacs/site-lisp/acme/acme.el",
+        "/usr/share/fish/vendor_completions.d/acme.fish",
+        "/usr/share/glib-2.0/schemas/gschemas.compiled",
+        "/usr/share/gtk-doc/html/acme/index.html",
+        "/usr/share/ibus/component/acme.xml",
+        "/usr/share/polkit-1/actions/org.acme.policy",
+        "/usr/share/vala/vapi/acme.vapi",
+        "/usr/share/vim/vimfiles/plugin/acme.vim",
+    ] {
+        check(&resolver, path, "open");
+    }
+    check(&resolver, "/usr/share/misc/magic.mgc", "file^out");
 }
 
 #[test]
@@ -202,6 +222,23 @@ fn a_distribution_s_package_is_told_from_its_name_and_from_what_it_has() {
 }
 
 #[test]
+fn a_package_of_r_is_answered_where_something_says_that_an_archive_has_it() {
+    let file = "/usr/lib/R/site-library/acmeR/R/acmeR.rdb";
+    // Any name may be one that somebody made up at home.
+    check(&plain(), file, "open");
+    let own = debian("acme-tools", "acme-tools", &[file]);
+    check(&on(own.path()), file, "open");
+    let archive = debian("r-cran-acmer", "acmer", &[file]);
+    check(&on(archive.path()), file, "rPackages.acmeR^out");
+    // What everybody uses is known to be there.
+    check(
+        &plain(),
+        "/usr/lib/R/site-library/dplyr/R/dplyr.rdb",
+        "rPackages.dplyr^out",
+    );
+}
+
+#[test]
 fn a_package_that_no_one_knows_stays_open() {
     let root = debian(
         "acme-of-nowhere",
@@ -213,6 +250,107 @@ fn a_package_that_no_one_knows_stays_open() {
         "/usr/share/acme-of-nowhere/data.bin",
         "open",
     );
+}
+
+/// An index of a nix-index database: what each attribute, by the name that it had then, has.
+fn listed(packages: &[(&str, &[&str])]) -> Index {
+    let mut listing = Vec::new();
+    for (attr, files) in packages {
+        for file in *files {
+            listing.extend_from_slice(format!("1r\0\0{file}\n").as_bytes());
+        }
+        listing.extend_from_slice(
+            format!(
+                "p\0\0{{\"store_dir\":\"/nix/store\",\"hash\":\"f14451jmpw39crs5mvfp3adky084pcsx\",\
+                 \"name\":\"acme-1.2\",\"origin\":{{\"attr\":\"{attr}\",\"output\":\"out\",\
+                 \"toplevel\":true,\"system\":\"x86_64-linux\"}}}}\n"
+            )
+            .as_bytes(),
+        );
+    }
+    let mut database = b"NIXI\x01\0\0\0\0\0\0\0".to_vec();
+    database.extend(zstd::encode_all(&listing[..], 3).expect("bytes in memory can be packed"));
+    let mut builder = Builder::new();
+    let mut bytes = Vec::new();
+    builder
+        .add_database(
+            Input::default(),
+            Path::new("files"),
+            &database[..],
+            Index::embedded(),
+            &mut |_| (),
+        )
+        .and_then(|()| builder.finish(&mut bytes))
+        .expect("the database is whole");
+    Index::from_bytes(bytes, SourceKind::Index).expect("the index is whole")
+}
+
+#[test]
+fn an_index_of_years_ago_answers_with_the_names_of_today() {
+    let index = listed(&[
+        ("xorg.libX11", &["/lib/libacme-x.so.1"]),
+        ("gnome3.gnome-terminal", &["/bin/acme-terminal"]),
+        ("gnome2.gtk", &["/lib/libacme-gtk.so.1"]),
+        (
+            "python310Packages.numpy",
+            &["/lib/python3.10/site-packages/acme/__init__.py"],
+        ),
+        (
+            "perl532Packages.JSONXS",
+            &["/lib/perl5/site_perl/5.32.1/Acme/XS.pm"],
+        ),
+    ]);
+    let resolver = plain().with_index(index);
+    for (kind, name, expected) in [
+        (Kind::Soname, "libacme-x.so.1", "libx11^out"),
+        (Kind::Command, "acme-terminal", "gnome-terminal^out"),
+        (Kind::Soname, "libacme-gtk.so.1", "gtk2^out"),
+        (Kind::Python, "acme", "python3Packages.numpy^out"),
+        (Kind::Perl, "Acme::XS", "perlPackages.JSONXS^out"),
+    ] {
+        let resolution = resolver.resolve(&Query::new(kind, name));
+        assert_eq!(answer(&resolution), expected, "{resolution:#?}");
+    }
+}
+
+#[test]
+fn what_nixpkgs_has_removed_since_an_index_was_made_stays_open() {
+    let index = listed(&[("SDL2_classic", &["/lib/libacme-sdl.so.1"])]);
+    let resolution = plain()
+        .with_index(index)
+        .resolve(&Query::new(Kind::Soname, "libacme-sdl.so.1"));
+    assert_eq!(answer(&resolution), "open", "{resolution:#?}");
+    let because = resolution.candidates[0].because.join("; ");
+    assert!(because.contains("has removed SDL2_classic"), "{because}");
+}
+
+#[test]
+fn the_set_of_one_python_is_named_only_where_that_version_is_asked_for() {
+    let of_one_version = |attr: &str| {
+        let digits = attr.strip_prefix("python3").unwrap_or_default();
+        digits.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let labels = include_str!("data/labels/python.tsv");
+    let resolver = plain();
+    for line in labels.lines().filter(|line| !line.starts_with('#')) {
+        let (module, _) = line.split_once('\t').expect("a name and its attributes");
+        let resolution = resolver.resolve(&Query::new(Kind::Python, module));
+        for candidate in &resolution.candidates {
+            assert!(!of_one_version(candidate.attr.as_str()), "{resolution:#?}");
+        }
+    }
+    check(&resolver, "/usr/bin/python3", "python3^out");
+    check(&resolver, "/usr/bin/python3.12", "python312^out");
+    check(&resolver, "/usr/lib/libpython3.12.so.1.0", "python312^out");
+    let pins = Pins::parse(
+        b"pins: { 'python:numpy': python312Packages.numpy }",
+        Path::new("nixtrace.yaml"),
+    )
+    .expect("the pins are valid");
+    let resolution = plain()
+        .with_pins(pins)
+        .resolve(&Query::new(Kind::Python, "numpy"));
+    assert_eq!(answer(&resolution), "python312Packages.numpy^out");
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use super::Failure;
 use crate::atomic::{AtomicFile, Audience, Existing};
-use crate::resolve::Resolver;
 use crate::resolve::directories;
 use crate::resolve::distro::{self, translate::HostSource};
 use crate::resolve::index::{self, Index};
 use crate::resolve::pins::{Pins, recorded};
+use crate::resolve::{Descriptions, Resolver};
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,8 @@ pub(super) struct ResolverArgs {
     #[arg(long, value_name = "FILE")]
     pins: Option<PathBuf>,
 
-    /// Do not ask the host's package database (dpkg, rpm, pacman or apk) about files
+    /// Do not ask the host's package database (dpkg, rpm, pacman or apk) about files, nor packages of R
+    /// where they are from
     #[arg(long)]
     no_host: bool,
 
@@ -59,6 +60,7 @@ impl ResolverArgs {
         resolver = resolver.with_index(Index::embedded());
         if !self.no_host {
             let root = self.root.as_deref().unwrap_or(Path::new("/"));
+            resolver = resolver.with_descriptions(Descriptions::below(root));
             match distro::open(root) {
                 Some(packages) => resolver = resolver.with_host(HostSource::new(packages)),
                 None if self.root.is_none() => {}

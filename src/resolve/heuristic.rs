@@ -3,7 +3,8 @@
 //! A rule only ever proposes attributes that exist, and what it proposes stays below certainty: the
 //! agreement of two names is one sign and no more.
 
-use super::rank::{SHARED_DIRECTORIES, without_release};
+use super::distro::translate::output_of;
+use super::rank::{SHARED_DIRECTORIES, drop_in, without_release};
 use super::{AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Query, SourceKind};
 use crate::trace::Bytes;
 use bstr::ByteSlice;
@@ -15,7 +16,19 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
     };
     let mut seen = Vec::new();
     if query.kind == Kind::R {
-        return of_archive(name).into_iter().collect();
+        // Whether it is from there the name does not say.
+        let candidate = |attr| Candidate {
+            attr,
+            output: None,
+            source: SourceKind::Heuristic,
+            basis: Basis::Guess(0),
+            form: FileForm::Regular,
+            place: Bytes::default(),
+            popularity: 0,
+            note: Some("nixpkgs has all of CRAN and Bioconductor, if it is from there".to_owned()),
+            facts: Facts::default(),
+        };
+        return of_archive(name).map(candidate).into_iter().collect();
     }
     for text in proposals(query.kind, name) {
         if let Ok(attr) = AttrPath::new(text)
@@ -28,7 +41,7 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
             seen.push(Candidate {
                 note: Some(format!("{attr} is called like it")),
                 attr,
-                output: None,
+                output: output_of(query.kind, Some(&known.outputs)),
                 source: SourceKind::Heuristic,
                 basis: Basis::Guess(1),
                 form: FileForm::Regular,
@@ -47,23 +60,14 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
 
 /// A package of R, where the name is one that CRAN accepts (Writing R Extensions, 1.1.1). nixpkgs
 /// has all of CRAN and Bioconductor, more than any index lists.
-fn of_archive(name: &str) -> Option<Candidate> {
+pub(super) fn of_archive(name: &str) -> Option<AttrPath> {
     let is_name = name.len() > 1
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && !name.ends_with('.')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-    let attr = AttrPath::new(format!("rPackages.{}", name.replace('.', "_"))).ok()?;
-    is_name.then(|| Candidate {
-        attr,
-        output: None,
-        source: SourceKind::Heuristic,
-        basis: Basis::Guess(1),
-        form: FileForm::Regular,
-        place: Bytes::default(),
-        popularity: 0,
-        note: Some("nixpkgs has all of CRAN and Bioconductor, if it is from there".to_owned()),
-        facts: Facts::default(),
-    })
+    is_name
+        .then(|| AttrPath::new(format!("rPackages.{}", name.replace('.', "_"))).ok())
+        .flatten()
 }
 
 fn proposals(kind: Kind, name: &str) -> Vec<String> {
@@ -98,7 +102,7 @@ fn proposals(kind: Kind, name: &str) -> Vec<String> {
         Kind::Perl => vec![format!("perlPackages.{}", name.replace("::", ""))],
         // Most packages keep their data in a directory of their own name.
         Kind::Data => match name.split('/').nth(1) {
-            Some(first) if !is_shared(name, first) => {
+            Some(first) if !is_shared(name, first) && drop_in(name.as_bytes()).is_none() => {
                 let mut proposals = vec![first.to_owned()];
                 // What `lib/babeltrace2` is of is not `babeltrace`.
                 if name.starts_with("share/") || first.contains('-') {

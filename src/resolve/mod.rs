@@ -6,6 +6,7 @@
 
 pub mod candidate;
 mod cross;
+mod described;
 pub mod directories;
 pub mod distro;
 pub mod forced;
@@ -13,6 +14,7 @@ mod heuristic;
 mod host_only;
 pub mod index;
 mod installed;
+mod kde;
 mod lexicon;
 pub mod minimal;
 mod modules;
@@ -29,6 +31,7 @@ pub use crate::sqlite::SqliteError;
 pub use candidate::{
     AttrPath, Basis, Candidate, Facts, FileForm, Output, Scored, Sign, SourceKind,
 };
+pub use described::Descriptions;
 pub use distro::Manager;
 pub use forced::ForcedRole;
 pub use installed::InstalledPackage;

@@ -9,13 +9,13 @@ use super::host_only::{DRIVER, host_only};
 use super::index::{AttributeFacts, FormatError};
 use super::modules::{Owner, owner_of};
 use super::pins::{Pinned, Pins};
-use super::rank::{Counted, Feature, THRESHOLD, rank};
+use super::rank::{Counted, Feature, THRESHOLD, plain_of_variant, rank};
 use super::spelling::{Relation, spellings};
 use super::store::StorePath;
 use super::versions::VersionRules;
 use super::{
-    AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, Resolution, Scored,
-    Source, SourceKind, Verdict, cross, heuristic,
+    AttrPath, Basis, Candidate, Descriptions, Facts, FileForm, Kind, Lexicon, Output, Query,
+    Resolution, Scored, Source, SourceKind, Verdict, cross, heuristic, kde,
 };
 use crate::trace::Bytes;
 use bstr::ByteSlice;
@@ -33,6 +33,7 @@ pub struct Resolver {
     preferred: Vec<AttrPath>,
     indexes: Indexes,
     host: Option<HostSource>,
+    descriptions: Option<Descriptions>,
     known: Mutex<HashMap<Query, Arc<Resolution>>>,
 }
 
@@ -73,6 +74,12 @@ impl Resolver {
     /// Adds the host's packages.
     pub fn with_host(mut self, host: HostSource) -> Self {
         self.host = Some(host);
+        self
+    }
+
+    /// Adds what packages on a system say of themselves.
+    pub fn with_descriptions(mut self, descriptions: Descriptions) -> Self {
+        self.descriptions = Some(descriptions);
         self
     }
 
@@ -182,17 +189,22 @@ impl Resolver {
         candidates.extend(self.stored(&query, &candidates));
         let mut scored = rank(&query, &candidates, &self.preferred);
         let best = |scored: &[Scored]| scored.first().map_or(0.0, |first| first.score);
-        if best(&scored) < SURE
-            && let Some(host) = &self.host
-        {
-            let more = host.candidates(&query, &self.indexes);
+        if best(&scored) < SURE {
+            let mut more = Vec::new();
+            if let Some(host) = &self.host {
+                more = host.candidates(&query, &self.indexes);
+            }
+            if let Some(descriptions) = &self.descriptions {
+                more.extend(descriptions.candidates(&query));
+            }
             if !more.is_empty() {
                 candidates.extend(more);
                 scored = rank(&query, &candidates, &self.preferred);
             }
         }
         if best(&scored) < THRESHOLD {
-            let more = heuristic::candidates(&query, &self.indexes);
+            let mut more = heuristic::candidates(&query, &self.indexes);
+            more.extend(self.without_variant(&candidates));
             if !more.is_empty() {
                 candidates.extend(more);
                 scored = rank(&query, &candidates, &self.preferred);
@@ -257,6 +269,33 @@ impl Resolver {
         // The directory above, or another version, is better than nothing.
         candidates.extend(self.indexes.siblings(query));
         (Cow::Borrowed(query), candidates)
+    }
+
+    /// The packages of which others are variants by name: what `foo-gtk4` has, `foo` has, though no
+    /// listing may have it.
+    fn without_variant(&self, candidates: &[Candidate]) -> Vec<Candidate> {
+        candidates
+            .iter()
+            .filter(|candidate| candidate.basis == Basis::Listed)
+            .filter_map(|variant| {
+                let known = self
+                    .indexes
+                    .attribute(&AttrPath::new(plain_of_variant(variant.attr.as_str())?).ok()?)?;
+                Some(Candidate {
+                    note: Some(format!("{}, a variant of it, has it", variant.attr)),
+                    attr: known.attr,
+                    basis: Basis::ListedUnderOtherName,
+                    popularity: known.popularity,
+                    facts: Facts {
+                        pname: known.pname,
+                        unfree: known.unfree,
+                        is_main_program: false,
+                        ..variant.facts.clone()
+                    },
+                    ..variant.clone()
+                })
+            })
+            .collect()
     }
 
     /// For a file in the Nix store: the attributes of the package whose name the store path has.
@@ -368,15 +407,6 @@ impl Indexes {
     }
 }
 
-/// Today's name for a program of KDE: of the sets for Qt 5 only libraries are left, and programs are
-/// built with Qt 6.
-fn program_of_kde(attr: &AttrPath) -> Option<AttrPath> {
-    let (set, member) = attr.set_member()?;
-    let is_kdes = ["libsForQt5", "plasma5Packages"].contains(&set) && !member.starts_with('q');
-    let today = format!("kdePackages.{member}");
-    is_kdes.then(|| AttrPath::new(today).ok()).flatten()
-}
-
 impl Source for Indexes {
     fn candidates(&self, query: &Query) -> Vec<Candidate> {
         let mut candidates: Vec<Candidate> = self
@@ -388,10 +418,15 @@ impl Source for Indexes {
             if let Some(today) = self.of_a_dissolved_set(&candidate.attr) {
                 candidate.attr = today;
             } else if query.kind == Kind::Command
-                && let Some(today) = program_of_kde(&candidate.attr)
+                && let Some(today) = kde::with_qt_6(&candidate.attr)
             {
                 candidate.attr = today;
             }
+        }
+        if candidates.is_empty()
+            && let Some(before) = kde::before_6(query)
+        {
+            candidates = kde::after_5(self.candidates(&before), &before);
         }
         candidates
     }

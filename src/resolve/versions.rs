@@ -40,6 +40,7 @@ pub fn wanted(query: &Query) -> Option<Wanted> {
         Kind::Soname => by_soname(name),
         Kind::Command => by_command(name),
         Kind::PkgConfig => by_module(name),
+        Kind::CMake => by_package(name),
         // Which Python's headers a system has is no wish of the program that reads them.
         Kind::Header if is_header_of_python(name) => found("python", "python3", "out"),
         _ => None,
@@ -235,7 +236,7 @@ const FFMPEG: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
-/// Modules of Qt by the package that builds them; the rest is in `qtbase`.
+/// Modules of Qt 5 and 6 by the package that builds them.
 const QT_MODULES: &[(&str, &[&str])] = &[
     (
         "qtbase",
@@ -251,9 +252,8 @@ const QT_MODULES: &[(&str, &[&str])] = &[
             "PrintSupport",
             "Concurrent",
             "OpenGL",
-            "OpenGLWidgets",
             "XcbQpa",
-            "EGLFSDeviceIntegration",
+            "EglFSDeviceIntegration",
             "EglFsKmsSupport",
         ],
     ),
@@ -268,14 +268,9 @@ const QT_MODULES: &[(&str, &[&str])] = &[
             "QuickTest",
             "QuickShapes",
             "QuickParticles",
-            "QmlCore",
-            "QuickControls2",
-            "QuickTemplates2",
-            "QuickLayouts",
-            "QuickDialogs2",
         ],
     ),
-    ("qtsvg", &["Svg", "SvgWidgets"]),
+    ("qtsvg", &["Svg"]),
     (
         "qtmultimedia",
         &["Multimedia", "MultimediaWidgets", "MultimediaQuick"],
@@ -286,33 +281,177 @@ const QT_MODULES: &[(&str, &[&str])] = &[
             "WebEngine",
             "WebEngineCore",
             "WebEngineWidgets",
-            "WebEngineQuick",
             "Pdf",
             "PdfWidgets",
         ],
     ),
     ("qtwebchannel", &["WebChannel"]),
     ("qtwebsockets", &["WebSockets"]),
+    ("qtwebview", &["WebView"]),
     ("qtwayland", &["WaylandClient", "WaylandCompositor"]),
-    ("qtx11extras", &["X11Extras"]),
     ("qtserialport", &["SerialPort"]),
+    ("qtserialbus", &["SerialBus"]),
     ("qtsensors", &["Sensors"]),
-    ("qtpositioning", &["Positioning"]),
     ("qtlocation", &["Location"]),
     (
         "qttools",
         &["Designer", "DesignerComponents", "Help", "UiTools"],
     ),
-    ("qtscript", &["Script", "ScriptTools"]),
-    ("qtxmlpatterns", &["XmlPatterns"]),
     ("qtcharts", &["Charts"]),
+    ("qtdatavis3d", &["DataVisualization"]),
+    ("qtnetworkauth", &["NetworkAuth"]),
+    ("qtremoteobjects", &["RemoteObjects"]),
+    ("qtscxml", &["Scxml"]),
+    ("qtvirtualkeyboard", &["VirtualKeyboard"]),
     (
         "qt3d",
-        &["3DCore", "3DRender", "3DInput", "3DLogic", "3DExtras"],
+        &[
+            "3DCore",
+            "3DRender",
+            "3DInput",
+            "3DLogic",
+            "3DExtras",
+            "3DAnimation",
+            "3DQuick",
+            "3DQuickAnimation",
+            "3DQuickExtras",
+            "3DQuickInput",
+            "3DQuickRender",
+            "3DQuickScene2D",
+        ],
     ),
-    ("qtwebkit", &["WebKit", "WebKitWidgets"]),
     ("qtspeech", &["TextToSpeech"]),
     ("qtconnectivity", &["Bluetooth", "Nfc"]),
+];
+
+/// Modules that only Qt 5 has, or that another package builds there.
+const QT5_MODULES: &[(&str, &[&str])] = &[
+    ("qtgamepad", &["Gamepad"]),
+    ("qtlocation", &["Positioning", "PositioningQuick"]),
+    ("qtquickcontrols2", &["QuickControls2", "QuickTemplates2"]),
+    ("qtscript", &["Script", "ScriptTools"]),
+    ("qtwebkit", &["WebKit", "WebKitWidgets"]),
+    ("qtx11extras", &["X11Extras"]),
+    ("qtxmlpatterns", &["XmlPatterns"]),
+];
+
+/// Modules that only Qt 6 has, or that another package builds there.
+const QT6_MODULES: &[(&str, &[&str])] = &[
+    ("qtbase", &["OpenGLWidgets", "EglFsKmsGbmSupport"]),
+    (
+        "qtdeclarative",
+        &[
+            "LabsAnimation",
+            "LabsFolderListModel",
+            "LabsPlatform",
+            "LabsQmlModels",
+            "LabsSettings",
+            "LabsSharedImage",
+            "LabsSynchronizer",
+            "LabsWavefrontMesh",
+            "QmlCompiler",
+            "QmlCore",
+            "QmlLocalStorage",
+            "QmlMeta",
+            "QmlNetwork",
+            "QmlXmlListModel",
+            "QuickControls2",
+            "QuickControls2Basic",
+            "QuickControls2BasicStyleImpl",
+            "QuickControls2FluentWinUI3StyleImpl",
+            "QuickControls2Fusion",
+            "QuickControls2FusionStyleImpl",
+            "QuickControls2Imagine",
+            "QuickControls2ImagineStyleImpl",
+            "QuickControls2Impl",
+            "QuickControls2Material",
+            "QuickControls2MaterialStyleImpl",
+            "QuickControls2Universal",
+            "QuickControls2UniversalStyleImpl",
+            "QuickDialogs2",
+            "QuickDialogs2QuickImpl",
+            "QuickDialogs2Utils",
+            "QuickEffects",
+            "QuickLayouts",
+            "QuickTemplates2",
+            "QuickVectorImage",
+            "QuickVectorImageGenerator",
+        ],
+    ),
+    ("qtsvg", &["SvgWidgets"]),
+    ("qtmultimedia", &["SpatialAudio"]),
+    (
+        "qtwebengine",
+        &["PdfQuick", "WebEngineQuick", "WebEngineQuickDelegatesQml"],
+    ),
+    ("qtwebchannel", &["WebChannelQuick"]),
+    ("qtwebview", &["WebViewQuick"]),
+    (
+        "qtwayland",
+        &[
+            "WaylandEglClientHwIntegration",
+            "WaylandEglCompositorHwIntegration",
+            "WlShellIntegration",
+        ],
+    ),
+    ("qtpositioning", &["Positioning", "PositioningQuick"]),
+    ("qtsensors", &["SensorsQuick"]),
+    ("qtcharts", &["ChartsQml"]),
+    ("qtdatavis3d", &["DataVisualizationQml"]),
+    ("qtgraphs", &["Graphs", "GraphsWidgets"]),
+    (
+        "qtgrpc",
+        &[
+            "Grpc",
+            "GrpcQuick",
+            "Protobuf",
+            "ProtobufQtCoreTypes",
+            "ProtobufQtGuiTypes",
+            "ProtobufQuick",
+            "ProtobufWellKnownTypes",
+        ],
+    ),
+    ("qthttpserver", &["HttpServer"]),
+    ("qtlanguageserver", &["JsonRpc", "LanguageServer"]),
+    ("qtlottie", &["Bodymovin"]),
+    ("qtmqtt", &["Mqtt"]),
+    (
+        "qtquick3d",
+        &[
+            "Quick3D",
+            "Quick3DAssetImport",
+            "Quick3DAssetUtils",
+            "Quick3DEffects",
+            "Quick3DGlslParser",
+            "Quick3DHelpers",
+            "Quick3DHelpersImpl",
+            "Quick3DIblBaker",
+            "Quick3DParticleEffects",
+            "Quick3DParticles",
+            "Quick3DRuntimeRender",
+            "Quick3DUtils",
+        ],
+    ),
+    (
+        "qtquick3dphysics",
+        &["Quick3DPhysics", "Quick3DPhysicsHelpers"],
+    ),
+    (
+        "qtquicktimeline",
+        &["QuickTimeline", "QuickTimelineBlendTrees"],
+    ),
+    ("qtremoteobjects", &["RemoteObjectsQml", "RepParser"]),
+    ("qtscxml", &["ScxmlQml", "StateMachine", "StateMachineQml"]),
+    ("qtshadertools", &["ShaderTools"]),
+    (
+        "qtvirtualkeyboard",
+        &[
+            "HunspellInputMethod",
+            "VirtualKeyboardQml",
+            "VirtualKeyboardSettings",
+        ],
+    ),
+    ("qt3d", &["3DQuickScene3D"]),
     ("qt5compat", &["Core5Compat"]),
 ];
 
@@ -345,6 +484,10 @@ fn by_soname(soname: &str) -> Option<Wanted> {
     }
     if matches!(library, "libssl" | "libcrypto") && (is("1.0") || is("10") || is("0.9")) {
         return gone("openssl");
+    }
+    // GCC's C++ library of before 2004 is another library.
+    if library == "libstdc++" && !version.is_empty() && !is("6") {
+        return gone("libstdc++");
     }
     if let Some((_, releases)) = FFMPEG.iter().find(|(name, _)| *name == library) {
         return match releases.iter().find(|(number, _)| is(number)) {
@@ -409,18 +552,24 @@ fn llvm_library(library: &str, version: &str) -> Option<Wanted> {
 /// `libQt5Core.so.5`, `libQt6Widgets.so.6`.
 fn qt_library(library: &str, version: &str) -> Option<Wanted> {
     let (major, module) = library.strip_prefix("libQt")?.split_at_checked(1)?;
-    let (family, set) = match major {
-        "5" => ("qt5", "qt5"),
-        "6" => ("qt6", "qt6"),
-        _ => return None,
-    };
     if version.split('.').next() != Some(major) {
         return None;
     }
-    let (package, _) = QT_MODULES
+    qt_module(major, module, "out")
+}
+
+/// The package of a module, which all that belongs to the module is named for.
+fn qt_module(major: &str, module: &str, output: &'static str) -> Option<Wanted> {
+    let (set, own) = match major {
+        "5" => ("qt5", QT5_MODULES),
+        "6" => ("qt6", QT6_MODULES),
+        _ => return None,
+    };
+    let (package, _) = own
         .iter()
+        .chain(QT_MODULES)
         .find(|(_, modules)| modules.contains(&module))?;
-    found(family, format!("{set}.{package}"), "out")
+    found(set, format!("{set}.{package}"), output)
 }
 
 fn language_library(library: &str, version: &str) -> Option<Wanted> {
@@ -534,15 +683,36 @@ fn by_module(module: &str) -> Option<Wanted> {
     if let Some(version) = module.strip_prefix("ruby-") {
         return ruby(version);
     }
-    for (prefix, set) in [("Qt5", "qt5"), ("Qt6", "qt6")] {
-        if let Some(part) = module.strip_prefix(prefix) {
-            let (package, _) = QT_MODULES
-                .iter()
-                .find(|(_, modules)| modules.contains(&part))?;
-            return found(set, format!("{set}.{package}"), "dev");
-        }
+    // ImageMagick's modules are called for the release and for how it was built: `MagickWand-6.Q16HDRI`.
+    if let Some((_, build)) = module.split_once("-6.Q")
+        && is_of_imagemagick(module)
+        && build.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return found("imagemagick", "imagemagick6", "dev");
+    }
+    if let Some((major, part)) = module
+        .strip_prefix("Qt")
+        .and_then(|rest| rest.split_at_checked(1))
+    {
+        return qt_module(major, part, "dev");
     }
     None
+}
+
+fn is_of_imagemagick(module: &str) -> bool {
+    ["ImageMagick", "Magick++", "MagickCore", "MagickWand"]
+        .iter()
+        .any(|name| module.starts_with(name))
+}
+
+/// CMake packages named after a release: `Qt6Widgets`, and `Qt6` for all of it.
+fn by_package(package: &str) -> Option<Wanted> {
+    let (major, module) = package.strip_prefix("Qt")?.split_at_checked(1)?;
+    qt_module(
+        major,
+        if module.is_empty() { "Core" } else { module },
+        "dev",
+    )
 }
 
 /// The rules as a source: they answer for versions that no index has seen.

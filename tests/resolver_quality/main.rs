@@ -3,7 +3,7 @@
 
 mod tally;
 
-use tally::{BLIND, GOALS, debian, tally};
+use tally::{BLIND, BLIND_SECOND, GOALS, debian, tally};
 
 #[test]
 fn what_is_answered_is_right() {
@@ -37,6 +37,7 @@ fn the_libraries_that_most_of_debian_needs_are_answered() {
 fn names_that_nothing_was_tuned_to_are_seldom_answered_wrongly() {
     let tallies: Vec<_> = BLIND
         .iter()
+        .chain(BLIND_SECOND)
         .map(|(kind, table)| tally(*kind, table))
         .collect();
     let sum = |count: fn(&tally::Tally) -> usize| tallies.iter().map(count).sum::<usize>() as f64;
@@ -44,7 +45,7 @@ fn names_that_nothing_was_tuned_to_are_seldom_answered_wrongly() {
     let coverage = sum(|it| it.covered) / sum(|it| it.labels);
     let wrong: Vec<_> = tallies.iter().flat_map(|it| &it.wrong).collect();
     assert!(
-        precision >= 0.96 && coverage >= 0.78,
+        precision >= 0.97 && coverage >= 0.83,
         "precision {precision:.3}, coverage {coverage:.3}; wrong {wrong:#?}"
     );
 }

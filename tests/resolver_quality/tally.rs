@@ -97,6 +97,15 @@ pub(crate) const BLIND: &[(Kind, &str)] = &[
     (Kind::Data, "blind/data.tsv"),
 ];
 
+/// A second such set, of things whose names those who labelled them knew: `tests/data/labels/blind-second`.
+pub(crate) const BLIND_SECOND: &[(Kind, &str)] = &[
+    (Kind::Soname, "blind-second/sonames.tsv"),
+    (Kind::Command, "blind-second/commands.tsv"),
+    (Kind::PkgConfig, "blind-second/pkg-config.tsv"),
+    (Kind::Typelib, "blind-second/typelibs.tsv"),
+    (Kind::Data, "blind-second/data.tsv"),
+];
+
 /// A kind's table, and what it must reach: precision and coverage.
 pub(crate) const GOALS: &[(Kind, &str, f64, f64)] = &[
     (Kind::Soname, "sonames.tsv", 0.97, 0.9),

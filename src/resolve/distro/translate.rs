@@ -7,9 +7,11 @@
 use super::poll::Poll;
 use super::{HostPackage, HostPackages, Manager, Via, naming};
 use crate::resolve::{
-    AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, SourceKind, rank,
+    AttrPath, Basis, Candidate, Facts, FileForm, Kind, Lexicon, Output, Query, SourceKind,
+    heuristic, rank,
 };
 use crate::trace::Bytes;
+use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,7 +100,6 @@ impl HostSource {
             return Vec::new();
         };
         let package = &ownership.package;
-        let translations = self.translate(package, index);
         let mut owned = format!("owned by {}'s {}", self.packages.vendor(), package.name);
         if package.source != package.name {
             owned.push_str(&format!(" (source {})", package.source));
@@ -106,7 +107,20 @@ impl HostSource {
         if let Via::Link(target) = &ownership.via {
             owned.push_str(&format!(", as {target}"));
         }
-        translations
+        if let Some(attr) = of_archive(query, package) {
+            return vec![Candidate {
+                attr,
+                output: None,
+                source: SourceKind::Host,
+                basis: Basis::Guess(2),
+                form: FileForm::Regular,
+                place: Bytes::default(),
+                popularity: 0,
+                note: Some(format!("{owned}; nixpkgs has all of CRAN and Bioconductor")),
+                facts: Facts::default(),
+            }];
+        }
+        self.translate(package, index)
             .iter()
             .map(|translation| {
                 let note = format!("{owned}{}", translation.evidence("other files"));
@@ -167,6 +181,20 @@ impl HostSource {
         lock().insert(package.name.clone(), Arc::clone(&translations));
         translations
     }
+}
+
+/// The attribute of an R package that the host's package is called for: `r-cran-dplyr`, `r-bioc-limma`
+/// of Debian, `R-dplyr` of Fedora and openSUSE, `r-dplyr` of Arch. Distributions package what is in the
+/// archives, so it is there.
+fn of_archive(query: &Query, package: &HostPackage) -> Option<AttrPath> {
+    let name = query.name.to_str().ok().filter(|_| query.kind == Kind::R)?;
+    let owner = package.name.to_ascii_lowercase();
+    let module = ["r-cran-", "r-bioc-", "r-"]
+        .iter()
+        .find_map(|prefix| owner.strip_prefix(prefix))?;
+    (module == name.to_ascii_lowercase())
+        .then(|| heuristic::of_archive(name))
+        .flatten()
 }
 
 /// The output in which things of a kind lie by nixpkgs' custom, if the package has it.

@@ -27,16 +27,26 @@ pub fn add(
 ) -> Result<(), BuildError> {
     let supplement = supplement.map(Table::read).transpose()?;
     let mut supplemented = Supplemented::new();
-    if let Some(table) = &supplement {
-        table.each(|line| {
-            supplemented.insert((key_kind(line.get("kind")?)?, line.get("key")?.to_owned()));
-            Ok(())
-        })?;
-    }
     let table = |name: &str| Table::read(&directory.join(name));
 
     let aliases = table("nixpkgs-aliases.tsv")?;
     aliases.each(|line| alias(builder, line))?;
+    if let Some(table) = &supplement {
+        table.each(|line| {
+            let (kind, key) = (key_kind(line.get("kind")?)?, line.get("key")?);
+            if kind == KeyKind::Alias {
+                // All that the tables have under the old name is read as the new one's.
+                builder.alias(
+                    attr(key)?,
+                    attr(line.get("attr")?)?,
+                    "",
+                    AliasState::Renamed,
+                );
+            }
+            supplemented.insert((kind, key.to_owned()));
+            Ok(())
+        })?;
+    }
     let packages = table("nixpkgs-packages.tsv")?;
     packages.each(|line| package(builder, line))?;
     let popularity = table("nixpkgs-popularity.tsv")?;
@@ -160,7 +170,7 @@ fn alias(builder: &mut Builder, line: &Line<'_>) -> Result<(), String> {
 }
 
 fn package(builder: &mut Builder, line: &Line<'_>) -> Result<(), String> {
-    let name = attr(line.get("attr")?)?;
+    let name = &*today(builder, line)?;
     let used_by = line.number("used_by")?;
     let pname = line.get("pname")?;
     let main_program = line.get("main_program")?;
@@ -204,7 +214,8 @@ fn file(
 ) -> Result<(), String> {
     let key = line.get(key)?;
     let pname = line.get("pname")?;
-    let (number, attribute) = builder.attribute(attr(line.get("attr")?)?);
+    let name = today(builder, line)?;
+    let (number, attribute) = builder.attribute(&name);
     if attribute.pname.is_empty() {
         attribute.pname = pname.split(',').next().unwrap_or_default().to_owned();
     }
@@ -273,7 +284,8 @@ fn guess(
 ) -> Result<(), String> {
     let key = line.get(key)?;
     let evidence = line.get("evidence")?;
-    let (number, _) = builder.attribute(attr(line.get("attr")?)?);
+    let name = today(builder, line)?;
+    let (number, _) = builder.attribute(&name);
     if let Some(why) = evidence.strip_prefix("manual") {
         if supplemented.contains(&(kind, key.to_owned())) {
             return Ok(());
@@ -313,6 +325,9 @@ fn by_hand(builder: &mut Builder, line: &Line<'_>) -> Result<(), String> {
     if why.is_empty() {
         return Err("a fact written by hand needs its reason in the column `why`".to_owned());
     }
+    if kind == KeyKind::Alias {
+        return Ok(());
+    }
     let (number, _) = builder.attribute(attr(line.get("attr")?)?);
     let mut row = Row::new(number, Basis::Manual);
     row.output = match line.get("output")? {
@@ -341,6 +356,11 @@ fn key_kind(word: &str) -> Result<KeyKind, String> {
         .find(|(_, known)| *known == word)
         .map(|(kind, _)| kind)
         .ok_or_else(|| format!("unknown kind `{word}`"))
+}
+
+/// The attribute that a row is about, in today's name.
+fn today(builder: &Builder, line: &Line<'_>) -> Result<String, String> {
+    Ok(builder.today(attr(line.get("attr")?)?))
 }
 
 fn attr(name: &str) -> Result<&str, String> {

@@ -1,6 +1,8 @@
 //! Which packages a run comes to, and what is implied.
 
 use super::*;
+use crate::resolve::Resolver;
+use crate::resolve::index::Index;
 use std::collections::BTreeSet;
 
 /// Needs by hand, and a resolver that knows a few names.
@@ -138,6 +140,30 @@ fn what_stdenv_has_is_implied_as_a_command_but_not_as_a_library() {
         .need(Role::Library, "liblzma.so.5", None)
         .packages();
     assert_eq!(packages, ["bash<stdenv", "git", "glibc<stdenv", "xz"]);
+}
+
+#[test]
+fn headers_of_the_c_library_and_the_kernel_are_stdenvs() {
+    let usage = Case::of(RunKind::Build)
+        .need(Role::Header, "netinet/in.h", None)
+        .need(Role::Header, "linux/if.h", None)
+        .need(Role::Header, "zlib.h", None)
+        .usage();
+    let resolver = Resolver::new().with_index(Index::embedded());
+    let choice = choose(&usage, |query| (*resolver.resolve(query)).clone());
+    let packages: Vec<_> = choice
+        .packages
+        .iter()
+        .map(|package| (package.attr.as_str(), package.implied.as_deref()))
+        .collect();
+    assert_eq!(
+        packages,
+        [
+            ("glibc", Some("stdenv")),
+            ("linuxHeaders", Some("stdenv")),
+            ("zlib", None)
+        ]
+    );
 }
 
 #[test]

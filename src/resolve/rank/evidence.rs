@@ -5,7 +5,8 @@ use crate::resolve::{Basis, Candidate, FileForm, Kind, Query, Sign, SourceKind};
 
 /// What one source's row says, without regard to names.
 pub(super) fn evidence(query: &Query, row: &Candidate) -> Vec<Mark<'static>> {
-    let mut marks = Vec::new();
+    // Few have more to be said of them.
+    let mut marks = Vec::with_capacity(12);
     let facts = &row.facts;
     match row.source {
         SourceKind::Pin => marks.push(Mark::of(Feature::Pinned)),

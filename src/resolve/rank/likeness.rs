@@ -4,7 +4,7 @@
 use super::Field;
 use super::evidence::is_private;
 use super::feature::{Feature, Mark};
-use super::names::Likeness;
+use super::names::{Likeness, drop_in};
 use super::sets::{
     BUNDLES, INTERPRETERS, PLAIN_SETS, is_copy_set, is_extension_of, is_language_set, is_module_of,
     is_release_of, is_variant, plain_of, proper_set,
@@ -12,7 +12,7 @@ use super::sets::{
 use crate::resolve::distro::Manager;
 use crate::resolve::minimal::is_in_every_stdenv;
 use crate::resolve::versions::Wanted;
-use crate::resolve::{Basis, Candidate, Kind, Query, SourceKind};
+use crate::resolve::{Basis, Candidate, Kind, Query, Sign, SourceKind};
 
 /// As many packages with something in a directory make its name that of none of them.
 const MANY: usize = 5;
@@ -37,16 +37,37 @@ pub(super) fn name_marks<'a>(
         matches!(row.basis, Basis::Guess(_) | Basis::NameOnly)
             && row.source != SourceKind::Catalogue
     });
+    // Nor has a guess that rests on the library's own name, after which Debian also calls its packages:
+    // that is the likeness. The source and the home page do not bear it out.
+    let is_guess_by_name = |row: &&Candidate| {
+        let by_name = [Sign::PackageName, Sign::LibraryName, Sign::LibraryStem];
+        let signs = &row.facts.signs;
+        !signs.is_empty() && signs.iter().all(|sign| by_name.contains(sign))
+    };
+    let guessed_by_it = rows.iter().any(is_guess_by_name)
+        && rows
+            .iter()
+            .all(|row| is_guess_by_name(row) || row.source == SourceKind::Heuristic);
+    // Of what is dropped in for a program to find, to know the directory is to know nothing.
+    let is_dropped_in = row.facts.below.as_ref().is_some_and(|below| {
+        query.kind == Kind::Data
+            && drop_in(query.name.as_bytes()).is_some_and(|place| below.len() <= place.len())
+    });
     // What many packages fill is called after one of them and is still not its own.
-    let is_shared = query.kind == Kind::Data && row.facts.below.is_some() && field.above_it >= MANY;
-    let likeness = match is_shared {
+    let is_shared = is_dropped_in
+        || query.kind == Kind::Data && row.facts.below.is_some() && field.above_it >= MANY;
+    // What a rule made of the thing's name agrees with it, of course, and may not even exist.
+    let made_of_it = rows
+        .iter()
+        .all(|row| row.source == SourceKind::Heuristic && row.basis == Basis::Guess(0));
+    let likeness = match is_shared || guessed_by_it || made_of_it {
         true => Likeness::None,
         false => stems.compare(member),
     };
     let is_variant = is_variant(member, stems);
     marks.extend(match likeness {
         Likeness::Same => Some(Mark::of(Feature::NameIsIt)),
-        _ if only_by_name || is_shared => None,
+        _ if only_by_name || is_shared || guessed_by_it => None,
         Likeness::Alike => Some(Mark::of(Feature::NameAlike)),
         Likeness::Begins => Some(Mark::of(Feature::NameBegins)),
         Likeness::None => pname
@@ -55,7 +76,9 @@ pub(super) fn name_marks<'a>(
     });
     if let Some(set) = set {
         let first = set.split('.').next().unwrap_or_default();
-        if Some(first) == proper_set(query.kind) {
+        if made_of_it {
+            // That the set is the proper one is the rule.
+        } else if Some(first) == proper_set(query.kind) {
             marks.push(Mark::of(Feature::ProperSet));
         } else if Manager::of(query.kind).is_some() && is_language_set(first) {
             // A distribution's package of a module is a member of the set, which says nothing.
@@ -77,7 +100,10 @@ pub(super) fn name_marks<'a>(
     if query.kind == Kind::Data && is_docbooks && likeness == Likeness::None {
         marks.push(Mark::of(Feature::SharedDirectory));
     }
-    if BUNDLES.iter().any(|bundle| attr.starts_with(bundle)) && likeness == Likeness::None {
+    if is_dropped_in {
+        marks.push(Mark::of(Feature::SharedDirectory).part(2.0));
+    }
+    if likeness == Likeness::None && BUNDLES.iter().any(|bundle| attr.starts_with(bundle)) {
         marks.push(Mark::of(Feature::Bundle));
     }
     if !stems.has_version_of(member)

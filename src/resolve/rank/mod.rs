@@ -23,8 +23,8 @@ mod sets;
 mod tests;
 
 pub use feature::{Counted, Feature};
-pub(super) use names::{SHARED_DIRECTORIES, without_release};
-pub(super) use sets::is_interpreter;
+pub(super) use names::{SHARED_DIRECTORIES, drop_in, without_release};
+pub(super) use sets::{is_interpreter, plain_of_variant};
 
 use super::versions::{self, Wanted};
 use super::{AttrPath, Basis, Candidate, FileForm, Kind, Output, Query, Scored, SourceKind};
@@ -33,7 +33,6 @@ use feature::{Mark, ceiling, where_it_is};
 use likeness::{name_marks, version_mark};
 use names::Stems;
 use sets::BUNDLES;
-use std::collections::BTreeMap;
 
 /// Below this the answer stays open and the candidates are shown.
 pub const THRESHOLD: f64 = 0.5;
@@ -53,26 +52,20 @@ pub const SHOWN: usize = 8;
 pub fn rank(query: &Query, candidates: &[Candidate], preferred: &[AttrPath]) -> Vec<Scored> {
     let wanted = versions::wanted(query);
     let stems = Stems::of(query);
-    let mut by_attr: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
-    for candidate in candidates {
-        by_attr
-            .entry(candidate.attr.as_str())
-            .or_default()
-            .push(candidate);
-    }
+    let mut rows: Vec<&Candidate> = candidates.iter().collect();
+    rows.sort_by_key(|row| &row.attr);
+    let by_attr = || rows.chunk_by(|a, b| a.attr == b.attr);
     let field = Field {
-        attrs: by_attr.keys().copied().collect(),
+        attrs: by_attr().map(|rows| rows[0].attr.as_str()).collect(),
         command_is_listed: query.kind == Kind::Command
             && candidates.iter().any(is_widely_listed_command),
-        above_it: by_attr
-            .values()
+        above_it: by_attr()
             .filter(|rows| rows.iter().all(|row| row.facts.below.is_some()))
             .count(),
         wanted,
         stems,
     };
-    let mut judged: Vec<Judged<'_>> = by_attr
-        .values()
+    let mut judged: Vec<Judged<'_>> = by_attr()
         .map(|rows| judge(query, rows, &field, preferred))
         .collect();
     // Attributes are unique here, so the order is total.
@@ -203,13 +196,12 @@ fn judge<'a>(
             })
     });
     // A rule of thumb sees the same names as the host's source does: no second opinion.
-    let mut sources: Vec<SourceKind> = rows
+    let sources = rows
         .iter()
         .map(|row| row.source)
         .filter(|source| *source != SourceKind::Heuristic)
-        .collect();
-    sources.sort_unstable();
-    sources.dedup();
+        .fold(0_u8, |sources, source| sources | 1 << source as u8)
+        .count_ones();
     let mut notes: Vec<&str> = marked
         .iter()
         .filter_map(|(row, _)| row.note.as_deref())
@@ -255,13 +247,13 @@ fn judge<'a>(
             _ => 2,
         })
         .max();
-    if sources.len() > 1
+    if sources > 1
         && let Some(signs) = signs
     {
         marks.push(Mark::of(Feature::OwnedOnHost).part(f64::from(signs) / 2.0));
     }
-    if sources.len() > 1 {
-        marks.push(Mark::of(Feature::AnotherSource).part((sources.len() - 1) as f64));
+    if sources > 1 {
+        marks.push(Mark::of(Feature::AnotherSource).part(f64::from(sources - 1)));
     }
     if popularity > 0 {
         // Who has the directory above need not have the file, however widely it is used.

@@ -66,6 +66,49 @@ pub(in crate::resolve) const SHARED_DIRECTORIES: [&str; 20] = [
     "zsh",
 ];
 
+/// Where packages put files for another program to find: that a file lies there does not make it the
+/// program's own.
+const DROP_INS: [&str; 30] = [
+    "share/dbus-1/interfaces",
+    "share/dbus-1/services",
+    "share/dbus-1/session.d",
+    "share/dbus-1/system-services",
+    "share/dbus-1/system.d",
+    "share/dict",
+    "share/emacs/site-lisp",
+    "share/fish/vendor_completions.d",
+    "share/fish/vendor_conf.d",
+    "share/fish/vendor_functions.d",
+    "share/gdb/auto-load",
+    "share/gettext/its",
+    "share/glib-2.0/schemas",
+    "share/gnome-shell/extensions",
+    "share/gnome-shell/search-providers",
+    "share/gstreamer-1.0/presets",
+    "share/gtk-doc/html",
+    "share/ibus/component",
+    "share/misc",
+    "share/nginx/modules",
+    "share/nvim/site",
+    "share/octave/packages",
+    "share/php",
+    "share/polkit-1/actions",
+    "share/polkit-1/rules.d",
+    "share/python3",
+    "share/ruby",
+    "share/vala/vapi",
+    "share/vim/addons",
+    "share/vim/vimfiles",
+];
+
+/// The directory for drop-ins that a file lies below.
+pub(in crate::resolve) fn drop_in(name: &[u8]) -> Option<&'static str> {
+    DROP_INS.into_iter().find(|directory| {
+        name.strip_prefix(directory.as_bytes())
+            .is_some_and(|rest| rest.starts_with(b"/"))
+    })
+}
+
 /// The names that a package of the thing would have.
 pub(super) struct Stems {
     /// As they are: `ssl`, `libssl` for `libssl.so.3`.
@@ -85,10 +128,9 @@ impl Stems {
         match query.kind {
             Kind::Soname | Kind::LinkName => {
                 let stem = name.split(".so").next().unwrap_or_default();
-                plain.push(stem.to_owned());
-                plain.push(stem.strip_prefix("lib").unwrap_or(stem).to_owned());
                 // `libglade-2.0.so.0` is libglade's rather than glade's.
-                plain.push(without_release(stem).to_owned());
+                plain.extend([stem, without_release(stem)].map(str::to_owned));
+                plain.push(stem.strip_prefix("lib").unwrap_or(stem).to_owned());
             }
             Kind::Header => {
                 let (first, rest) = name.split_once('/').unwrap_or((&name, ""));
@@ -125,11 +167,16 @@ impl Stems {
             }
             // The first names are those of the owner of a domain: org.gnome.
             Kind::GSettings => plain.extend(name.split('.').skip(2).map(str::to_owned)),
+            // A namespace is called for its library, without `lib`: `Grss-0.7` is of libgrss.
+            Kind::Typelib => {
+                let namespace = name.split('-').next().unwrap_or_default();
+                plain.extend([namespace.to_owned(), format!("lib{namespace}")]);
+                plain.push(name.to_string());
+            }
             Kind::Path => plain.push(name.rsplit('/').next().unwrap_or_default().to_owned()),
             Kind::Command
             | Kind::PkgConfig
             | Kind::CMake
-            | Kind::Typelib
             | Kind::Gem
             | Kind::Jar
             | Kind::OCaml
@@ -145,6 +192,7 @@ impl Stems {
             }
         }
         plain.retain(|stem| !stem.is_empty());
+        plain.dedup();
         for stem in &mut plain {
             stem.make_ascii_lowercase();
         }
@@ -153,16 +201,17 @@ impl Stems {
             .filter(|stem| stem.ends_with(|c: char| c.is_ascii_digit()))
             .map(|stem| joined(stem))
             .collect();
-        let mut bare: Vec<String> = plain
-            .iter()
-            .map(|stem| bare(stem))
-            .filter(|stem| stem.len() > 1)
-            .collect();
-        bare.dedup();
+        let mut bare_ones: Vec<String> = Vec::with_capacity(plain.len());
+        for stem in &plain {
+            let bare = bare(stem);
+            if bare.len() > 1 && !bare_ones.contains(&bare) {
+                bare_ones.push(bare);
+            }
+        }
         Self {
             plain,
             joined,
-            bare,
+            bare: bare_ones,
             command: query.kind == Kind::Command,
         }
     }
@@ -204,7 +253,12 @@ impl Stems {
 
 /// The letters and digits of a name.
 fn joined(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).collect()
+    let mut letters = name.to_owned();
+    // Most names have nothing else.
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        letters.retain(|c| c.is_ascii_alphanumeric());
+    }
+    letters
 }
 
 /// A name without what differs between a library and its package: `lib` in front, punctuation,
@@ -214,11 +268,10 @@ fn bare(name: &str) -> String {
         .strip_prefix("lib")
         .filter(|rest| !rest.is_empty())
         .unwrap_or(name);
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let stem = letters.trim_end_matches(|c: char| c.is_ascii_digit());
-    if stem.is_empty() {
-        letters
-    } else {
-        stem.to_owned()
+    let mut letters = joined(name);
+    let stem = letters.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    if stem > 0 {
+        letters.truncate(stem);
     }
+    letters
 }

@@ -174,6 +174,12 @@ pub(super) fn is_variant(member: &str, stems: &Stems) -> bool {
         || member.contains("Masquerade")
 }
 
+/// The package that an attribute is a variant of by its last word: `foo` of `foo-gtk4`.
+pub(in crate::resolve) fn plain_of_variant(attr: &str) -> Option<&str> {
+    let (plain, word) = attr.rsplit_once('-')?;
+    VARIANT_WORDS.contains(&word).then_some(plain)
+}
+
 /// Interpreters and the sets of their modules. `python3.withPackages` builds an environment that is
 /// called as the interpreter and links to the modules' files.
 pub(super) const INTERPRETERS: [(&str, &str); 3] = [
@@ -258,23 +264,18 @@ pub(super) const BUNDLES: [&str; 49] = [
 
 /// The names that an attribute may be one version of: `openssl_1_1` of `openssl`, `gcc48` of `gcc`,
 /// `python37` of `python3`, `nodejs-slim_14` of `nodejs-slim`.
-pub(super) fn plain_of(attr: &str) -> impl Iterator<Item = String> {
+pub(super) fn plain_of(attr: &str) -> impl Iterator<Item = &str> {
+    let is_of_version = |byte: &u8| byte.is_ascii_digit() || b"_-x.".contains(byte);
     let bytes = attr.as_bytes();
-    let is_version = |at: usize| {
-        bytes[at..]
-            .iter()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'x' | b'.'))
-            && bytes[at..].iter().any(u8::is_ascii_digit)
-    };
-    let ends: Vec<usize> = (1..bytes.len())
-        .filter(|&at| {
-            attr.is_char_boundary(at)
-                && is_version(at)
-                && !matches!(bytes[at - 1], b'_' | b'-' | b'.' | b'x')
-        })
-        .collect();
-    ends.into_iter()
-        .map(|at| attr[..at].to_owned())
-        .collect::<Vec<_>>()
-        .into_iter()
+    let version = bytes.iter().rev().take_while(|byte| is_of_version(byte));
+    let begin = (bytes.len() - version.count()).max(1);
+    // A version has a digit, and begins at its last one at the latest.
+    let end = bytes
+        .iter()
+        .rposition(u8::is_ascii_digit)
+        .map_or(begin, |digit| digit + 1);
+    (begin..end)
+        .filter(move |&at| !b"_-.x".contains(&bytes[at - 1]))
+        // All after it is ASCII, so it is where a character begins.
+        .map(move |at| &attr[..at])
 }

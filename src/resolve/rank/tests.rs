@@ -182,6 +182,39 @@ fn two_equal_candidates_leave_it_open() {
 }
 
 #[test]
+fn of_two_equals_the_free_one_is_answered() {
+    let mut unfree = candidate("aaa^out lib");
+    unfree.facts.unfree = true;
+    let free = candidate("bbb^out lib");
+    wins(Query::parse(b"libx.so.1"), "bbb", &[unfree.clone(), free]);
+    // Alone it is still the answer, and says what it is.
+    unfree.popularity = 120;
+    let alone = rank(&Query::parse(b"libx.so.1"), &[unfree], &[]);
+    assert!(alone[0].score >= THRESHOLD, "{alone:?}");
+    let because = alone[0].because.join("; ");
+    assert!(because.contains("but its licence is unfree"), "{because}");
+}
+
+#[test]
+fn what_nixpkgs_has_removed_is_never_the_answer() {
+    let mut removed = candidate("x^out lib");
+    removed.facts.removed_by = Some("2025-11".to_owned());
+    removed.facts.is_main_program = true;
+    let scored = rank(&Query::parse(b"libx.so.1"), &[removed.clone()], &[]);
+    assert!(scored[0].score < THRESHOLD, "{scored:?}");
+    let because = scored[0].because.join("; ");
+    assert!(
+        because.contains("but nixpkgs 2025-11 has removed x"),
+        "{because}"
+    );
+    wins(
+        Query::parse(b"libx.so.1"),
+        "successor",
+        &[removed, candidate("successor^out lib")],
+    );
+}
+
+#[test]
 fn a_pin_is_certain_and_a_preference_decides() {
     let mut pin = candidate("mine^out ");
     pin.source = SourceKind::Pin;

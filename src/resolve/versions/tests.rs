@@ -12,6 +12,7 @@ fn a_soname_tells_the_release() {
         ("libssl.so.3", "openssl"),
         ("libssl.so.1.1", "openssl_1_1"),
         ("libcrypto.so.1.0.0", "gone"),
+        ("libstdc++.so.5", "gone"),
         ("libavcodec.so.58", "ffmpeg_4"),
         ("libavcodec.so.59", "ffmpeg_5"),
         ("libavcodec.so.60.31.102", "ffmpeg_6"),
@@ -28,6 +29,11 @@ fn a_soname_tells_the_release() {
         ("libclang-cpp.so.18", "llvmPackages_18.libclang"),
         ("libQt5Core.so.5", "qt5.qtbase"),
         ("libQt6Quick.so.6", "qt6.qtdeclarative"),
+        ("libQt6Scxml.so.6.5.2", "qt6.qtscxml"),
+        ("libQt5QuickControls2.so.5", "qt5.qtquickcontrols2"),
+        ("libQt6QuickControls2.so.6", "qt6.qtdeclarative"),
+        ("libQt5Positioning.so.5", "qt5.qtlocation"),
+        ("libQt6Positioning.so.6", "qt6.qtpositioning"),
         ("liblua5.4.so.0", "lua5_4"),
         ("libruby-3.1.so.3.1", "gone"),
         ("libgtk-3.so.0", "gtk3"),
@@ -42,6 +48,7 @@ fn a_soname_tells_the_release() {
     for soname in [
         "libz.so.1",
         "libssl.so",
+        "libstdc++.so",
         "libicuweird.so.7",
         "libclang.so.1",
         "liblualib.so.3",
@@ -72,6 +79,25 @@ fn a_command_tells_the_release_only_when_it_is_asked_for() {
             expected,
             "{command}"
         );
+    }
+}
+
+#[test]
+fn a_module_for_builds_tells_the_release() {
+    for (kind, name, expected) in [
+        (Kind::PkgConfig, "gtk+-3.0", Some("gtk3")),
+        (Kind::PkgConfig, "Qt5Positioning", Some("qt5.qtlocation")),
+        (Kind::PkgConfig, "Qt6Core", Some("qt6.qtbase")),
+        (Kind::PkgConfig, "Magick++-6.Q16HDRI", Some("imagemagick6")),
+        (Kind::PkgConfig, "MagickWand-7.Q16HDRI", None),
+        (Kind::PkgConfig, "zlib", None),
+        (Kind::CMake, "Qt6", Some("qt6.qtbase")),
+        (Kind::CMake, "Qt6Quick3D", Some("qt6.qtquick3d")),
+        (Kind::CMake, "Qt5WebKit", Some("qt5.qtwebkit")),
+        (Kind::CMake, "Qt7Core", None),
+        (Kind::CMake, "Qt", None),
+    ] {
+        assert_eq!(attr(kind, name).as_deref(), expected, "{kind} {name}");
     }
 }
 

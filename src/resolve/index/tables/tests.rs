@@ -33,8 +33,14 @@ fn every_fact_of_the_supplement_is_in_the_embedded_index() {
         .unwrap()
         .each(|line| {
             let kind = key_kind(line.get("kind")?)?;
-            let found = index.exact(kind, line.get("key")?.as_bytes());
             let expected = line.get("attr")?;
+            if kind == KeyKind::Alias {
+                let old = AttrPath::new(line.get("key")?).map_err(|error| error.to_string())?;
+                let alias = index.alias(&old).map(|alias| alias.to.to_string());
+                assert_eq!(alias.as_deref(), Some(expected), "{old}");
+                return Ok(());
+            }
+            let found = index.exact(kind, line.get("key")?.as_bytes());
             assert!(
                 found
                     .iter()
@@ -55,7 +61,11 @@ fn every_attribute_of_the_supplement_is_current() {
         .unwrap()
         .each(|line| {
             let attr = AttrPath::new(line.get("attr")?).map_err(|error| error.to_string())?;
-            let facts = index.attribute(&attr).unwrap();
+            // What an alias leads to may have nothing else in the index.
+            let Some(facts) = index.attribute(&attr) else {
+                assert_eq!(line.get("kind")?, "alias", "{attr} is not in the index");
+                return Ok(());
+            };
             assert_eq!(facts.attr, attr, "an old name");
             assert_eq!(facts.removed_by, None, "{attr}");
             Ok(())
@@ -229,6 +239,39 @@ fn use_under_an_old_name_counts_for_today_s() {
     ]);
     let today = AttrPath::new("libx11").unwrap();
     assert_eq!(index.attribute(&today).unwrap().popularity, 160);
+}
+
+#[test]
+fn an_alias_of_the_supplement_renames_what_the_tables_have() {
+    let directory = tables(&[
+        (
+            "nixpkgs-packages.tsv",
+            "foo foo 1.0 out,dev https://foo.org Foo foo 3 0 ",
+        ),
+        (
+            "command-attrs.tsv",
+            "foo foo out bin direct file 4 0 1 2023-01 foo ",
+        ),
+        ("soname-guesses.tsv", "libfoo.so.4 foo source libfoo4 foo"),
+    ]);
+    let supplement = directory.path().join("supplement.tsv");
+    let rows = "kind\tkey\tattr\toutput\tplace\towner\twhy\nalias\tfoo\tset.foo\t\t\t\tmoved\n";
+    fs::write(&supplement, rows).unwrap();
+    let mut builder = Builder::new();
+    add(&mut builder, directory.path(), Some(&supplement)).unwrap();
+    let mut bytes = Vec::new();
+    builder.finish(&mut bytes).unwrap();
+    let index =
+        super::super::Index::from_bytes(bytes, crate::resolve::SourceKind::Catalogue).unwrap();
+    assert_eq!(attributes(&index, KeyKind::Command, "foo"), ["set.foo"]);
+    assert_eq!(
+        attributes(&index, KeyKind::Soname, "libfoo.so.4"),
+        ["set.foo"]
+    );
+    let old = index.attribute(&AttrPath::new("foo").unwrap()).unwrap();
+    assert_eq!(old.attr.as_str(), "set.foo");
+    assert_eq!(old.main_program.as_deref(), Some("foo"));
+    assert_eq!(old.outputs.len(), 2);
 }
 
 #[test]
