@@ -58,6 +58,9 @@ pub(super) enum Pending {
     },
     /// A socket address is used.
     Contact(Box<Contact>),
+    /// Several messages are sent by one call, which returns how many were: each of these with its
+    /// place among them.
+    Messages(Vec<(u32, Contact)>),
     /// Nothing to record, but an effect.
     Silent(Effect),
     /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
@@ -85,7 +88,7 @@ impl Pending {
             Self::Contact(contact) => {
                 matches!(contact.action, ContactAction::Connect | ContactAction::Send)
             }
-            Self::AtEntry => true,
+            Self::Messages(_) | Self::AtEntry => true,
             Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
         }
     }

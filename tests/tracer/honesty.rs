@@ -1,7 +1,10 @@
 //! What is not seen is told, and what few programs do is seen.
 
+use crate::everywhere::Case;
 use crate::support::{Trace, WAYS, directory, tracee, watch};
-use nixtrace::trace::{ExitStatus, GapKind, Operation};
+use nixtrace::trace::{
+    ContactAction, Endpoint, Errno, ExitStatus, GapKind, Operation, Outcome, Record,
+};
 use nixtrace::tracer::{Allowances, EngineChoice, Options};
 use std::fs;
 use std::process::{Command, Output};
@@ -160,6 +163,38 @@ fn every_call_that_names_a_file_is_seen() {
 }
 
 #[test]
+fn every_message_that_one_call_sends_is_told_and_none_that_it_does_not() {
+    Case::new("rare", &["messages"]).check(|trace, top| {
+        let sent: Vec<_> = trace
+            .records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Contacted(contact) if contact.action == ContactAction::Send => {
+                    match &contact.endpoint {
+                        Endpoint::Unix { path } => {
+                            let name = path.as_path().strip_prefix(top).unwrap();
+                            Some((name.to_str().unwrap().to_owned(), contact.outcome))
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+                _ => None,
+            })
+            .collect();
+        let ok = Outcome::Success;
+        let expected = [
+            ("a", ok),
+            ("b", ok),
+            ("absent", Outcome::Failure(Errno::ENOENT)),
+        ];
+        assert_eq!(
+            sent,
+            expected.map(|(name, outcome)| (name.to_owned(), outcome))
+        );
+    });
+}
+
+#[test]
 fn a_descriptor_that_is_taken_from_another_process_is_named() {
     for options in WAYS {
         let place = directory();
@@ -297,7 +332,6 @@ fn where_a_filter_forbids_ptrace_it_says_so() {
 
 #[test]
 fn below_a_directory_without_a_name_the_rest_of_a_path_is_told_and_marked() {
-    use nixtrace::trace::{Errno, Outcome};
     let missing = Outcome::Failure(Errno::ENOENT);
     for options in WAYS {
         let place = directory();

@@ -162,7 +162,12 @@ impl Observer {
                 }
             }
             Pending::AtEntry => {}
-            Pending::Execute { .. } | Pending::Contact(_) | Pending::Unnamed => self.unseen(tid),
+            Pending::Execute { .. } => {
+                // If it succeeds, those threads are gone that are ours again.
+                self.handed.add(tgid);
+                self.unseen(tid);
+            }
+            Pending::Contact(_) | Pending::Messages(_) | Pending::Unnamed => self.unseen(tid),
         }
     }
 

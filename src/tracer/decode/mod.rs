@@ -532,6 +532,19 @@ impl Observer {
                 self.outbox
                     .write(|batch| batch.push(Fact::Contacted(contact)));
             }
+            Pending::Messages(contacts) => {
+                // Of the first that was not sent the kernel says why only if none was before it.
+                let sent = returned.value.max(1);
+                self.outbox.write(|batch| {
+                    for (_, mut contact) in contacts
+                        .into_iter()
+                        .take_while(|(index, _)| i64::from(*index) < sent)
+                    {
+                        contact.outcome = outcome;
+                        batch.push(Fact::Contacted(Box::new(contact)));
+                    }
+                });
+            }
             Pending::AtEntry => {}
             Pending::Silent(effect) => {
                 if outcome.is_success() {

@@ -11,8 +11,10 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,6 +157,33 @@ static void deep(const char *top) {
 	CHECK(fstatat(here, "other", &st, 0) == -1);
 }
 
+// Sends a message to each of these sockets, with one call; how many were sent, or the error.
+static int send_to(int from, const char *const *names, int count) {
+	struct sockaddr_un addresses[8] = {0};
+	struct mmsghdr messages[8] = {0};
+	struct iovec part = {"x", 1};
+	for (int i = 0; i < count; i++) {
+		addresses[i].sun_family = AF_UNIX;
+		strcpy(addresses[i].sun_path, names[i]);
+		messages[i].msg_hdr = (struct msghdr){.msg_name = &addresses[i],
+			.msg_namelen = sizeof addresses[i], .msg_iov = &part, .msg_iovlen = 1};
+	}
+	int sent = sendmmsg(from, messages, count, 0);
+	return sent < 0 ? -errno : sent;
+}
+
+static void messages(void) {
+	int from = socket(AF_UNIX, SOCK_DGRAM, 0);
+	for (const char *name = "a\0b\0c\0"; *name; name += 2) {
+		struct sockaddr_un address = {.sun_family = AF_UNIX};
+		strcpy(address.sun_path, name);
+		int to = socket(AF_UNIX, SOCK_DGRAM, 0);
+		CHECK(bind(to, (struct sockaddr *)&address, sizeof address) == 0);
+	}
+	CHECK(send_to(from, (const char *const[]){"a", "b", "a", "missing", "c"}, 5) == 3);
+	CHECK(send_to(from, (const char *const[]){"absent", "c"}, 2) == -ENOENT);
+}
+
 int main(int argc, char **argv) {
 	if (argc < 2)
 		return 2;
@@ -173,6 +202,8 @@ int main(int argc, char **argv) {
 		ring();
 	else if (!strcmp(mode, "names"))
 		names();
+	else if (!strcmp(mode, "messages"))
+		messages();
 	else if (!strcmp(mode, "taken"))
 		taken(argv[2]);
 	else if (!strcmp(mode, "deep"))
