@@ -22,7 +22,7 @@ use std::sync::Arc;
 ///
 /// EXITKILL: with a filter, a program whose tracer died would find every file call answered
 /// ENOSYS; it must not outlive us.
-const OPTIONS: c_int = libc::PTRACE_O_TRACESYSGOOD
+pub(super) const OPTIONS: c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEFORK
     | libc::PTRACE_O_TRACEVFORK
     | libc::PTRACE_O_TRACECLONE

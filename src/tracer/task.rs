@@ -21,6 +21,8 @@ pub(super) struct Task {
     pub(super) was_stopped: bool,
     /// Whether another tracer was let have it (see `handed`).
     pub(super) is_handed_over: bool,
+    /// Whether that tracer was seen to have it since.
+    pub(super) was_taken: bool,
 }
 
 /// How the end of the call that a thread is in will be seen.
@@ -201,6 +203,7 @@ impl Tasks {
                 end: End::Unseen,
                 was_stopped: false,
                 is_handed_over: false,
+                was_taken: false,
             },
         );
     }

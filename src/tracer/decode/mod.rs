@@ -42,6 +42,8 @@ pub(super) enum Answer {
     Refuse,
     /// It is made once this tracee, perhaps the caller itself, is ours no more.
     HandOver(pid_t),
+    /// It begins again once the caller, whom another tracer has left, is ours again.
+    TakeBack,
 }
 
 /// What there is still to do about a call that has been looked at.
@@ -311,6 +313,9 @@ impl Observer {
         let tid = notification.tid;
         if self.has_handed_over {
             self.look_after_handed(tid);
+            if self.is_left(tid) {
+                return Answer::TakeBack;
+            }
         }
         let pending = match self.begin(tid, notification.arch, &notification.call) {
             Begun::Done => return Answer::Proceed,
