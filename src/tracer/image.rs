@@ -5,6 +5,9 @@
 //! The files are of the traced program's choosing: every offset is checked, every length bounded.
 
 use super::images::Images;
+use super::registered::Kind;
+use super::sys::{self, Status};
+use std::ffi::CString;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -71,27 +74,43 @@ impl Chain {
         }
     }
 
-    /// That of a file of a kind for which an interpreter is registered (binfmt_misc), which was seen
-    /// to run; none when the file says itself what runs it.
+    /// That of a file which another one, an interpreter, was seen to run for; none when it is what the
+    /// file names. `may_match` says whether an interpreter may be registered (binfmt_misc) for files that
+    /// say themselves how they run.
     pub(super) fn by_registration(
         images: &mut Images,
         path: &[u8],
-        interpreter: Vec<u8>,
+        runs: Vec<u8>,
+        may_match: impl Fn(Kind) -> bool,
     ) -> Option<Self> {
-        let says_itself = match images.read(path) {
-            Image::Script(_) => true,
-            Image::Elf { is_native, .. } => is_native,
-            Image::Other => false,
+        let is_registered = match images.read(path) {
+            Image::Script(_) => {
+                let named = Self::of(images, path, Some).interpreters.pop();
+                may_match(Kind::Script) && named.is_none_or(|named| !is_same(&named, &runs))
+            }
+            Image::Elf {
+                is_native: true, ..
+            } => may_match(Kind::Program),
+            Image::Elf { .. } | Image::Other => true,
         };
-        if says_itself {
+        if !is_registered {
             return None;
         }
-        let loader = images.read(&interpreter).wanted();
+        let loader = images.read(&runs).wanted();
         Some(Self {
-            interpreters: vec![interpreter],
+            interpreters: vec![runs],
             loader,
         })
     }
+}
+
+/// Whether two paths lead to one file.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let file = |path: &[u8]| {
+        let path = CString::new(path).ok()?;
+        sys::status(libc::AT_FDCWD, &path, 0).ok().map(Status::id)
+    };
+    file(one).is_some_and(|one| Some(one) == file(other))
 }
 
 /// A file as execve(2) sees it.
@@ -339,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_does_not_say_what_runs_it_has_a_registered_interpreter() {
+    fn a_file_that_says_what_runs_it_has_a_registered_interpreter_only_where_a_rule_may_match_it() {
         let place = tempfile::tempdir().unwrap();
         let file = |name: &str, content: &[u8]| {
             let path = place.path().join(name);
@@ -347,12 +366,25 @@ mod tests {
             path.into_os_string().into_encoded_bytes()
         };
         let own = std::env::current_exe().unwrap().into_os_string();
+        let rule = std::cell::Cell::new(None);
         let by = |path: &[u8]| {
             let interpreter = own.as_encoded_bytes().to_vec();
-            Chain::by_registration(&mut Images::default(), path, interpreter)
+            let may_match = |kind| rule.get() == Some(kind);
+            Chain::by_registration(&mut Images::default(), path, interpreter, may_match)
         };
-        assert_eq!(by(&file("script", b"#!/bin/sh\n")), None);
+        let script = file("script", b"#!/bin/sh\n");
+        let named = [b"#!".as_slice(), own.as_encoded_bytes(), b"\n"].concat();
+        let script_of_own = file("script-of-own", &named);
+        assert_eq!(by(&script), None);
         assert_eq!(by(own.as_encoded_bytes()), None);
+        rule.set(Some(Kind::Script));
+        assert!(by(&script).is_some());
+        assert_eq!(by(&script_of_own), None);
+        assert_eq!(by(own.as_encoded_bytes()), None);
+        rule.set(Some(Kind::Program));
+        assert_eq!(by(&script), None);
+        assert!(by(own.as_encoded_bytes()).is_some());
+        rule.set(None);
         let chain = by(&file("class", b"\xca\xfe\xba\xbe")).unwrap();
         assert_eq!(chain.interpreters, [own.as_encoded_bytes()]);
         assert!(chain.loader.is_some());

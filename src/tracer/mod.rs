@@ -38,6 +38,7 @@ mod policy;
 mod proc;
 mod real;
 mod recorder;
+mod registered;
 mod signals;
 mod stop;
 mod sys;

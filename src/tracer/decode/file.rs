@@ -202,6 +202,9 @@ impl Observer {
             // `/proc/PID/status` names the cores that a task may use.
             self.herd.is_asked();
         }
+        if self.names[0].last() == b"register" && operation != Operation::Read {
+            self.policy.rules_change();
+        }
         if self.names[0].asked() == b"/dev/fuse" {
             // A file system served by a tracee must not be touched while that tracee is stopped:
             // from here on every outcome is the kernel's own.

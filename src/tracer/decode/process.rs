@@ -196,9 +196,18 @@ impl Observer {
                     let seen = view.resolve(tgid, &path, true)?;
                     Some(if seen.is_same { path } else { seen.path })
                 };
-                chain = Some(Box::new(match &seen {
-                    Some(seen) => self.policy.chain(&seen.path, found_by),
-                    None => Chain::default(),
+                let runs = exe.map(Status::id);
+                let registered = seen
+                    .as_ref()
+                    .filter(|seen| runs.is_some() && file_at(&seen.path) != runs)
+                    .and_then(|seen| {
+                        let runs = view.linked(tgid, Link::Exe, b"")?.path;
+                        self.policy.registered_chain(&seen.path, runs)
+                    });
+                chain = Some(Box::new(match (registered, &seen) {
+                    (Some(chain), _) => chain,
+                    (None, Some(seen)) => self.policy.chain(&seen.path, found_by),
+                    (None, None) => Chain::default(),
                 }));
             }
             Some(_) => {}
