@@ -23,15 +23,13 @@ impl Handed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one in.
-    pub(super) fn add(&self, pid: pid_t) {
+    /// Takes one in. An error says that its end will not be seen.
+    pub(super) fn add(&self, pid: pid_t) -> sys::Result<()> {
         let mut processes = self.lock();
-        if processes.iter().all(|(known, _)| *known != pid)
-            // Gone already: it made its last call.
-            && let Ok(process) = sys::Process::open(pid)
-        {
-            processes.push((pid, process));
+        if processes.iter().all(|(known, _)| *known != pid) {
+            processes.push((pid, sys::Process::open(pid)?));
         }
+        Ok(())
     }
 
     /// Takes one out that is traced again.
@@ -116,7 +114,7 @@ mod tests {
                 .stdin(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
-            handed.add(child.id() as pid_t);
+            handed.add(child.id() as pid_t).unwrap();
             child
         });
         assert!(handed.ended().is_empty() && handed.kill(0));

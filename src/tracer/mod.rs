@@ -180,8 +180,9 @@ pub fn observe(
             let herd = herd.clone();
             move || herd.watch()
         })?;
+        // Whatever happens from here on, the shepherd goes: the scope waits for it.
+        let watched = herd::Watched::new(&herd);
         let (watch, mut target) = signals.watch(handed.clone())?;
-        let watched = herd.clone();
         let tracer = spawn(scope, "tracer", move || {
             let tables: Arc<[abi::Table]> = abi::tables().into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
@@ -204,7 +205,7 @@ pub fn observe(
         })?;
         watch.pass_on();
         let finished = join(tracer);
-        watched.dissolve();
+        drop(watched);
         join(shepherd);
         let recorded = join(recorder);
         let finished = finished?;

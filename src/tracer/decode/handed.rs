@@ -55,7 +55,7 @@ impl Observer {
 
     fn keeps_handed(&mut self, tgid: pid_t) {
         self.has_handed_over = true;
-        self.handed.add(tgid);
+        self.watches_end(tgid);
         let process = self.tasks.process_of(tgid).map(|process| process.id);
         self.gap(
             process,
@@ -63,6 +63,22 @@ impl Observer {
             "The process was let go for another tracer. As long as that has it, its calls are seen, \
              but how those ended that make or change names is inferred from what was there before \
              and afterwards, and what it does with descriptors alone is not seen.",
+        );
+    }
+
+    /// The end of a process is to be seen without ptrace.
+    fn watches_end(&mut self, tgid: pid_t) {
+        let Err(errno) = self.handed.add(tgid) else {
+            return;
+        };
+        let process = self.tasks.process_of(tgid).map(|process| process.id);
+        self.gap(
+            process,
+            GapKind::LostProcess,
+            format!(
+                "The process was let go for another tracer, and how it ends will not be seen \
+                 ({errno:?})."
+            ),
         );
     }
 
@@ -187,7 +203,7 @@ impl Observer {
                 if let Some(task) = self.tasks.task(tgid) {
                     task.is_handed_over = true;
                 }
-                self.handed.add(tgid);
+                self.watches_end(tgid);
             }
             Pending::Silent(_) => task.pending = Some(pending),
             Pending::Access {
@@ -208,10 +224,12 @@ impl Observer {
             Pending::AtEntry => {}
             Pending::Execute { .. } => {
                 // If it succeeds, those threads are gone that are ours again.
-                self.handed.add(tgid);
+                self.watches_end(tgid);
                 self.unseen(tid);
             }
-            Pending::Contact(_) | Pending::Messages(_) | Pending::Unnamed => self.unseen(tid),
+            Pending::Contact(_) | Pending::Messages(_) | Pending::Unnamed | Pending::Unread => {
+                self.unseen(tid);
+            }
         }
     }
 
