@@ -171,7 +171,9 @@ fn await_filters(
         }
     }
     launched.read_notes(outcome);
-    let engine = launched.engine(choice, outcome);
+    let engine = sys::syscall_info(pid)
+        .map_err(|source| Error::TooOld { source })
+        .and_then(|_| launched.engine(choice, outcome));
     if engine.is_err() {
         let _ = sys::kill(pid, libc::SIGKILL);
         let _ = sys::reap(pid);

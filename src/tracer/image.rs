@@ -42,6 +42,8 @@ pub(super) struct Chain {
     pub(super) interpreters: Vec<Vec<u8>>,
     /// The dynamic loader of the program that runs in the end.
     pub(super) loader: Option<Vec<u8>>,
+    /// The file that could not be read, so that the rest is not known.
+    pub(super) unread: Option<Vec<u8>>,
 }
 
 impl Chain {
@@ -52,7 +54,8 @@ impl Chain {
         find: impl Fn(Vec<u8>) -> Option<Vec<u8>>,
     ) -> Self {
         let mut chain = Self::default();
-        let mut image = images.read(path);
+        let mut path = path.to_vec();
+        let mut image = images.read(&path);
         loop {
             match image {
                 Image::Script(interpreter) => {
@@ -60,6 +63,7 @@ impl Chain {
                         return chain;
                     };
                     image = images.read(&interpreter);
+                    path.clone_from(&interpreter);
                     chain.interpreters.push(interpreter);
                     if chain.interpreters.len() == MOST_INTERPRETERS {
                         image = Image::Other;
@@ -67,6 +71,10 @@ impl Chain {
                 }
                 Image::Elf { loader, .. } => {
                     chain.loader = loader.and_then(find);
+                    return chain;
+                }
+                Image::Unread => {
+                    chain.unread = Some(path);
                     return chain;
                 }
                 Image::Other => return chain,
@@ -91,15 +99,17 @@ impl Chain {
             Image::Elf {
                 is_native: true, ..
             } => may_match(Kind::Program),
-            Image::Elf { .. } | Image::Other => true,
+            Image::Elf { .. } | Image::Other | Image::Unread => true,
         };
         if !is_registered {
             return None;
         }
-        let loader = images.read(&runs).wanted();
+        let image = images.read(&runs);
+        let unread = (image == Image::Unread).then(|| runs.clone());
         Some(Self {
             interpreters: vec![runs],
-            loader,
+            loader: image.wanted(),
+            unread,
         })
     }
 }
@@ -125,9 +135,11 @@ pub(crate) enum Image {
         /// Whether it is a program of this machine's own kind.
         is_native: bool,
     },
-    /// Something else, or nothing that can be read.
+    /// Something else.
     #[default]
     Other,
+    /// It could not be read.
+    Unread,
 }
 
 impl Image {
@@ -138,7 +150,7 @@ impl Image {
             Ok(metadata) if metadata.is_file() => {}
             _ => return Self::Other,
         }
-        File::open(path).map_or(Self::Other, |file| Self::parse(&file))
+        File::open(path).map_or(Self::Unread, |file| Self::parse(&file))
     }
 
     /// Reads the beginning of an open file.
@@ -162,7 +174,7 @@ impl Image {
         match self {
             Self::Script(interpreter) => Some(interpreter),
             Self::Elf { loader, .. } => loader,
-            Self::Other => None,
+            Self::Other | Self::Unread => None,
         }
     }
 }

@@ -165,14 +165,14 @@ pub fn observe(
                 recorder.begin(header);
                 recorder.record(inbox);
             }
-            recorder.end(|accesses| {
+            recorder.end(|accesses, gaps| {
                 let finished: follow::Finished = end.recv().ok()?;
                 Some(Footer {
                     status: Some(finished.status),
                     duration: finished.duration,
                     processes: u64::from(finished.processes),
                     accesses,
-                    gaps: finished.gaps,
+                    gaps: finished.gaps + gaps,
                 })
             })
         })?;
@@ -215,7 +215,7 @@ pub fn observe(
             duration: finished.duration,
             processes: u64::from(finished.processes),
             accesses: recorded.accesses,
-            gaps: finished.gaps,
+            gaps: finished.gaps + recorded.gaps,
         })
     })
 }

@@ -345,7 +345,7 @@ impl Policy {
                 let (path, status) = may_be_executed(&interpreter)?;
                 self.runs(libc::AT_FDCWD, &path, &status, interpreters - 1)
             }
-            Image::Script(_) | Image::Other => None,
+            Image::Script(_) | Image::Other | Image::Unread => None,
         }
     }
 

@@ -49,6 +49,8 @@ pub(super) enum Pending {
     },
     /// A descriptor is made of what the call does not name.
     Unnamed,
+    /// A name could not be read, which is no loss when the kernel cannot read it either.
+    Unread,
     /// A program is executed; success is told by an event.
     Execute {
         path: Option<Vec<u8>>,
@@ -91,7 +93,11 @@ impl Pending {
                 matches!(contact.action, ContactAction::Connect | ContactAction::Send)
             }
             Self::Messages(_) | Self::AtEntry => true,
-            Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
+            Self::Access { .. }
+            | Self::Unnamed
+            | Self::Unread
+            | Self::Execute { .. }
+            | Self::Silent(_) => false,
         }
     }
 }

@@ -193,12 +193,13 @@ fn trace(home: &Home, lines: &[Value]) -> std::path::PathBuf {
 #[test]
 fn every_kind_of_gap_is_told_with_its_reason_in_80_columns() {
     needs!("script");
-    const KINDS: [&str; 14] = [
+    const KINDS: [&str; 15] = [
         "io-uring",
         "untraced",
         "lost-process",
         "unknown-syscall",
         "unreadable",
+        "look-up",
         "outcome",
         "own-seccomp",
         "nested-tracer",

@@ -24,6 +24,7 @@ fn second(trace: &Trace) -> &nixtrace::trace::Executed {
 fn a_program_in_memory_has_no_path() {
     check("memory", |trace, _| {
         assert_eq!(second(trace).path, None);
+        assert!(second(trace).loader.is_some());
         assert_eq!(
             second(trace).argv.as_ref().unwrap()[0].to_string(),
             "in-memory"

@@ -1,7 +1,7 @@
 //! Calls that name files.
 
 use super::{Entered, Observer, Returned};
-use crate::trace::{Operation, Outcome, ProcessId};
+use crate::trace::{GapKind, Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory;
@@ -56,7 +56,9 @@ impl Observer {
             return Err(Missing::Null);
         };
         let is_as_ours = process.sees_as_we_do;
-        self.names[index].read(call.tid, process, at, &call.args, &self.early)?;
+        let read = self.names[index].read(call.tid, process, at, &call.args, &self.early);
+        self.is_unread |= read == Err(Missing::Unreadable);
+        read?;
         if is_as_ours && let Some(tgid) = self.tasks.tgid_of(call.tid) {
             self.names[index].is_of(call.tid, tgid);
         }
@@ -127,7 +129,19 @@ impl Observer {
             }
         }
         if links_change || programs_go {
-            self.outbox.look_up_now(links_change);
+            self.look_up_now(links_change);
+        }
+    }
+
+    /// Has looked up what names led to so far.
+    fn look_up_now(&mut self, links_change: bool) {
+        if !self.outbox.look_up_now(links_change) {
+            self.gap(
+                None,
+                GapKind::LookUp,
+                "Names changed before it was looked up where they led: whoever is given the trace \
+                 takes it too slowly. What links led to may be told wrongly.",
+            );
         }
     }
 
@@ -348,7 +362,7 @@ impl Observer {
             &mut target,
         );
         // What had this name before is not to be looked for behind the link.
-        self.outbox.look_up_now(true);
+        self.look_up_now(true);
         self.enters_flux(call.tid, 0);
         Some(Pending::Access {
             operation: Operation::Symlink,

@@ -95,6 +95,19 @@ impl Returned {
         }
     }
 
+    /// Whether the call failed for what its arguments are, before it looked anything up.
+    fn is_of_arguments(self) -> bool {
+        const ERRORS: [i32; 6] = [
+            libc::EFAULT,
+            libc::EINVAL,
+            libc::EBADF,
+            libc::EPERM,
+            libc::ENOSYS,
+            libc::ENAMETOOLONG,
+        ];
+        self.failed && ERRORS.iter().any(|&error| self.value == -i64::from(error))
+    }
+
     /// Whether the call did nothing yet and begins again, or ends with EINTR, once a signal was
     /// handled (ERESTARTSYS and its kind, linux/errno.h).
     pub(super) fn is_restart(self) -> bool {
@@ -146,6 +159,8 @@ pub(super) struct Observer {
     began: Instant,
     names: [Name; 2],
     early: EarlyText,
+    /// Whether a name of the call that is looked at could not be read.
+    is_unread: bool,
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
@@ -181,6 +196,7 @@ impl Observer {
             began: Instant::now(),
             names: Default::default(),
             early: EarlyText::default(),
+            is_unread: false,
             in_flux: Vec::new(),
             reported: HashSet::new(),
             unknown: Unknown::default(),
@@ -423,8 +439,12 @@ impl Observer {
             Shape::Trace => return self.another_tracer(&call_of),
             _ => {}
         }
-        self.decode(&call_of, call.shape)
-            .map_or(Begun::Done, Begun::Awaited)
+        self.is_unread = false;
+        let pending = self.decode(&call_of, call.shape);
+        match pending.or_else(|| self.is_unread.then_some(Pending::Unread)) {
+            Some(pending) => Begun::Awaited(pending),
+            None => Begun::Done,
+        }
     }
 
     /// Whether a tracee has left a call behind that was not to fail.
@@ -532,6 +552,17 @@ impl Observer {
                 }
             }
             Pending::Unnamed => self.unnamed_ends(tid, returned),
+            Pending::Unread => {
+                if !returned.is_of_arguments() {
+                    self.gap(
+                        Some(process),
+                        GapKind::Unreadable,
+                        "The program named files that could not be read from its memory, as that of \
+                         a process which is protected from its user (prctl(2), PR_SET_DUMPABLE). Run \
+                         nixtrace as root to see them.",
+                    );
+                }
+            }
             Pending::Contact(mut contact) => {
                 contact.outcome = outcome;
                 self.outbox

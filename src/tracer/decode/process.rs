@@ -223,6 +223,10 @@ impl Observer {
                 if Link::Exe.read(tgid, &mut real).is_err() {
                     real.clear();
                 }
+                if path.is_none() && real.is_empty() {
+                    let place = Link::Exe.with(tgid, |exe| exe.to_bytes().to_vec());
+                    chain = Some(Box::new(self.policy.chain(&place, Some)));
+                }
                 if !runs_itself {
                     let runs = std::mem::take(&mut real);
                     chain = path

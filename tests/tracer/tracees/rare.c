@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,11 +49,15 @@ static void x32(void) {
 	syscall(0x40000000 + SYS_getpid);
 }
 
-// Becomes the program in the arguments, which may not use ptrace.
-static void forbid(char **argv) {
+// Becomes the program in the arguments, whose calls with this number fail that have this value in these
+// bits of an argument.
+static void forbid(char **argv, int number, int argument, unsigned bits, unsigned value) {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[argument])),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -195,7 +200,16 @@ int main(int argc, char **argv) {
 	else if (!strcmp(mode, "x32"))
 		x32();
 	else if (!strcmp(mode, "forbid"))
-		forbid(argv + 2);
+		forbid(argv + 2, SYS_ptrace, 0, 0, 0);
+	else if (!strcmp(mode, "forbid-info"))
+		forbid(argv + 2, SYS_ptrace, 0, ~0u, 0x420e /* PTRACE_GET_SYSCALL_INFO */);
+	else if (!strcmp(mode, "forbid-memory"))
+		forbid(argv + 2, SYS_process_vm_readv, 0, 0, 0);
+	else if (!strcmp(mode, "forbid-filters"))
+		forbid(argv + 2, SYS_seccomp, 0, 0, 0);
+	else if (!strcmp(mode, "forbid-listeners"))
+		forbid(argv + 2, SYS_seccomp, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+			SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	else if (!strcmp(mode, "strict"))
 		strict();
 	else if (!strcmp(mode, "ring"))
