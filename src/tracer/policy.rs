@@ -9,7 +9,7 @@
 
 use super::abi::Look;
 use super::image::{Chain, Image, MOST_INTERPRETERS};
-use super::images::Images;
+use super::images::{Images, is_settled};
 use super::name::Name;
 use super::registered::{self, Rules};
 use super::sys;
@@ -274,8 +274,8 @@ impl Policy {
     /// What will become of executing a file, if it is sure.
     ///
     /// Success is when the file and what the kernel opens to run it are there, may be executed and
-    /// are what they should be. That the kernel still refuses, for want of memory or for arguments
-    /// that are too long, is left to be noticed.
+    /// are what they should be, and the file was not written a moment ago: it may still be open for that
+    /// (ETXTBSY). That the kernel still refuses, for want of memory, is left to be noticed.
     pub(super) fn execute(&mut self, name: &Name) -> Option<Execution> {
         let status = match self.find(name, true) {
             Found::File(status) => status,
@@ -288,6 +288,9 @@ impl Policy {
         }
         if let Err(errno) = sys::access(directory, path, libc::X_OK, libc::AT_EACCESS) {
             return Some(Execution::Fails(failure(errno)));
+        }
+        if !is_settled(&status) {
+            return None;
         }
         let is_raised = self.runs(directory, path, &status, MOST_INTERPRETERS)?;
         Some(Execution::Runs { is_raised })

@@ -21,6 +21,10 @@ use std::sync::Arc;
 /// Below so many descriptors a program may plausibly run out of them.
 const FEW_DESCRIPTORS: u64 = 256;
 
+/// So many bytes of arguments are never too many: the kernel takes 128 KiB of arguments and variables
+/// whatever the limits (execve(2)).
+const FEW_ARGUMENTS: usize = 32 * 1024;
+
 impl Observer {
     /// A process came into being.
     pub(crate) fn process_starts(&mut self, pid: pid_t, parent: Option<pid_t>) {
@@ -83,6 +87,10 @@ impl Observer {
             &mut strings,
         )
         .then_some(strings);
+        // There is a limit to them (execve(2), E2BIG), which depends on much.
+        if argv.as_ref().is_none_or(|argv| argv.len() > FEW_ARGUMENTS) {
+            sure = None;
+        }
         let is_handed_over = self
             .tasks
             .task(call.tid)
@@ -109,8 +117,9 @@ impl Observer {
             process,
             GapKind::Outcome,
             format!(
-                "The kernel refused to execute {path}, for a reason that was not seen: arguments \
-                 that are too long, a file that is being written, or no memory."
+                "The kernel refused to execute {path}, for a reason that was not seen: a file that \
+                 is open to be written, variables that are too long, or no memory. With `--exact` \
+                 the error is told."
             ),
         );
     }
