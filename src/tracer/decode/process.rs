@@ -49,6 +49,25 @@ impl Observer {
         });
     }
 
+    /// A process is followed whose maker was killed before it could tell of it.
+    pub(crate) fn orphan_starts(&mut self, pid: pid_t) {
+        self.process_starts(pid, None);
+        let Some(process) = self.tasks.process_of(pid) else {
+            return;
+        };
+        // It has inherited what nobody knows of.
+        process.cwd_is_shared = true;
+        process.few_descriptors = true;
+        let id = process.id;
+        self.view_changed(pid);
+        self.gap(
+            Some(id),
+            GapKind::LookUp,
+            "Whose child the process is, and which program it ran at first, is not known: who made it \
+             was killed before that could be seen.",
+        );
+    }
+
     pub(super) fn execute(
         &mut self,
         call: &Entered,

@@ -54,7 +54,7 @@ impl Follower {
     pub(super) fn adopt(&mut self, observer: &mut Observer, child: pid_t) {
         self.early.remove(&child);
         self.adopted.insert(child);
-        observer.process_starts(child, None);
+        observer.orphan_starts(child);
         observer.herd.joined(child);
         self.resume(observer, child, 0);
     }
