@@ -624,7 +624,7 @@ mod tests {
         let feeder = std::thread::spawn(move || feed(outbox, accesses));
         let mut recorder = Recorder::new(&mut count);
         recorder.record(inbox);
-        assert_eq!(recorder.end(|_| None).accesses, accesses as u64);
+        assert_eq!(recorder.end(|_, _| None).accesses, accesses as u64);
         feeder.join().unwrap();
         assert_eq!(count.accesses, accesses as u64);
         let status = Process::myself().and_then(|it| it.status()).unwrap();

@@ -49,8 +49,8 @@ pub(super) enum Pending {
     },
     /// A descriptor is made of what the call does not name.
     Unnamed,
-    /// A name could not be read, which is no loss when the kernel cannot read it either.
-    Unread,
+    /// What is named could not be read, which is no loss when the kernel cannot read it either.
+    Unread { may_wait: bool },
     /// A program is executed; success is told by an event.
     Execute {
         path: Option<Vec<u8>>,
@@ -92,12 +92,9 @@ impl Pending {
             Self::Contact(contact) => {
                 matches!(contact.action, ContactAction::Connect | ContactAction::Send)
             }
+            Self::Unread { may_wait } => *may_wait,
             Self::Messages(_) | Self::AtEntry => true,
-            Self::Access { .. }
-            | Self::Unnamed
-            | Self::Unread
-            | Self::Execute { .. }
-            | Self::Silent(_) => false,
+            Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
         }
     }
 }

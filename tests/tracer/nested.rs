@@ -212,6 +212,8 @@ fn where_calls_are_seen_by_ptrace_a_tracer_below_us_ends_with_an_error_and_is_to
             let (_, trace) = observed(way, tracer, &[], place.path());
             let gaps = trace.gap_kinds();
             assert!(gaps.contains(&GapKind::NestedTracer), "{tracer:?}, {way:?}");
+            let mut details = trace.gaps().into_iter().map(|gap| &gap.detail);
+            assert!(details.any(|it| it.contains("With `--engine notify` it can")));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::tracer::proc::{self, Link};
 use crate::tracer::task::{Effect, Pending};
 use crate::tracer::view::View;
 use libc::{c_int, pid_t};
+use nix::errno::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -500,7 +501,9 @@ impl Observer {
         let fd = call.args[usize::from(fd)] as c_int;
         let mut path = Vec::new();
         // What has no path (a memfd, a pipe) or is not open names no file.
-        Link::Fd(fd).read(call.tid, &mut path).ok()?;
+        let read = Link::Fd(fd).read(call.tid, &mut path);
+        self.is_unread |= read == Err(Errno::EACCES);
+        read.ok()?;
         let effect = match operation {
             Operation::ChangeDirectory => Effect::WorkingDirectory,
             _ => Effect::None,

@@ -32,7 +32,12 @@ impl Observer {
                 self.gap(
                     process,
                     GapKind::NestedTracer,
-                    "The program tried to trace a process; a process has one tracer only.",
+                    if self.stops_at_entry {
+                        "The program tried to trace a process and was refused: a process has one \
+                         tracer only. With `--engine notify` it can have it."
+                    } else {
+                        "The program tried to trace a process; a process has one tracer only."
+                    },
                 );
                 Begun::Done
             }
@@ -227,7 +232,10 @@ impl Observer {
                 self.watches_end(tgid);
                 self.unseen(tid);
             }
-            Pending::Contact(_) | Pending::Messages(_) | Pending::Unnamed | Pending::Unread => {
+            Pending::Contact(_)
+            | Pending::Messages(_)
+            | Pending::Unnamed
+            | Pending::Unread { .. } => {
                 self.unseen(tid);
             }
         }

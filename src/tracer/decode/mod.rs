@@ -15,7 +15,7 @@ use super::abi::{Entry, Shape, Table};
 use super::facts::{Fact, Outbox, Real};
 use super::handed::Handed;
 use super::herd::Herd;
-use super::memory::Width;
+use super::memory::{self, Width};
 use super::name::{EarlyText, Name};
 use super::policy::Policy;
 use super::sys::{Notification, RawCall};
@@ -115,6 +115,14 @@ impl Returned {
     }
 }
 
+/// Whether a call uses a socket, and so may wait for what is at its other end.
+fn is_of_a_socket(shape: Shape) -> bool {
+    matches!(
+        shape,
+        Shape::Address(..) | Shape::Message(..) | Shape::Messages(..) | Shape::SocketCall(..)
+    )
+}
+
 /// What decides which files a task may use, from its `/proc/TID/status`.
 fn rights(path: &str) -> Option<Vec<String>> {
     const FIELDS: [&str; 5] = ["Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:"];
@@ -159,7 +167,7 @@ pub(super) struct Observer {
     began: Instant,
     names: [Name; 2],
     early: EarlyText,
-    /// Whether a name of the call that is looked at could not be read.
+    /// Whether what the call that is looked at names could not be read.
     is_unread: bool,
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
@@ -440,11 +448,20 @@ impl Observer {
             _ => {}
         }
         self.is_unread = false;
-        let pending = self.decode(&call_of, call.shape);
-        match pending.or_else(|| self.is_unread.then_some(Pending::Unread)) {
+        match self.decode(&call_of, call.shape) {
             Some(pending) => Begun::Awaited(pending),
+            None if self.is_unread => Begun::Awaited(Pending::Unread {
+                may_wait: is_of_a_socket(call.shape),
+            }),
             None => Begun::Done,
         }
+    }
+
+    /// Reads memory of the tracee whose call is looked at; how many bytes.
+    fn read(&mut self, tid: pid_t, address: u64, buffer: &mut [u8]) -> Option<usize> {
+        let read = memory::read(tid, address, buffer);
+        self.is_unread |= read.is_err();
+        read.ok()
     }
 
     /// Whether a tracee has left a call behind that was not to fail.
@@ -552,14 +569,14 @@ impl Observer {
                 }
             }
             Pending::Unnamed => self.unnamed_ends(tid, returned),
-            Pending::Unread => {
+            Pending::Unread { .. } => {
                 if !returned.is_of_arguments() {
                     self.gap(
                         Some(process),
                         GapKind::Unreadable,
-                        "The program named files that could not be read from its memory, as that of \
-                         a process which is protected from its user (prctl(2), PR_SET_DUMPABLE). Run \
-                         nixtrace as root to see them.",
+                        "The program named files or addresses that could not be read from its \
+                         memory, as is that of a process which is protected from its user (prctl(2), \
+                         PR_SET_DUMPABLE). Run nixtrace as root to see them.",
                     );
                 }
             }

@@ -57,7 +57,7 @@ impl Observer {
             Shape::Listen(fd) => self.listen(call, arg(fd) as c_int),
             Shape::SocketCall(number, array) => {
                 let mut words = [0; 24];
-                let read = memory::read(call.tid, arg(array), &mut words).ok()?;
+                let read = self.read(call.tid, arg(array), &mut words)?;
                 let word = |index: usize| {
                     words[..read]
                         .get(4 * index..)
@@ -105,7 +105,7 @@ impl Observer {
         let size = call.width.bytes();
         let mut head = [0; 4 * 8];
         let wanted = 4 * size;
-        if memory::read(call.tid, header, &mut head[..wanted]) != Ok(wanted) {
+        if self.read(call.tid, header, &mut head[..wanted])? != wanted {
             return None;
         }
         let word = |index: usize| call.width.pointer(&head[index * size..]);
@@ -122,7 +122,7 @@ impl Observer {
             });
         }
         let mut bytes = [0; LONGEST_ADDRESS];
-        let bytes = read_address(call.tid, address, u64::from(length), &mut bytes)?;
+        let bytes = self.read_address(call.tid, address, u64::from(length), &mut bytes)?;
         let sent = is_resolver(bytes).then(|| first_element(call, array, elements));
         let asked = sent.flatten().and_then(|sent| question(call.tid, sent));
         Some(Destination {
@@ -192,6 +192,19 @@ impl Observer {
         (!contacts.is_empty()).then_some(Pending::Messages(contacts))
     }
 
+    /// A socket address in a tracee's memory.
+    fn read_address<'a>(
+        &mut self,
+        tid: pid_t,
+        address: u64,
+        length: u64,
+        buffer: &'a mut [u8; LONGEST_ADDRESS],
+    ) -> Option<&'a [u8]> {
+        let length = (length as usize).min(LONGEST_ADDRESS);
+        let read = self.read(tid, address, &mut buffer[..length])?;
+        Some(&buffer[..read])
+    }
+
     fn address(
         &mut self,
         call: &Entered,
@@ -202,7 +215,7 @@ impl Observer {
         sent: Option<Payload>,
     ) -> Option<Contact> {
         let mut bytes = [0; LONGEST_ADDRESS];
-        let bytes = read_address(call.tid, address, length, &mut bytes)?;
+        let bytes = self.read_address(call.tid, address, length, &mut bytes)?;
         let sent = sent.filter(|_| is_resolver(bytes));
         let asked = sent.and_then(|sent| question(call.tid, sent));
         self.contact(call.tid, action, fd, bytes, asked)
@@ -268,18 +281,6 @@ fn first_element(call: &Entered, array: u64, elements: u64) -> Option<Payload> {
         address: call.width.pointer(&element)?,
         length: call.width.pointer(&element[size..])?,
     })
-}
-
-/// A socket address in a tracee's memory.
-fn read_address(
-    tid: pid_t,
-    address: u64,
-    length: u64,
-    buffer: &mut [u8; LONGEST_ADDRESS],
-) -> Option<&[u8]> {
-    let length = (length as usize).min(LONGEST_ADDRESS);
-    let read = memory::read(tid, address, &mut buffer[..length]).ok()?;
-    Some(&buffer[..read])
 }
 
 /// Whether a `sockaddr` is one at which a DNS server would answer.
