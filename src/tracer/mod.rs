@@ -34,6 +34,7 @@ mod launch;
 mod memory;
 mod mounts;
 mod name;
+mod outside;
 mod policy;
 mod proc;
 mod real;

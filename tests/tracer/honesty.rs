@@ -197,6 +197,25 @@ fn every_message_that_one_call_sends_is_told_and_none_that_it_does_not() {
 }
 
 #[test]
+fn work_that_is_handed_to_who_is_no_part_of_the_run_is_told_of() {
+    for options in WAYS {
+        let place = directory();
+        let socket = place.path().join("docker.sock");
+        let connect = || rare(options, &["connects", socket.to_str().unwrap()]);
+        let outside = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let trace = connect();
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [GapKind::OutsideHelper], "{options:?}");
+        assert!(trace.gaps()[0].detail.contains("the Docker daemon"));
+        drop(outside);
+        fs::remove_file(&socket).unwrap();
+        let trace = connect();
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [], "its own is seen");
+    }
+}
+
+#[test]
 fn a_descriptor_that_is_taken_from_another_process_is_named() {
     for options in WAYS {
         let place = directory();

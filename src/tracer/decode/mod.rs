@@ -17,6 +17,7 @@ use super::handed::Handed;
 use super::herd::Herd;
 use super::memory::{self, Width};
 use super::name::{EarlyText, Name};
+use super::outside::Served;
 use super::policy::Policy;
 use super::sys::{Notification, RawCall};
 use super::task::{Effect, End, Pending, Tasks};
@@ -174,6 +175,7 @@ pub(super) struct Observer {
     /// Gaps that were reported and need no second telling.
     reported: HashSet<(Option<ProcessId>, GapKind)>,
     unknown: Unknown,
+    served: Served,
     gaps: u64,
 }
 
@@ -208,6 +210,7 @@ impl Observer {
             in_flux: Vec::new(),
             reported: HashSet::new(),
             unknown: Unknown::default(),
+            served: Served::default(),
             gaps: 0,
         }
     }
@@ -582,6 +585,19 @@ impl Observer {
             }
             Pending::Contact(mut contact) => {
                 contact.outcome = outcome;
+                // A connect that does not wait is under way (connect(2), EINPROGRESS).
+                let is_made =
+                    outcome.is_success() || outcome == Outcome::Failure(Errno(libc::EINPROGRESS));
+                if is_made && let Some(who) = self.served.asks(&contact) {
+                    self.gap(
+                        Some(process),
+                        GapKind::OutsideHelper,
+                        format!(
+                            "The program asked {who}, which is no part of the run, to work for it; \
+                             what that did is not seen."
+                        ),
+                    );
+                }
                 self.outbox
                     .write(|batch| batch.push(Fact::Contacted(contact)));
             }

@@ -189,6 +189,18 @@ static void messages(void) {
 	CHECK(send_to(from, (const char *const[]){"absent", "c"}, 2) == -ENOENT);
 }
 
+// Connects to a socket, which it serves itself if nobody else does.
+static void connects(const char *path) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	strcpy(address.sun_path, path);
+	struct sockaddr *to = (struct sockaddr *)&address;
+	if (access(path, F_OK) != 0) {
+		int serves = socket(AF_UNIX, SOCK_STREAM, 0);
+		CHECK(bind(serves, to, sizeof address) == 0 && listen(serves, 1) == 0);
+	}
+	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), to, sizeof address) == 0);
+}
+
 int main(int argc, char **argv) {
 	if (argc < 2)
 		return 2;
@@ -216,6 +228,8 @@ int main(int argc, char **argv) {
 		ring();
 	else if (!strcmp(mode, "names"))
 		names();
+	else if (!strcmp(mode, "connects"))
+		connects(argv[2]);
 	else if (!strcmp(mode, "messages"))
 		messages();
 	else if (!strcmp(mode, "taken"))
