@@ -522,6 +522,8 @@ pub enum GapKind {
     UnknownSyscall,
     /// Memory of the tracee could not be read where a call pointed.
     Unreadable,
+    /// A look-up of the tracer's own failed or came too late: what it would have told is missing.
+    LookUp,
     /// A call was expected to succeed and did not; with what error was not seen.
     Outcome,
     /// The program installed a seccomp filter or supervisor of its own that may hide calls.

@@ -45,12 +45,22 @@ fn await_lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A tracee that is to stop, and the call of its that waits for an answer.
+/// A tracee that is to stop, and a call that waits for an answer until then: its own, or that of
+/// another who wants to trace it.
 #[derive(Clone, Copy, Debug)]
 struct Errand {
     tid: pid_t,
-    id: u64,
+    call: Held,
     then: Then,
+}
+
+/// A call that waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Who makes it.
+    pub(super) caller: pid_t,
+    /// What to answer with.
+    pub(super) id: u64,
 }
 
 /// What becomes of the call that waits.
@@ -64,6 +74,8 @@ enum Then {
     AgainAlone,
     /// It is made once the tracee was let go. Another one makes it.
     Later,
+    /// It begins again once the tracee, which makes it and has lost its other tracer, is ours again.
+    AgainAsOurs,
 }
 
 /// A tracee that is about to stop and is to be let go then, and the call, if any, of the one who wants
@@ -71,7 +83,16 @@ enum Then {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) tid: pid_t,
-    pub(super) waiting: Option<u64>,
+    pub(super) waiting: Option<Held>,
+}
+
+/// What of the errands that were run is left to do.
+#[derive(Debug, Default)]
+pub(super) struct Remaining {
+    /// Tracees that are to be let go.
+    pub(super) wanted: Vec<Wanted>,
+    /// Calls of those whom another tracer has left, and who are to be traced again.
+    pub(super) left: Vec<Held>,
 }
 
 /// What the tracing thread is to do for the attendants.
@@ -107,35 +128,35 @@ impl Errands {
         sys::ring(self.tracer);
     }
 
-    /// Runs all errands that wait; the tracees that are to be let go.
-    pub(super) fn run(&self, listener: &Listener) -> Vec<Wanted> {
-        let mut wanted = Vec::new();
+    /// Runs all errands that wait.
+    pub(super) fn run(&self, listener: &Listener) -> Remaining {
+        let mut remaining = Remaining::default();
         if self.count.load(Ordering::SeqCst) == 0 {
-            return wanted;
+            return remaining;
         }
         let mut waiting = await_lock(&self.waiting);
-        for errand in waiting.drain(..) {
+        for Errand { tid, call, then } in waiting.drain(..) {
+            if then == Then::AgainAsOurs {
+                remaining.left.push(call);
+                continue;
+            }
             // ESRCH: it was killed, and needs no answer either.
-            let interrupted = sys::interrupt(errand.tid);
-            match errand.then {
-                Then::Made => listener.proceed(errand.id),
-                Then::Again => listener.again(errand.id),
+            let interrupted = sys::interrupt(tid);
+            match then {
+                Then::Again => listener.again(call.id),
                 Then::AgainAlone => {
-                    listener.again(errand.id);
-                    wanted.push(Wanted {
-                        tid: errand.tid,
-                        waiting: None,
-                    });
+                    listener.again(call.id);
+                    remaining.wanted.push(Wanted { tid, waiting: None });
                 }
-                Then::Later if interrupted.is_err() => listener.proceed(errand.id),
-                Then::Later => wanted.push(Wanted {
-                    tid: errand.tid,
-                    waiting: Some(errand.id),
+                Then::Later if interrupted.is_ok() => remaining.wanted.push(Wanted {
+                    tid,
+                    waiting: Some(call),
                 }),
+                Then::Made | Then::Later | Then::AgainAsOurs => listener.proceed(call.id),
             }
         }
         self.count.store(0, Ordering::SeqCst);
-        wanted
+        remaining
     }
 
     /// Sends the attendants away, and waits until they have left.
@@ -226,18 +247,22 @@ pub(super) fn attend(
 }
 
 fn give(answer: Answer, listener: &Listener, errands: &Errands, notification: &Notification) {
+    let caller = notification.tid;
     let errand = |tid, then| Errand {
         tid,
-        id: notification.id,
+        call: Held {
+            caller,
+            id: notification.id,
+        },
         then,
     };
-    let caller = notification.tid;
     match answer {
         Answer::Proceed => listener.proceed(notification.id),
         Answer::Trap => errands.add(errand(caller, Then::Made)),
         Answer::Again => errands.add(errand(caller, Then::Again)),
         Answer::HandOver(tid) if tid == caller => errands.add(errand(tid, Then::AgainAlone)),
         Answer::HandOver(tid) => errands.add(errand(tid, Then::Later)),
+        Answer::TakeBack => errands.add(errand(caller, Then::AgainAsOurs)),
         Answer::Refuse => listener.refuse(notification.id, Errno::ENOSYS),
     }
 }

@@ -52,6 +52,18 @@ pub enum Error {
         /// The kernel's answer.
         source: Errno,
     },
+    /// The kernel, or the sandbox that plays it, cannot say which call a tracee makes.
+    #[error("cannot trace the command: there is no PTRACE_GET_SYSCALL_INFO here")]
+    TooOld {
+        /// The kernel's answer.
+        source: Errno,
+    },
+    /// Too few descriptors are left for nixtrace itself.
+    #[error("cannot start the command: no more than {limit} files may be open at once")]
+    TooFewDescriptors {
+        /// `RLIMIT_NOFILE`.
+        limit: u64,
+    },
     /// The command or an argument has a NUL in it.
     #[error("a command's words cannot hold NUL: {}", .text.display())]
     Nul {
@@ -202,6 +214,14 @@ impl Error {
             )),
             Self::FilterRefused { .. } => {
                 Some("let nixtrace choose the engine, or choose `syscall`".to_owned())
+            }
+            Self::TooOld { .. } => Some(
+                "Linux has it since 5.3: run nixtrace on a newer kernel, outside of a sandbox; \
+                 `nixtrace elf` needs no tracing"
+                    .to_owned(),
+            ),
+            Self::TooFewDescriptors { .. } => {
+                Some("let more be open (`ulimit -n 1024`), or close some".to_owned())
             }
             _ => None,
         }

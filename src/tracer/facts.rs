@@ -214,8 +214,9 @@ impl Outbox {
         let _ = self.full.send(std::mem::replace(batch, empty));
     }
 
-    /// Has all names looked up that facts so far left to be looked up, and waits for that.
-    pub(super) fn look_up_now(&mut self, links_change: bool) {
+    /// Has all names looked up that facts so far left to be looked up, and waits for that; whether it
+    /// was done in time.
+    pub(super) fn look_up_now(&mut self, links_change: bool) -> bool {
         let (waits, looked) = bounded(0);
         let mut batch = lock(&self.open);
         batch.push(Fact::LookUp {
@@ -225,7 +226,7 @@ impl Outbox {
         self.hand_over(&mut batch);
         drop(batch);
         // Nothing is ever sent: the other end is dropped.
-        let _ = looked.recv_timeout(LONGEST_LOOK);
+        looked.recv_timeout(LONGEST_LOOK) != Err(RecvTimeoutError::Timeout)
     }
 }
 
@@ -298,6 +299,18 @@ mod tests {
         }
         writer.join().unwrap();
         assert_eq!(seen, (0..count).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_look_up_is_waited_for_and_not_for_ever() {
+        let (mut outbox, mut inbox) = exchange();
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(inbox.next().unwrap().take_facts()));
+            assert!(outbox.look_up_now(false));
+        });
+        assert!(!outbox.look_up_now(false), "nobody looks");
+        drop(inbox);
+        assert!(outbox.look_up_now(false), "there is nobody to wait for");
     }
 
     #[test]

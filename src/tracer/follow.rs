@@ -6,7 +6,7 @@
 mod handing;
 mod makers;
 
-use super::attend::{Errands, Wanted};
+use super::attend::Errands;
 use super::decode::{Observer, Returned};
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
@@ -19,15 +19,19 @@ use super::sys::{self, Listener, Phase};
 use super::task::{End, Pending};
 use super::{Command, attend, ignored};
 use crate::trace::{ExitStatus, GapKind, Micros};
+use handing::Wish;
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many ends of unknown tracees are kept.
 const MOST_GONE: usize = 1024;
+
+/// How often is looked whether something has lasted too long, where there may be such a thing.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// Follows a command and all that it starts.
 pub(super) struct Follower {
@@ -47,8 +51,8 @@ pub(super) struct Follower {
     adopted: HashSet<pid_t>,
     /// Whether a tracee was killed, and may have taken the event of a child with it.
     has_lost_makers: bool,
-    /// Tracees that another tracer is to have, once they stop; the calls that wait for that.
-    wanted: HashMap<pid_t, Vec<u64>>,
+    /// Tracees that another tracer is to have, once they stop.
+    wanted: HashMap<pid_t, Wish>,
     /// The tracees to resume once nobody has to wait for us: one that runs may soon have something to
     /// tell, and then should not find the observer locked.
     resumed: Vec<Resumed>,
@@ -167,7 +171,9 @@ fn await_filters(
         }
     }
     launched.read_notes(outcome);
-    let engine = launched.engine(choice, outcome);
+    let engine = sys::syscall_info(pid)
+        .map_err(|source| Error::TooOld { source })
+        .and_then(|_| launched.engine(choice, outcome));
     if engine.is_err() {
         let _ = sys::kill(pid, libc::SIGKILL);
         let _ = sys::reap(pid);
@@ -193,12 +199,10 @@ impl Follower {
                         source: Errno::EPIPE,
                     });
                 }
-                for Wanted { tid, waiting } in self.errands.run(listener) {
-                    self.wanted.entry(tid).or_default().extend(waiting);
-                }
+                self.run_errands(&shared, listener);
             }
-            let next = if self.has_lost_makers && !self.early.is_empty() {
-                self.wait_for_makers(&shared)
+            let next = if self.has_doubtful_children() || self.has_held_calls() {
+                self.wait_briefly(&shared)
             } else {
                 sys::wait().map(Some)
             };
@@ -256,6 +260,23 @@ impl Follower {
             gaps: observer.gaps(),
             duration: observer.now(),
         })
+    }
+
+    /// The next change of a tracee, if there is one soon; what has lasted too long is ended otherwise.
+    fn wait_briefly(&mut self, shared: &Mutex<Observer>) -> sys::Result<Option<sys::Waited>> {
+        let waited = sys::try_wait()?;
+        if waited.is_some() {
+            return Ok(waited);
+        }
+        let mut observer = attend::lock(shared, &self.herd);
+        if self.has_doubtful_children() {
+            self.adopt_patient(&mut observer);
+        }
+        self.give_up_wishes(&mut observer);
+        drop(observer);
+        self.resume_all();
+        thread::sleep(GLANCE);
+        Ok(None)
     }
 
     /// Ends what cannot be followed any more.
@@ -329,15 +350,15 @@ impl Follower {
     fn handle(&mut self, observer: &mut Observer, tid: pid_t, stop: Stop) {
         if matches!(stop, Stop::Trapped | Stop::Group) {
             collect(observer, tid);
-            if let Some(waiting) = self.wanted.remove(&tid) {
-                return self.hand_over(observer, tid, &waiting);
+            if let Some(wish) = self.wanted.remove(&tid) {
+                return self.hand_over(observer, tid, &wish);
             }
         }
         match stop {
             Stop::Ended(status) => {
                 self.early.remove(&tid);
-                if let Some(waiting) = self.wanted.remove(&tid) {
-                    self.go_on(&waiting);
+                if let Some(wish) = self.wanted.remove(&tid) {
+                    self.go_on(&wish);
                 }
                 if observer.tasks.task(tid).is_none() {
                     // Also the threads that an exec did away with.
@@ -381,14 +402,14 @@ impl Follower {
                 };
                 // Who wants that thread will be told that it is gone.
                 if former != tid
-                    && let Some(waiting) = self.wanted.remove(&former)
+                    && let Some(wish) = self.wanted.remove(&former)
                 {
-                    self.go_on(&waiting);
+                    self.go_on(&wish);
                 }
                 observer.executed(tid, former, None);
                 // The stop that was asked for went with the thread that had this number.
-                if let Some(waiting) = self.wanted.remove(&tid) {
-                    return self.hand_over(observer, tid, &waiting);
+                if let Some(wish) = self.wanted.remove(&tid) {
+                    return self.hand_over(observer, tid, &wish);
                 }
                 self.resume(observer, tid, 0);
             }

@@ -3,7 +3,8 @@
 //! A process has one tracer. With a listener, calls reach us without ptrace, so that the tracer's
 //! place can be given up: the process lives on as one that we hear of only by its calls. How a call
 //! of its ends is not seen then, nor is a child before its first call, nor an end before somebody
-//! looks: the descriptor of each process tells.
+//! looks: the descriptor of each process tells. When the other tracer has left a thread, that is seized
+//! again before its next call.
 
 use super::sys::{self, Process};
 use crate::trace::ExitStatus;
@@ -22,15 +23,18 @@ impl Handed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one in.
-    pub(super) fn add(&self, pid: pid_t) {
+    /// Takes one in. An error says that its end will not be seen.
+    pub(super) fn add(&self, pid: pid_t) -> sys::Result<()> {
         let mut processes = self.lock();
-        if processes.iter().all(|(known, _)| *known != pid)
-            // Gone already: it made its last call.
-            && let Ok(process) = sys::Process::open(pid)
-        {
-            processes.push((pid, process));
+        if processes.iter().all(|(known, _)| *known != pid) {
+            processes.push((pid, sys::Process::open(pid)?));
         }
+        Ok(())
+    }
+
+    /// Takes one out that is traced again.
+    pub(super) fn remove(&self, pid: pid_t) {
+        self.lock().retain(|(known, _)| *known != pid);
     }
 
     /// Takes out those that have ended, with how they did where that can be known.
@@ -110,7 +114,7 @@ mod tests {
                 .stdin(std::process::Stdio::piped())
                 .spawn()
                 .unwrap();
-            handed.add(child.id() as pid_t);
+            handed.add(child.id() as pid_t).unwrap();
             child
         });
         assert!(handed.ended().is_empty() && handed.kill(0));

@@ -226,6 +226,21 @@ fn time_waited(tid: pid_t) -> Option<Duration> {
     Some(Duration::from_nanos(nanoseconds))
 }
 
+/// A herd that somebody watches as long as this is there.
+pub(super) struct Watched(Herd);
+
+impl Watched {
+    pub(super) fn new(herd: &Herd) -> Self {
+        Self(herd.clone())
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.dissolve();
+    }
+}
+
 impl Herd {
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is whole between two statements of any holder.
@@ -332,7 +347,7 @@ impl Herd {
     }
 
     /// There is nobody to hold any more.
-    pub(super) fn dissolve(&self) {
+    fn dissolve(&self) {
         let mut state = self.lock();
         state.scatter(Instant::now());
         state.is_dissolved = true;

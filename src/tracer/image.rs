@@ -5,6 +5,9 @@
 //! The files are of the traced program's choosing: every offset is checked, every length bounded.
 
 use super::images::Images;
+use super::registered::Kind;
+use super::sys::{self, Status};
+use std::ffi::CString;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -39,6 +42,8 @@ pub(super) struct Chain {
     pub(super) interpreters: Vec<Vec<u8>>,
     /// The dynamic loader of the program that runs in the end.
     pub(super) loader: Option<Vec<u8>>,
+    /// The file that could not be read, so that the rest is not known.
+    pub(super) unread: Option<Vec<u8>>,
 }
 
 impl Chain {
@@ -49,7 +54,8 @@ impl Chain {
         find: impl Fn(Vec<u8>) -> Option<Vec<u8>>,
     ) -> Self {
         let mut chain = Self::default();
-        let mut image = images.read(path);
+        let mut path = path.to_vec();
+        let mut image = images.read(&path);
         loop {
             match image {
                 Image::Script(interpreter) => {
@@ -57,6 +63,7 @@ impl Chain {
                         return chain;
                     };
                     image = images.read(&interpreter);
+                    path.clone_from(&interpreter);
                     chain.interpreters.push(interpreter);
                     if chain.interpreters.len() == MOST_INTERPRETERS {
                         image = Image::Other;
@@ -66,32 +73,54 @@ impl Chain {
                     chain.loader = loader.and_then(find);
                     return chain;
                 }
+                Image::Unread => {
+                    chain.unread = Some(path);
+                    return chain;
+                }
                 Image::Other => return chain,
             }
         }
     }
 
-    /// That of a file of a kind for which an interpreter is registered (binfmt_misc), which was seen
-    /// to run; none when the file says itself what runs it.
+    /// That of a file which another one, an interpreter, was seen to run for; none when it is what the
+    /// file names. `may_match` says whether an interpreter may be registered (binfmt_misc) for files that
+    /// say themselves how they run.
     pub(super) fn by_registration(
         images: &mut Images,
         path: &[u8],
-        interpreter: Vec<u8>,
+        runs: Vec<u8>,
+        may_match: impl Fn(Kind) -> bool,
     ) -> Option<Self> {
-        let says_itself = match images.read(path) {
-            Image::Script(_) => true,
-            Image::Elf { is_native, .. } => is_native,
-            Image::Other => false,
+        let is_registered = match images.read(path) {
+            Image::Script(_) => {
+                let named = Self::of(images, path, Some).interpreters.pop();
+                may_match(Kind::Script) && named.is_none_or(|named| !is_same(&named, &runs))
+            }
+            Image::Elf {
+                is_native: true, ..
+            } => may_match(Kind::Program),
+            Image::Elf { .. } | Image::Other | Image::Unread => true,
         };
-        if says_itself {
+        if !is_registered {
             return None;
         }
-        let loader = images.read(&interpreter).wanted();
+        let image = images.read(&runs);
+        let unread = (image == Image::Unread).then(|| runs.clone());
         Some(Self {
-            interpreters: vec![interpreter],
-            loader,
+            interpreters: vec![runs],
+            loader: image.wanted(),
+            unread,
         })
     }
+}
+
+/// Whether two paths lead to one file.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let file = |path: &[u8]| {
+        let path = CString::new(path).ok()?;
+        sys::status(libc::AT_FDCWD, &path, 0).ok().map(Status::id)
+    };
+    file(one).is_some_and(|one| Some(one) == file(other))
 }
 
 /// A file as execve(2) sees it.
@@ -106,9 +135,11 @@ pub(crate) enum Image {
         /// Whether it is a program of this machine's own kind.
         is_native: bool,
     },
-    /// Something else, or nothing that can be read.
+    /// Something else.
     #[default]
     Other,
+    /// It could not be read.
+    Unread,
 }
 
 impl Image {
@@ -119,7 +150,7 @@ impl Image {
             Ok(metadata) if metadata.is_file() => {}
             _ => return Self::Other,
         }
-        File::open(path).map_or(Self::Other, |file| Self::parse(&file))
+        File::open(path).map_or(Self::Unread, |file| Self::parse(&file))
     }
 
     /// Reads the beginning of an open file.
@@ -143,7 +174,7 @@ impl Image {
         match self {
             Self::Script(interpreter) => Some(interpreter),
             Self::Elf { loader, .. } => loader,
-            Self::Other => None,
+            Self::Other | Self::Unread => None,
         }
     }
 }
@@ -307,6 +338,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A program that has a loader. The tests themselves may be a static one.
+    fn dynamic() -> std::path::PathBuf {
+        Path::new("/bin/sh").canonicalize().unwrap()
+    }
+
     #[test]
     fn a_script_names_its_interpreter_without_its_argument() {
         for line in [
@@ -339,20 +375,33 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_does_not_say_what_runs_it_has_a_registered_interpreter() {
+    fn a_file_that_says_what_runs_it_has_a_registered_interpreter_only_where_a_rule_may_match_it() {
         let place = tempfile::tempdir().unwrap();
         let file = |name: &str, content: &[u8]| {
             let path = place.path().join(name);
             std::fs::write(&path, content).unwrap();
             path.into_os_string().into_encoded_bytes()
         };
-        let own = std::env::current_exe().unwrap().into_os_string();
+        let own = dynamic().into_os_string();
+        let rule = std::cell::Cell::new(None);
         let by = |path: &[u8]| {
             let interpreter = own.as_encoded_bytes().to_vec();
-            Chain::by_registration(&mut Images::default(), path, interpreter)
+            let may_match = |kind| rule.get() == Some(kind);
+            Chain::by_registration(&mut Images::default(), path, interpreter, may_match)
         };
-        assert_eq!(by(&file("script", b"#!/bin/sh\n")), None);
+        let script = file("script", b"#!/bin/sh\n");
+        let named = [b"#!".as_slice(), own.as_encoded_bytes(), b"\n"].concat();
+        let script_of_own = file("script-of-own", &named);
+        assert_eq!(by(&script), None);
         assert_eq!(by(own.as_encoded_bytes()), None);
+        rule.set(Some(Kind::Script));
+        assert!(by(&script).is_some());
+        assert_eq!(by(&script_of_own), None);
+        assert_eq!(by(own.as_encoded_bytes()), None);
+        rule.set(Some(Kind::Program));
+        assert_eq!(by(&script), None);
+        assert!(by(own.as_encoded_bytes()).is_some());
+        rule.set(None);
         let chain = by(&file("class", b"\xca\xfe\xba\xbe")).unwrap();
         assert_eq!(chain.interpreters, [own.as_encoded_bytes()]);
         assert!(chain.loader.is_some());
@@ -365,13 +414,13 @@ mod tests {
 
     #[test]
     fn a_dynamic_program_names_its_loader() {
-        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let own = std::fs::read(dynamic()).unwrap();
         let Image::Elf {
             loader: Some(loader),
             is_native: true,
         } = Image::parse(&Memory(&own))
         else {
-            panic!("this test is a dynamic ELF program");
+            panic!("the shell is a dynamic ELF program");
         };
         assert!(Path::new(std::str::from_utf8(&loader).unwrap()).exists());
     }

@@ -34,7 +34,7 @@ fn version(status: &Status) -> Version {
 }
 
 /// Whether a change of the file from now on will show in its version.
-fn is_settled(status: &Status) -> bool {
+pub(super) fn is_settled(status: &Status) -> bool {
     let (seconds, nanoseconds) = status.changed;
     let Ok(seconds) = u64::try_from(seconds) else {
         return false;
@@ -54,11 +54,11 @@ impl Images {
     /// What the file with that path is.
     pub(super) fn read(&mut self, path: &[u8]) -> Image {
         let Ok(path) = CString::new(path) else {
-            return Image::Other;
+            return Image::Unread;
         };
         match sys::status(libc::AT_FDCWD, &path, 0) {
             Ok(status) => self.at(libc::AT_FDCWD, &path, &status),
-            Err(_) => Image::Other,
+            Err(_) => Image::Unread,
         }
     }
 
@@ -83,7 +83,10 @@ impl Images {
         }
         let was_settled = is_settled(status);
         let Some(file) = open(directory, path, status) else {
-            return Known::default();
+            return Known {
+                image: Image::Unread,
+                has_capabilities: false,
+            };
         };
         let known = Known {
             image: Image::parse(&file),
@@ -146,7 +149,7 @@ mod tests {
         status.size += 1;
         assert_eq!(
             images.at(libc::AT_FDCWD, c"/nowhere", &status),
-            Image::Other
+            Image::Unread
         );
     }
 }

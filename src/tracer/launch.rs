@@ -9,9 +9,11 @@ use super::{Command, abi, filter};
 use libc::{c_char, c_int, pid_t};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::pipe2;
 use std::ffi::{CStr, CString, OsStr};
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -22,7 +24,7 @@ use std::sync::Arc;
 ///
 /// EXITKILL: with a filter, a program whose tracer died would find every file call answered
 /// ENOSYS; it must not outlive us.
-const OPTIONS: c_int = libc::PTRACE_O_TRACESYSGOOD
+pub(super) const OPTIONS: c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEFORK
     | libc::PTRACE_O_TRACEVFORK
     | libc::PTRACE_O_TRACECLONE
@@ -115,6 +117,7 @@ pub(super) fn launch(
         .into_iter()
         .chain(argv.iter().copied().skip(1))
         .collect();
+    check_descriptors()?;
     let cookie = random_cookie();
     let notifying = choice
         .may_notify()
@@ -160,6 +163,19 @@ pub(super) fn launch(
         cookie,
         notes: notes_read,
     })
+}
+
+/// Whether enough descriptors are left to look things up while the command runs.
+fn check_descriptors() -> Result<(), Error> {
+    let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return Ok(());
+    };
+    let open = fs::read_dir("/proc/self/fd").map(|open| open.count() as u64);
+    match open {
+        Ok(open) if open.saturating_add(sys::SPARE_DESCRIPTORS) <= limit => Ok(()),
+        Err(error) if error.raw_os_error() != Some(libc::EMFILE) => Ok(()),
+        _ => Err(Error::TooFewDescriptors { limit }),
+    }
 }
 
 /// A number that no filter of the program's own uses but by chance: std seeds its hashers from the

@@ -70,12 +70,18 @@ fn read_pages(tid: pid_t, address: usize, buffer: &mut [u8]) -> Result<usize> {
         done += length;
     }
     match sys::read_memory(tid, buffer, &ranges[..count]) {
-        Err(Errno::ENOSYS | Errno::EPERM) => {
+        Err(errno) if is_refused(errno) => {
             let first = ranges[0].length;
             read_within_page(tid, address, &mut buffer[..first])
         }
         read => read,
     }
+}
+
+/// Whether it is not the address that was wrong: there are kernels without process_vm_readv(2), and
+/// sandboxes that forbid it.
+fn is_refused(errno: Errno) -> bool {
+    !matches!(errno, Errno::EFAULT | Errno::ESRCH)
 }
 
 /// Reads inside one page, by whichever way the kernel allows.
@@ -85,8 +91,7 @@ fn read_within_page(tid: pid_t, address: usize, buffer: &mut [u8]) -> Result<usi
         length: buffer.len(),
     };
     match sys::read_memory(tid, buffer, &[range]) {
-        // Kernels without process_vm_readv, and sandboxes that forbid it.
-        Err(Errno::ENOSYS | Errno::EPERM) => File::open(format!("/proc/{tid}/mem"))
+        Err(errno) if is_refused(errno) => File::open(format!("/proc/{tid}/mem"))
             .and_then(|memory| memory.read_at(buffer, address as u64))
             .or_else(|_| read_by_words(tid, address, buffer))
             .map_err(|_: Errno| Errno::EFAULT),

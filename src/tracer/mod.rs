@@ -34,10 +34,12 @@ mod launch;
 mod memory;
 mod mounts;
 mod name;
+mod outside;
 mod policy;
 mod proc;
 mod real;
 mod recorder;
+mod registered;
 mod signals;
 mod stop;
 mod sys;
@@ -165,14 +167,14 @@ pub fn observe(
                 recorder.begin(header);
                 recorder.record(inbox);
             }
-            recorder.end(|accesses| {
+            recorder.end(|accesses, gaps| {
                 let finished: follow::Finished = end.recv().ok()?;
                 Some(Footer {
                     status: Some(finished.status),
                     duration: finished.duration,
                     processes: u64::from(finished.processes),
                     accesses,
-                    gaps: finished.gaps,
+                    gaps: finished.gaps + gaps,
                 })
             })
         })?;
@@ -180,8 +182,9 @@ pub fn observe(
             let herd = herd.clone();
             move || herd.watch()
         })?;
+        // Whatever happens from here on, the shepherd goes: the scope waits for it.
+        let watched = herd::Watched::new(&herd);
         let (watch, mut target) = signals.watch(handed.clone())?;
-        let watched = herd.clone();
         let tracer = spawn(scope, "tracer", move || {
             let detail = match options.exact {
                 true => abi::Detail::Full,
@@ -208,7 +211,7 @@ pub fn observe(
         })?;
         watch.pass_on();
         let finished = join(tracer);
-        watched.dissolve();
+        drop(watched);
         join(shepherd);
         let recorded = join(recorder);
         let finished = finished?;
@@ -218,7 +221,7 @@ pub fn observe(
             duration: finished.duration,
             processes: u64::from(finished.processes),
             accesses: recorded.accesses,
-            gaps: finished.gaps,
+            gaps: finished.gaps + recorded.gaps,
         })
     })
 }

@@ -9,8 +9,9 @@
 
 use super::abi::Look;
 use super::image::{Chain, Image, MOST_INTERPRETERS};
-use super::images::Images;
+use super::images::{Images, is_settled};
 use super::name::Name;
+use super::registered::{self, Rules};
 use super::sys;
 use crate::trace::{Errno, Outcome};
 use libc::c_int;
@@ -72,6 +73,8 @@ pub(super) struct Policy {
     /// Who we are, and who sees as we do.
     user: u32,
     images: Images,
+    /// Which files are run by interpreters that they do not name.
+    rules: Rules,
 }
 
 /// What will become of executing a file.
@@ -119,7 +122,13 @@ impl Policy {
             personal: [device(c"/proc"), device(c"/sys")],
             user: nix::unistd::geteuid().as_raw(),
             images: Images::default(),
+            rules: Rules::find(),
         }
+    }
+
+    /// Somebody is about to register interpreters.
+    pub(super) fn rules_change(&mut self) {
+        self.rules.may_change();
     }
 
     /// Looks a name up, following a symbolic link at its end when `follow` says so.
@@ -265,8 +274,8 @@ impl Policy {
     /// What will become of executing a file, if it is sure.
     ///
     /// Success is when the file and what the kernel opens to run it are there, may be executed and
-    /// are what they should be. That the kernel still refuses, for want of memory or for arguments
-    /// that are too long, is left to be noticed.
+    /// are what they should be, and the file was not written a moment ago: it may still be open for that
+    /// (ETXTBSY). That the kernel still refuses, for want of memory, is left to be noticed.
     pub(super) fn execute(&mut self, name: &Name) -> Option<Execution> {
         let status = match self.find(name, true) {
             Found::File(status) => status,
@@ -279,6 +288,9 @@ impl Policy {
         }
         if let Err(errno) = sys::access(directory, path, libc::X_OK, libc::AT_EACCESS) {
             return Some(Execution::Fails(failure(errno)));
+        }
+        if !is_settled(&status) {
+            return None;
         }
         let is_raised = self.runs(directory, path, &status, MOST_INTERPRETERS)?;
         Some(Execution::Runs { is_raised })
@@ -299,9 +311,11 @@ impl Policy {
         Chain::of(&mut self.images, path, find)
     }
 
-    /// The same for a file that is not what runs, if it does not say itself what does.
+    /// The same for a file that is not what runs, if an interpreter is registered for it.
     pub(super) fn registered_chain(&mut self, path: &[u8], runs: Vec<u8>) -> Option<Chain> {
-        Chain::by_registration(&mut self.images, path, runs)
+        let rules = &self.rules;
+        let may_match = |kind| rules.may_match(path, kind);
+        Chain::by_registration(&mut self.images, path, runs, may_match)
     }
 
     /// Whether a regular file that may be executed, and runs, should get rights of its own; none when
@@ -315,17 +329,26 @@ impl Policy {
     ) -> Option<bool> {
         match self.images.at(directory, path, status) {
             Image::Elf { loader, is_native } => {
-                let runs = is_native
+                let is_ours = is_native
+                    && !self
+                        .rules
+                        .may_match(path.to_bytes(), registered::Kind::Program);
+                let runs = is_ours
                     && loader
                         .as_ref()
                         .is_none_or(|loader| may_be_executed(loader).is_some());
                 runs.then(|| self.raises(directory, path, status))
             }
-            Image::Script(interpreter) if interpreters > 0 => {
+            Image::Script(interpreter)
+                if interpreters > 0
+                    && !self
+                        .rules
+                        .may_match(path.to_bytes(), registered::Kind::Script) =>
+            {
                 let (path, status) = may_be_executed(&interpreter)?;
                 self.runs(libc::AT_FDCWD, &path, &status, interpreters - 1)
             }
-            Image::Script(_) | Image::Other => None,
+            Image::Script(_) | Image::Other | Image::Unread => None,
         }
     }
 

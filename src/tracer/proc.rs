@@ -93,7 +93,8 @@ impl Directory {
             read => read?,
         }
         path.shrink_to_fit();
-        let descriptor = Link::Cwd.with(tid, sys::open_directory).ok();
+        let opened = Link::Cwd.with(tid, sys::open_directory).ok();
+        let descriptor = opened.and_then(sys::kept);
         Ok(Self { path, descriptor })
     }
 

@@ -8,9 +8,10 @@ use super::image::Chain;
 use super::images::Images;
 use super::real::Resolver;
 use crate::trace::{
-    Access, Bytes, Contact, Executed, Exited, Gap, Header, Micros, Operation, Outcome, ProcessId,
-    Record, Sink, Started, secrets,
+    Access, Bytes, Contact, Executed, Exited, Gap, GapKind, Header, Micros, Operation, Outcome,
+    ProcessId, Record, Sink, Started, secrets,
 };
+use bstr::ByteSlice;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::rc::Rc;
@@ -25,6 +26,9 @@ const MOST_REMEMBERED: usize = 256 * 1024;
 
 /// The same for the paths in them, in bytes: a path may be 4 kB long.
 const MOST_PATH_BYTES: usize = 64 * 1024 * 1024;
+
+/// How many files are remembered that could not be read, before all are forgotten.
+const MOST_UNREAD: usize = 1024;
 
 /// A path that some process named.
 type Path_ = Rc<[u8]>;
@@ -80,13 +84,18 @@ pub(super) struct Recorder<S> {
     seen: HashMap<ProcessId, Seen>,
     resolver: Resolver,
     images: Images,
+    /// Files that were executed and could not be read, each told once.
+    unread: HashSet<Vec<u8>>,
     accesses: u64,
+    gaps: u64,
 }
 
 /// What a recorder ends with.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) accesses: u64,
+    /// Those that were found here.
+    pub(super) gaps: u64,
     pub(super) sink_error: Option<io::Error>,
 }
 
@@ -104,7 +113,9 @@ impl<S: Sink> Recorder<S> {
             seen: HashMap::new(),
             resolver: Resolver::default(),
             images: Images::default(),
+            unread: HashSet::new(),
             accesses: 0,
+            gaps: 0,
         }
     }
 
@@ -125,16 +136,18 @@ impl<S: Sink> Recorder<S> {
         self.flush_all();
     }
 
-    /// Writes the last line, and says how it went.
+    /// Writes the last line, given the numbers of accesses and of gaps that were found here, and says how
+    /// it went.
     pub(super) fn end(
         mut self,
-        footer: impl FnOnce(u64) -> Option<crate::trace::Footer>,
+        footer: impl FnOnce(u64, u64) -> Option<crate::trace::Footer>,
     ) -> Recorded {
-        if let Some(footer) = footer(self.accesses) {
+        if let Some(footer) = footer(self.accesses, self.gaps) {
             self.write(Record::Footer(footer));
         }
         Recorded {
             accesses: self.accesses,
+            gaps: self.gaps,
             sink_error: self.failed,
         }
     }
@@ -218,6 +231,9 @@ impl<S: Sink> Recorder<S> {
                     env: steering(batch.text(env)),
                 };
                 self.write(Record::Executed(executed));
+                if let Some(file) = chain.unread {
+                    self.unread(process, at, file);
+                }
             }
             Fact::Accessed {
                 process,
@@ -294,6 +310,28 @@ impl<S: Sink> Recorder<S> {
                 detail,
                 count,
             })),
+        }
+    }
+
+    /// A program runs, or an interpreter of its, that could not be read when it was looked at.
+    fn unread(&mut self, process: ProcessId, at: Micros, file: Vec<u8>) {
+        if self.unread.len() == MOST_UNREAD {
+            self.unread.clear();
+        }
+        let detail = format!(
+            "What the kernel opened to run {} is not known: the file may not be read, or was gone \
+             before it was.",
+            file.as_bstr()
+        );
+        if self.unread.insert(file) {
+            self.gaps += 1;
+            self.write(Record::Gap(Gap {
+                process: Some(process),
+                at,
+                kind: GapKind::LookUp,
+                detail,
+                count: 1,
+            }));
         }
     }
 
@@ -586,7 +624,7 @@ mod tests {
         let feeder = std::thread::spawn(move || feed(outbox, accesses));
         let mut recorder = Recorder::new(&mut count);
         recorder.record(inbox);
-        assert_eq!(recorder.end(|_| None).accesses, accesses as u64);
+        assert_eq!(recorder.end(|_, _| None).accesses, accesses as u64);
         feeder.join().unwrap();
         assert_eq!(count.accesses, accesses as u64);
         let status = Process::myself().and_then(|it| it.status()).unwrap();

@@ -21,6 +21,8 @@ pub(super) struct Task {
     pub(super) was_stopped: bool,
     /// Whether another tracer was let have it (see `handed`).
     pub(super) is_handed_over: bool,
+    /// Whether that tracer was seen to have it since.
+    pub(super) was_taken: bool,
 }
 
 /// How the end of the call that a thread is in will be seen.
@@ -47,6 +49,8 @@ pub(super) enum Pending {
     },
     /// A descriptor is made of what the call does not name.
     Unnamed,
+    /// What is named could not be read, which is no loss when the kernel cannot read it either.
+    Unread { may_wait: bool },
     /// A program is executed; success is told by an event.
     Execute {
         path: Option<Vec<u8>>,
@@ -58,6 +62,9 @@ pub(super) enum Pending {
     },
     /// A socket address is used.
     Contact(Box<Contact>),
+    /// Several messages are sent by one call, which returns how many were: each of these with its
+    /// place among them.
+    Messages(Vec<(u32, Contact)>),
     /// Nothing to record, but an effect.
     Silent(Effect),
     /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
@@ -85,7 +92,8 @@ impl Pending {
             Self::Contact(contact) => {
                 matches!(contact.action, ContactAction::Connect | ContactAction::Send)
             }
-            Self::AtEntry => true,
+            Self::Unread { may_wait } => *may_wait,
+            Self::Messages(_) | Self::AtEntry => true,
             Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
         }
     }
@@ -198,6 +206,7 @@ impl Tasks {
                 end: End::Unseen,
                 was_stopped: false,
                 is_handed_over: false,
+                was_taken: false,
             },
         );
     }

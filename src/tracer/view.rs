@@ -21,7 +21,7 @@ pub(super) struct View {
     tag: Vec<u8>,
     /// The root directory as the kernel names it to us; empty when that is `/`.
     root: Vec<u8>,
-    /// The root directory, none when we may not open it.
+    /// The root directory, none when too many are open, or we may not open it.
     directory: Option<OwnedFd>,
     has_our_mounts: bool,
 }
@@ -38,6 +38,10 @@ pub(super) struct Seen {
 fn mount_namespace(of: &str) -> Option<Vec<u8>> {
     let link = fs::read_link(format!("/proc/{of}/ns/mnt")).ok()?;
     Some(link.as_os_str().as_bytes().to_vec())
+}
+
+fn root_directory(tid: pid_t) -> Option<OwnedFd> {
+    Link::Root.with(tid, sys::open_directory).ok()
 }
 
 impl View {
@@ -57,7 +61,7 @@ impl View {
         let namespace = theirs.filter(|_| !has_our_mounts).unwrap_or_default();
         Some(Self {
             tag: [namespace, root.clone()].concat(),
-            directory: Link::Root.with(tid, sys::open_directory).ok(),
+            directory: root_directory(tid).and_then(sys::kept),
             root,
             has_our_mounts,
         })
@@ -85,7 +89,12 @@ impl View {
             return None;
         }
         let asked = CString::new(path).ok()?;
-        let file = sys::open_in_root(self.directory.as_ref()?.as_fd(), &asked, follow).ok()?;
+        let opened = match self.directory {
+            Some(_) => None,
+            None => root_directory(tid),
+        };
+        let root = self.directory.as_ref().or(opened.as_ref())?;
+        let file = sys::open_in_root(root.as_fd(), &asked, follow).ok()?;
         let ours = std::process::id().cast_signed();
         self.find(tid, ours, Link::Fd(file.as_raw_fd()), path, follow)
     }

@@ -2,7 +2,7 @@
 
 use crate::everywhere::Case;
 use crate::trace::Trace;
-use nixtrace::trace::{Errno, Operation, Outcome};
+use nixtrace::trace::{Errno, Operation, Outcome, ProcessId};
 use std::fs;
 use std::path::Path;
 
@@ -24,6 +24,7 @@ fn second(trace: &Trace) -> &nixtrace::trace::Executed {
 fn a_program_in_memory_has_no_path() {
     check("memory", |trace, _| {
         assert_eq!(second(trace).path, None);
+        assert!(second(trace).loader.is_some());
         assert_eq!(
             second(trace).argv.as_ref().unwrap()[0].to_string(),
             "in-memory"
@@ -44,6 +45,24 @@ fn a_program_behind_a_descriptor_is_named() {
 fn a_received_descriptor_leads_to_the_right_file() {
     Case::new("descriptors", &["received", "/usr"]).check(|trace, _| {
         assert!(trace.has(Operation::Stat, "/usr/below-received", MISSING));
+    });
+}
+
+#[test]
+fn a_received_program_is_named_when_it_is_opened_anew_mapped_and_executed() {
+    check("received-program", |trace, _| {
+        let program = fs::canonicalize("/bin/true").unwrap();
+        let by_the_receiver = |operation| {
+            trace.accesses().any(|it| {
+                let real = it.real.as_ref().unwrap_or(&it.path);
+                it.process == ProcessId(0) && it.operation == operation && real.as_path() == program
+            })
+        };
+        assert!(by_the_receiver(Operation::Read));
+        assert!(by_the_receiver(Operation::Map));
+        let second = second(trace);
+        let real = second.real.as_ref().or(second.path.as_ref()).unwrap();
+        assert_eq!(real.as_path(), program);
     });
 }
 

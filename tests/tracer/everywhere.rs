@@ -109,6 +109,13 @@ impl Case {
         Self { ways, ..self }
     }
 
+    /// Only where calls come without ptrace, so that another tracer can have its place.
+    pub(crate) fn where_tracers_are_let_in(self) -> Self {
+        let mut ways = self.ways;
+        ways.retain(|way| !may_listen(*way));
+        Self { ways, ..self }
+    }
+
     /// Not under strace, which disturbs this program.
     pub(crate) fn without_strace(self, _because: &str) -> Self {
         Self {

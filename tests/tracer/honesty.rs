@@ -1,9 +1,14 @@
 //! What is not seen is told, and what few programs do is seen.
 
-use crate::support::{Trace, WAYS, directory, tracee, watch};
-use nixtrace::trace::{ExitStatus, GapKind, Operation};
+use crate::everywhere::Case;
+use crate::support::{Trace, WAYS, again_as_nobody, copy_program, directory, tracee, watch};
+use nixtrace::trace::{
+    ContactAction, Endpoint, Errno, ExitStatus, GapKind, Operation, Outcome, Record,
+};
 use nixtrace::tracer::{Allowances, EngineChoice, Options};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// `nixtrace record ARGS… -- tracees/rare MODE`.
@@ -160,6 +165,57 @@ fn every_call_that_names_a_file_is_seen() {
 }
 
 #[test]
+fn every_message_that_one_call_sends_is_told_and_none_that_it_does_not() {
+    Case::new("rare", &["messages"]).check(|trace, top| {
+        let sent: Vec<_> = trace
+            .records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Contacted(contact) if contact.action == ContactAction::Send => {
+                    match &contact.endpoint {
+                        Endpoint::Unix { path } => {
+                            let name = path.as_path().strip_prefix(top).unwrap();
+                            Some((name.to_str().unwrap().to_owned(), contact.outcome))
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+                _ => None,
+            })
+            .collect();
+        let ok = Outcome::Success;
+        let expected = [
+            ("a", ok),
+            ("b", ok),
+            ("absent", Outcome::Failure(Errno::ENOENT)),
+        ];
+        assert_eq!(
+            sent,
+            expected.map(|(name, outcome)| (name.to_owned(), outcome))
+        );
+    });
+}
+
+#[test]
+fn work_that_is_handed_to_who_is_no_part_of_the_run_is_told_of() {
+    for options in WAYS {
+        let place = directory();
+        let socket = place.path().join("docker.sock");
+        let connect = || rare(options, &["connects", socket.to_str().unwrap()]);
+        let outside = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let trace = connect();
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [GapKind::OutsideHelper], "{options:?}");
+        assert!(trace.gaps()[0].detail.contains("the Docker daemon"));
+        drop(outside);
+        fs::remove_file(&socket).unwrap();
+        let trace = connect();
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [], "its own is seen");
+    }
+}
+
+#[test]
 fn a_descriptor_that_is_taken_from_another_process_is_named() {
     for options in WAYS {
         let place = directory();
@@ -295,9 +351,180 @@ fn where_a_filter_forbids_ptrace_it_says_so() {
     assert!(told.contains("hint: "), "{told}");
 }
 
+/// `nixtrace record OPTIONS… -- tracees/rare names` where `rare MODE` forbids something.
+fn where_forbidden(mode: &str, options: &[&str], place: &Path) -> Output {
+    let rare = tracee("rare");
+    Command::new(&rare)
+        .arg(mode)
+        .args([env!("CARGO_BIN_EXE_nixtrace"), "record", "--output"])
+        .arg(place.join("trace"))
+        .args(options)
+        .arg("--")
+        .arg(&rare)
+        .arg("names")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn where_filters_are_forbidden_every_call_is_stopped_and_that_is_told() {
+    let place = directory();
+    let output = where_forbidden("forbid-filters", &[], place.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let trace = Trace::read(&place.path().join("trace"));
+    assert_eq!(trace.engine(), "syscall");
+    assert_eq!(trace.gap_kinds(), [GapKind::Fallback]);
+    assert!(trace.failed(Operation::Write, "/rare/acct").is_some());
+}
+
+#[test]
+fn where_listeners_are_forbidden_calls_are_stopped_by_the_filter() {
+    let place = directory();
+    let output = where_forbidden("forbid-listeners", &[], place.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let trace = Trace::read(&place.path().join("trace"));
+    assert_eq!(trace.engine(), "ptrace");
+    assert!(trace.failed(Operation::Write, "/rare/acct").is_some());
+}
+
+#[test]
+fn an_engine_that_was_asked_for_and_cannot_be_had_is_an_error_with_the_way_out() {
+    for (mode, engine) in [
+        ("forbid-filters", "notify"),
+        ("forbid-filters", "ptrace"),
+        ("forbid-listeners", "notify"),
+    ] {
+        let place = directory();
+        let output = where_forbidden(mode, &["--engine", engine], place.path());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(125), "{told}");
+        assert!(told.contains("cannot install the seccomp filter"), "{told}");
+        assert!(
+            told.contains("hint: let nixtrace choose the engine"),
+            "{told}"
+        );
+        assert!(!place.path().join("trace").exists());
+    }
+}
+
+#[test]
+fn where_the_kernel_cannot_say_which_call_is_made_nothing_is_begun() {
+    for engine in ["auto", "ptrace", "syscall"] {
+        let place = directory();
+        let output = where_forbidden("forbid-info", &["--engine", engine], place.path());
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(125), "{told}");
+        assert!(told.contains("no PTRACE_GET_SYSCALL_INFO here"), "{told}");
+        assert!(told.contains("hint: Linux has it since 5.3"), "{told}");
+    }
+}
+
+#[test]
+fn where_memory_cannot_be_read_by_one_way_it_is_by_another() {
+    for engine in ["notify", "ptrace", "syscall"] {
+        let place = directory();
+        let output = where_forbidden("forbid-memory", &["--engine", engine], place.path());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let trace = Trace::read(&place.path().join("trace"));
+        assert_eq!(trace.gap_kinds(), []);
+        assert!(trace.failed(Operation::Write, "/rare/acct").is_some());
+        assert!(
+            trace.executed()[0]
+                .env
+                .iter()
+                .any(|(name, _)| name.as_bytes() == b"PATH")
+        );
+    }
+}
+
+/// What its own user may not see of a process its tracer may not either, unless it is root.
+#[test]
+fn names_that_may_not_be_read_are_told_of() {
+    if again_as_nobody("honesty::names_that_may_not_be_read_are_told_of") {
+        return;
+    }
+    for options in WAYS {
+        let trace = watch(options, tracee("life"), ["undumpable"]);
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [GapKind::Unreadable], "{options:?}");
+    }
+}
+
+#[test]
+fn a_program_that_may_be_executed_but_not_read_is_told_of() {
+    if again_as_nobody("honesty::a_program_that_may_be_executed_but_not_read_is_told_of") {
+        return;
+    }
+    let place = directory();
+    let program = place.path().join("program");
+    copy_program(Path::new("/bin/true"), &program);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o111)).unwrap();
+    for options in WAYS {
+        let trace = watch(options, &program, [""; 0]);
+        trace.assert_success();
+        assert_eq!(trace.executed()[0].loader, None);
+        let told = trace
+            .gaps()
+            .into_iter()
+            .find(|gap| gap.kind == GapKind::LookUp);
+        let detail = &told.expect("a gap").detail;
+        assert!(detail.contains("What the kernel opened to run"), "{detail}");
+        assert_eq!(trace.told_gaps(), trace.gaps().len() as u64);
+    }
+}
+
+/// What became of executing a copy of a program in a script: the errors, and the kinds of gaps.
+fn executing(options: Options, script: &str) -> (Vec<Option<i32>>, Vec<GapKind>) {
+    let place = directory();
+    let program = place.path().join("program");
+    copy_program(Path::new("/bin/true"), &program);
+    let script = format!(
+        "cd {}; exec 2>/dev/null; {script}; exit 0",
+        place.path().display()
+    );
+    let trace = watch(options, "/bin/sh", ["-c", &script]);
+    trace.assert_success();
+    let failed = trace
+        .accesses()
+        .filter(|it| it.operation == Operation::Execute && it.path.ends_with(b"/./program"))
+        .map(|it| match it.outcome {
+            Outcome::Failure(errno) => Some(errno.0),
+            Outcome::Success => None,
+        })
+        .collect();
+    (failed, trace.gap_kinds())
+}
+
+#[test]
+fn an_exec_that_fails_though_all_is_there_is_told_with_its_error() {
+    for (script, errno) in [
+        ("./program $(printf %0200000d 0)", libc::E2BIG),
+        ("exec 3>>program; ./program", libc::ETXTBSY),
+    ] {
+        for options in WAYS {
+            let told = executing(options, script);
+            assert_eq!(told, (vec![Some(errno)], vec![]), "{script} {options:?}");
+        }
+    }
+}
+
+#[test]
+fn an_exec_that_fails_for_what_could_not_be_foreseen_is_a_gap() {
+    // What was written long ago is not looked at for who has it open.
+    let script = "sleep 1.1; exec 3>>program; ./program";
+    for options in WAYS {
+        // Where every call stops twice, its end is seen in any case.
+        let is_seen = options.exact || options.engine == EngineChoice::Syscall;
+        let expected = match is_seen {
+            true => (vec![Some(libc::ETXTBSY)], vec![]),
+            false => (vec![], vec![GapKind::Outcome]),
+        };
+        assert_eq!(executing(options, script), expected, "{options:?}");
+    }
+}
+
 #[test]
 fn below_a_directory_without_a_name_the_rest_of_a_path_is_told_and_marked() {
-    use nixtrace::trace::{Errno, Outcome};
     let missing = Outcome::Failure(Errno::ENOENT);
     for options in WAYS {
         let place = directory();

@@ -1,10 +1,15 @@
 //! A command starts as it would without us, or the reason why not is told.
 
-use crate::support::{WAYS, again_as_nobody, directory, tracee, try_watch, watch};
+use crate::everywhere::{Ending, run};
+use crate::support::{
+    WAYS, again_as_nobody, copy_program, directory, eventually, tracee, try_watch, watch,
+};
 use nixtrace::tracer::{Error, Options};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 const NOTHING: [&str; 0] = [];
 
@@ -109,6 +114,103 @@ fn the_program_starts_as_it_would_untraced_as_nobody() {
         // The tracees cannot be compiled where nobody may not write; `support` uses TMPDIR.
         the_start_is_as_untraced();
     }
+}
+
+/// Runs `sh -c 'exit 3'` under nixtrace, with a limit set by `sh`, and as another user if that can be.
+fn limited(limit: &str, user: u32, place: &Path) -> Ending {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("{limit}; exec \"$@\""), "sh"])
+        .arg(place.join("nixtrace"))
+        .args([
+            "record",
+            "--quiet",
+            "--force",
+            "--output",
+            "work/trace",
+            "--",
+        ])
+        .args(["sh", "-c", "exit 3"]);
+    if nix::unistd::geteuid().is_root() {
+        command.uid(user);
+    }
+    run(command, place)
+}
+
+/// A place for [`limited`]; `work` is the other user's.
+fn place_for(user: u32) -> tempfile::TempDir {
+    let place = directory();
+    copy_program(
+        Path::new(env!("CARGO_BIN_EXE_nixtrace")),
+        &place.path().join("nixtrace"),
+    );
+    let work = place.path().join("work");
+    fs::create_dir(&work).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(&work, Some(user), None).unwrap();
+    }
+    place
+}
+
+/// Whether it went well, or was refused as it should be.
+fn went_well(ending: &Ending, what: &str, place: &Path) -> bool {
+    let told = String::from_utf8_lossy(&ending.output);
+    match ending.status.code() {
+        Some(3) => true,
+        Some(125) => {
+            assert!(told.starts_with("nixtrace: error: "), "{what}: {told}");
+            assert!(!place.join("work/trace").exists(), "{what}: {told}");
+            false
+        }
+        other => panic!("{what}: {other:?}: {told}"),
+    }
+}
+
+/// The limit counts all that a user runs; this one runs nothing else.
+#[test]
+fn where_no_more_threads_may_be_made_it_says_so_and_leaves_nobody() {
+    let user = 4_000_000 + std::process::id();
+    let place = place_for(user);
+    let went: Vec<bool> = (1..16)
+        .map(|most| {
+            let what = format!("prlimit --pid $$ --nproc={most}:{most}");
+            let went = went_well(&limited(&what, user, place.path()), &what, place.path());
+            if nix::unistd::geteuid().is_root() {
+                eventually(|| {
+                    let all = procfs::process::all_processes().unwrap().flatten();
+                    let mut of_user = all.filter(|it| it.uid().is_ok_and(|uid| uid == user));
+                    of_user.next().is_none()
+                });
+            }
+            let _ = fs::remove_file(place.path().join("work/trace"));
+            went
+        })
+        .collect();
+    assert!(!went[0], "one thread is too few");
+    assert!(went.is_sorted(), "more are never worse: {went:?}");
+}
+
+#[test]
+fn where_few_files_may_be_open_it_says_so_or_sees_all() {
+    let user = nix::unistd::geteuid().as_raw();
+    let place = place_for(user);
+    let went: Vec<bool> = (5..90)
+        .step_by(5)
+        .map(|most| {
+            let what = format!("ulimit -n {most}");
+            let went = went_well(&limited(&what, user, place.path()), &what, place.path());
+            let _ = fs::remove_file(place.path().join("work/trace"));
+            went
+        })
+        .collect();
+    assert!(
+        !went[0] && went[went.len() - 1] && went.is_sorted(),
+        "{went:?}"
+    );
+    let told = limited("ulimit -n 30", user, place.path()).output;
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("no more than 30 files may be open"), "{told}");
+    assert!(told.contains("hint: let more be open"), "{told}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod nested;
 mod outcomes;
 mod paths;
 mod refused;
+mod registered;
 mod roots;
 mod signals;
 mod strace;

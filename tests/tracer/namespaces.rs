@@ -4,7 +4,7 @@
 use crate::everywhere::Case;
 use crate::support::{again_as_nobody, compiled};
 use crate::trace::Trace;
-use nixtrace::trace::{Errno, Operation, Outcome};
+use nixtrace::trace::{Errno, GapKind, Operation, Outcome};
 use std::path::Path;
 
 const MISSING: Outcome = Outcome::Failure(Errno::ENOENT);
@@ -80,6 +80,31 @@ fn below_a_changed_root_a_file_is_named_by_the_process_and_by_the_host() {
         assert!(!trace.has(Operation::Stat, "/etc/passwd", Outcome::Success));
         assert!(trace.has(Operation::Stat, &host, Outcome::Success));
         assert!(trace.has(Operation::ChangeRoot, top.join("jail"), Outcome::Success));
+    });
+}
+
+/// Who was killed before it told of its child has left it all that it had, and nobody says so.
+#[test]
+fn a_child_whose_maker_was_killed_sees_what_its_maker_saw() {
+    check("orphans", |trace, top| {
+        let looks: Vec<_> = trace
+            .accesses()
+            .filter(|it| it.path.as_bytes() == b"/inside")
+            .collect();
+        assert!(!looks.is_empty());
+        for look in looks {
+            assert!(look.outcome.is_success(), "{look:?}");
+            assert_eq!(look.root.as_ref().unwrap().as_path(), top.join("jail"));
+            let real = look.real.as_ref().unwrap();
+            assert_eq!(real.as_path(), top.join("jail/inside"));
+        }
+        let orphans = trace.started().into_iter().filter(|it| it.parent.is_none());
+        // The command has no parent either.
+        let told = trace
+            .gaps()
+            .into_iter()
+            .filter(|gap| gap.kind == GapKind::LookUp);
+        assert_eq!(orphans.count(), told.count() + 1);
     });
 }
 

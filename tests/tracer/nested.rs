@@ -1,9 +1,9 @@
 //! Tracers below us: strace and gdb on what they trace, while we observe both.
 
-use crate::everywhere::{Ending, may_listen, recording, run};
-use crate::support::{WAYS, directory};
+use crate::everywhere::{Case, Ending, may_listen, recording, run};
+use crate::support::{WAYS, directory, tracee};
 use crate::trace::Trace;
-use nixtrace::trace::{Executed, ExitStatus, GapKind, Operation, Outcome, Record};
+use nixtrace::trace::{Errno, Executed, ExitStatus, GapKind, Operation, Outcome, Record};
 use nixtrace::tracer::Options;
 use std::path::Path;
 use std::process::Command;
@@ -147,6 +147,59 @@ fn what_another_tracer_has_is_ended_with_all_that_is_left_behind() {
     }
 }
 
+#[test]
+fn two_that_want_to_trace_each_other_at_once_do() {
+    Case::new("traces", &["each-other"])
+        .where_tracers_are_let_in()
+        .without_strace("there they cannot")
+        .check(|trace, _| {
+            assert_eq!(trace.processes(), (41, 41));
+            for path in ["/traces/first", "/traces/second"] {
+                let looked = trace.who(Operation::Stat, path);
+                assert_eq!(looked.len(), 20, "{path}");
+            }
+            assert!(trace.gap_kinds().contains(&GapKind::NestedTracer));
+        });
+}
+
+#[test]
+fn who_asks_for_one_that_waits_for_him_in_the_kernel_is_refused_in_time_and_told_of() {
+    let program = tracee("traces");
+    for way in notified_ways() {
+        let place = directory();
+        let command = [program.to_str().unwrap(), "asleep"];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        assert_eq!(ending.status.code(), Some(0), "{ending:?}");
+        assert_eq!(ending.output, b"EPERM\n");
+        assert_eq!(trace.gap_kinds(), [GapKind::NestedTracer]);
+    }
+}
+
+#[test]
+fn who_is_left_by_his_tracer_is_ours_again_with_all_that_he_makes() {
+    Case::new("traces", &["left"])
+        .where_tracers_are_let_in()
+        .without_strace("there nobody can be traced by another")
+        .check(|trace, top| {
+            // As long as another has it, a failure that changes nothing is not seen.
+            let made: Vec<_> = trace
+                .accesses()
+                .filter(|it| it.operation == Operation::MakeDirectory)
+                .map(|it| {
+                    (
+                        it.process.0,
+                        it.path.as_path() == top.join("there"),
+                        it.outcome,
+                    )
+                })
+                .collect();
+            let there = Outcome::Failure(Errno(libc::EEXIST));
+            let expected = [(0, Outcome::Success), (1, there), (2, there)];
+            assert_eq!(made, expected.map(|(who, outcome)| (who, true, outcome)));
+            assert_eq!(trace.gap_kinds(), [GapKind::NestedTracer]);
+        });
+}
+
 /// A process has one tracer: what wants to be another is told so, and nothing hangs.
 #[test]
 fn where_calls_are_seen_by_ptrace_a_tracer_below_us_ends_with_an_error_and_is_told_of() {
@@ -159,6 +212,8 @@ fn where_calls_are_seen_by_ptrace_a_tracer_below_us_ends_with_an_error_and_is_to
             let (_, trace) = observed(way, tracer, &[], place.path());
             let gaps = trace.gap_kinds();
             assert!(gaps.contains(&GapKind::NestedTracer), "{tracer:?}, {way:?}");
+            let mut details = trace.gaps().into_iter().map(|gap| &gap.detail);
+            assert!(details.any(|it| it.contains("With `--engine notify` it can")));
         }
     }
 }

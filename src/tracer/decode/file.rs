@@ -1,7 +1,7 @@
 //! Calls that name files.
 
 use super::{Entered, Observer, Returned};
-use crate::trace::{Operation, Outcome, ProcessId};
+use crate::trace::{GapKind, Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::memory;
@@ -11,6 +11,7 @@ use crate::tracer::proc::{self, Link};
 use crate::tracer::task::{Effect, Pending};
 use crate::tracer::view::View;
 use libc::{c_int, pid_t};
+use nix::errno::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -56,7 +57,9 @@ impl Observer {
             return Err(Missing::Null);
         };
         let is_as_ours = process.sees_as_we_do;
-        self.names[index].read(call.tid, process, at, &call.args, &self.early)?;
+        let read = self.names[index].read(call.tid, process, at, &call.args, &self.early);
+        self.is_unread |= read == Err(Missing::Unreadable);
+        read?;
         if is_as_ours && let Some(tgid) = self.tasks.tgid_of(call.tid) {
             self.names[index].is_of(call.tid, tgid);
         }
@@ -127,7 +130,19 @@ impl Observer {
             }
         }
         if links_change || programs_go {
-            self.outbox.look_up_now(links_change);
+            self.look_up_now(links_change);
+        }
+    }
+
+    /// Has looked up what names led to so far.
+    fn look_up_now(&mut self, links_change: bool) {
+        if !self.outbox.look_up_now(links_change) {
+            self.gap(
+                None,
+                GapKind::LookUp,
+                "Names changed before it was looked up where they led: whoever is given the trace \
+                 takes it too slowly. What links led to may be told wrongly.",
+            );
         }
     }
 
@@ -201,6 +216,9 @@ impl Observer {
         if self.names[0].last() == b"status" {
             // `/proc/PID/status` names the cores that a task may use.
             self.herd.is_asked();
+        }
+        if self.names[0].last() == b"register" && operation != Operation::Read {
+            self.policy.rules_change();
         }
         if self.names[0].asked() == b"/dev/fuse" {
             // A file system served by a tracee must not be touched while that tracee is stopped:
@@ -345,7 +363,7 @@ impl Observer {
             &mut target,
         );
         // What had this name before is not to be looked for behind the link.
-        self.outbox.look_up_now(true);
+        self.look_up_now(true);
         self.enters_flux(call.tid, 0);
         Some(Pending::Access {
             operation: Operation::Symlink,
@@ -483,7 +501,9 @@ impl Observer {
         let fd = call.args[usize::from(fd)] as c_int;
         let mut path = Vec::new();
         // What has no path (a memfd, a pipe) or is not open names no file.
-        Link::Fd(fd).read(call.tid, &mut path).ok()?;
+        let read = Link::Fd(fd).read(call.tid, &mut path);
+        self.is_unread |= read == Err(Errno::EACCES);
+        read.ok()?;
         let effect = match operation {
             Operation::ChangeDirectory => Effect::WorkingDirectory,
             _ => Effect::None,

@@ -33,7 +33,12 @@ impl Observer {
                 self.gap(
                     process,
                     GapKind::NestedTracer,
-                    "The program tried to trace a process; a process has one tracer only.",
+                    if self.stops_at_entry {
+                        "The program tried to trace a process and was refused: a process has one \
+                         tracer only. With `--engine notify` it can have it."
+                    } else {
+                        "The program tried to trace a process; a process has one tracer only."
+                    },
                 );
                 Begun::Done
             }
@@ -56,14 +61,74 @@ impl Observer {
 
     fn keeps_handed(&mut self, tgid: pid_t) {
         self.has_handed_over = true;
-        self.handed.add(tgid);
+        self.watches_end(tgid);
         let process = self.tasks.process_of(tgid).map(|process| process.id);
         self.gap(
             process,
             GapKind::NestedTracer,
-            "The process was let go for another tracer. Its calls are seen, but how those ended \
-             that make or change names is inferred from what was there before and afterwards, and \
-             what it does with descriptors alone is not seen.",
+            "The process was let go for another tracer. As long as that has it, its calls are seen, \
+             but how those ended that make or change names is inferred from what was there before \
+             and afterwards, and what it does with descriptors alone is not seen.",
+        );
+    }
+
+    /// The end of a process is to be seen without ptrace.
+    fn watches_end(&mut self, tgid: pid_t) {
+        let Err(errno) = self.handed.add(tgid) else {
+            return;
+        };
+        let process = self.tasks.process_of(tgid).map(|process| process.id);
+        self.gap(
+            process,
+            GapKind::LostProcess,
+            format!(
+                "The process was let go for another tracer, and how it ends will not be seen \
+                 ({errno:?})."
+            ),
+        );
+    }
+
+    /// Whether another tracer had a tracee and has left it, as is seen by the call that it makes.
+    ///
+    /// Who was let go a moment ago has none yet: only who was seen to be traced since can be left.
+    pub(super) fn is_left(&mut self, tid: pid_t) -> bool {
+        let Some(task) = self.tasks.task(tid).filter(|task| task.is_handed_over) else {
+            return false;
+        };
+        match proc::tracer(tid) {
+            Some(0) => std::mem::take(&mut task.was_taken),
+            Some(_) => {
+                task.was_taken = true;
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// A tracee is ours again.
+    pub(crate) fn taken_back(&mut self, tid: pid_t) {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        task.is_handed_over = false;
+        // Its end will be told as those of all tracees are, and so will the process's by its leader's.
+        self.handed.remove(tid);
+        self.herd.joined(tid);
+    }
+
+    /// A tracee that another tracer has left cannot be ours again; a call of its was not looked at.
+    pub(crate) fn not_taken_back(&mut self, tid: pid_t) {
+        self.unseen(tid);
+    }
+
+    /// A tracee that another tracer asks for did not stop, so that it could not be let go.
+    pub(crate) fn not_handed_over(&mut self, tid: pid_t) {
+        let process = self.tasks.process_of(tid).map(|process| process.id);
+        self.gap(
+            process,
+            GapKind::NestedTracer,
+            "Another program tried to trace the process, which could not be let go: it was busy in \
+             the kernel. The other program was refused (EPERM).",
         );
     }
 
@@ -144,7 +209,7 @@ impl Observer {
                 if let Some(task) = self.tasks.task(tgid) {
                     task.is_handed_over = true;
                 }
-                self.handed.add(tgid);
+                self.watches_end(tgid);
             }
             Pending::Silent(_) => task.pending = Some(pending),
             Pending::Access {
@@ -163,7 +228,17 @@ impl Observer {
                 }
             }
             Pending::AtEntry => {}
-            Pending::Execute { .. } | Pending::Contact(_) | Pending::Unnamed => self.unseen(tid),
+            Pending::Execute { .. } => {
+                // If it succeeds, those threads are gone that are ours again.
+                self.watches_end(tgid);
+                self.unseen(tid);
+            }
+            Pending::Contact(_)
+            | Pending::Messages(_)
+            | Pending::Unnamed
+            | Pending::Unread { .. } => {
+                self.unseen(tid);
+            }
         }
     }
 

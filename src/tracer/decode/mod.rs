@@ -15,8 +15,9 @@ use super::abi::{Entry, Shape, Table};
 use super::facts::{Fact, Outbox, Real};
 use super::handed::Handed;
 use super::herd::Herd;
-use super::memory::Width;
+use super::memory::{self, Width};
 use super::name::{EarlyText, Name};
+use super::outside::Served;
 use super::policy::Policy;
 use super::sys::{Notification, RawCall};
 use super::task::{Effect, End, Pending, Tasks};
@@ -42,6 +43,8 @@ pub(super) enum Answer {
     Refuse,
     /// It is made once this tracee, perhaps the caller itself, is ours no more.
     HandOver(pid_t),
+    /// It begins again once the caller, whom another tracer has left, is ours again.
+    TakeBack,
 }
 
 /// What there is still to do about a call that has been looked at.
@@ -93,11 +96,32 @@ impl Returned {
         }
     }
 
+    /// Whether the call failed for what its arguments are, before it looked anything up.
+    fn is_of_arguments(self) -> bool {
+        const ERRORS: [i32; 6] = [
+            libc::EFAULT,
+            libc::EINVAL,
+            libc::EBADF,
+            libc::EPERM,
+            libc::ENOSYS,
+            libc::ENAMETOOLONG,
+        ];
+        self.failed && ERRORS.iter().any(|&error| self.value == -i64::from(error))
+    }
+
     /// Whether the call did nothing yet and begins again, or ends with EINTR, once a signal was
     /// handled (ERESTARTSYS and its kind, linux/errno.h).
     pub(super) fn is_restart(self) -> bool {
         self.failed && (-516..=-512).contains(&self.value)
     }
+}
+
+/// Whether a call uses a socket, and so may wait for what is at its other end.
+fn is_of_a_socket(shape: Shape) -> bool {
+    matches!(
+        shape,
+        Shape::Address(..) | Shape::Message(..) | Shape::Messages(..) | Shape::SocketCall(..)
+    )
 }
 
 /// What decides which files a task may use, from its `/proc/TID/status`.
@@ -144,11 +168,14 @@ pub(super) struct Observer {
     began: Instant,
     names: [Name; 2],
     early: EarlyText,
+    /// Whether what the call that is looked at names could not be read.
+    is_unread: bool,
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
     reported: HashSet<(Option<ProcessId>, GapKind)>,
     unknown: Unknown,
+    served: Served,
     gaps: u64,
 }
 
@@ -179,9 +206,11 @@ impl Observer {
             began: Instant::now(),
             names: Default::default(),
             early: EarlyText::default(),
+            is_unread: false,
             in_flux: Vec::new(),
             reported: HashSet::new(),
             unknown: Unknown::default(),
+            served: Served::default(),
             gaps: 0,
         }
     }
@@ -311,6 +340,9 @@ impl Observer {
         let tid = notification.tid;
         if self.has_handed_over {
             self.look_after_handed(tid);
+            if self.is_left(tid) {
+                return Answer::TakeBack;
+            }
         }
         let pending = match self.begin(tid, notification.arch, &notification.call) {
             Begun::Done => return Answer::Proceed,
@@ -418,8 +450,21 @@ impl Observer {
             Shape::Trace => return self.another_tracer(&call_of),
             _ => {}
         }
-        self.decode(&call_of, call.shape)
-            .map_or(Begun::Done, Begun::Awaited)
+        self.is_unread = false;
+        match self.decode(&call_of, call.shape) {
+            Some(pending) => Begun::Awaited(pending),
+            None if self.is_unread => Begun::Awaited(Pending::Unread {
+                may_wait: is_of_a_socket(call.shape),
+            }),
+            None => Begun::Done,
+        }
+    }
+
+    /// Reads memory of the tracee whose call is looked at; how many bytes.
+    fn read(&mut self, tid: pid_t, address: u64, buffer: &mut [u8]) -> Option<usize> {
+        let read = memory::read(tid, address, buffer);
+        self.is_unread |= read.is_err();
+        read.ok()
     }
 
     /// Whether a tracee has left a call behind that was not to fail.
@@ -527,10 +572,47 @@ impl Observer {
                 }
             }
             Pending::Unnamed => self.unnamed_ends(tid, returned),
+            Pending::Unread { .. } => {
+                if !returned.is_of_arguments() {
+                    self.gap(
+                        Some(process),
+                        GapKind::Unreadable,
+                        "The program named files or addresses that could not be read from its \
+                         memory, as is that of a process which is protected from its user (prctl(2), \
+                         PR_SET_DUMPABLE). Run nixtrace as root to see them.",
+                    );
+                }
+            }
             Pending::Contact(mut contact) => {
                 contact.outcome = outcome;
+                // A connect that does not wait is under way (connect(2), EINPROGRESS).
+                let is_made =
+                    outcome.is_success() || outcome == Outcome::Failure(Errno(libc::EINPROGRESS));
+                if is_made && let Some(who) = self.served.asks(&contact) {
+                    self.gap(
+                        Some(process),
+                        GapKind::OutsideHelper,
+                        format!(
+                            "The program asked {who}, which is no part of the run, to work for it; \
+                             what that did is not seen."
+                        ),
+                    );
+                }
                 self.outbox
                     .write(|batch| batch.push(Fact::Contacted(contact)));
+            }
+            Pending::Messages(contacts) => {
+                // Of the first that was not sent the kernel says why only if none was before it.
+                let sent = returned.value.max(1);
+                self.outbox.write(|batch| {
+                    for (_, mut contact) in contacts
+                        .into_iter()
+                        .take_while(|(index, _)| i64::from(*index) < sent)
+                    {
+                        contact.outcome = outcome;
+                        batch.push(Fact::Contacted(Box::new(contact)));
+                    }
+                });
             }
             Pending::AtEntry => {}
             Pending::Silent(effect) => {

@@ -10,6 +10,7 @@ use crate::tracer::memory;
 use crate::tracer::sys;
 use crate::tracer::task::Pending;
 use libc::{c_int, pid_t};
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
@@ -20,6 +21,9 @@ const LONGEST_ADDRESS: usize = 128;
 /// forgotten.
 const MOST_RESOLVERS: usize = 16;
 
+/// How many messages one call sends at most (`UIO_MAXIOV`, sendmmsg(2)).
+const MOST_MESSAGES: u32 = 1024;
+
 /// What a call sends: where it is and its length.
 #[derive(Clone, Copy)]
 struct Payload {
@@ -27,10 +31,17 @@ struct Payload {
     length: u64,
 }
 
+/// Where a message goes: the bytes of a `sockaddr`, and the name that it asks a DNS server for.
+#[derive(PartialEq, Eq, Hash)]
+struct Destination {
+    address: Vec<u8>,
+    asked: Option<Bytes>,
+}
+
 impl Observer {
     pub(super) fn network(&mut self, call: &Entered, shape: Shape) -> Option<Pending> {
         let arg = |index: u8| call.args[usize::from(index)];
-        match shape {
+        let contact = match shape {
             Shape::Address(action, fd, address, length) => {
                 let sent = (action == ContactAction::Send).then(|| Payload {
                     address: arg(fd + 1),
@@ -41,12 +52,12 @@ impl Observer {
             }
             Shape::Message(fd, header) => self.message(call, arg(fd) as c_int, arg(header)),
             Shape::Messages(fd, headers, count) => {
-                self.messages(call, arg(fd) as c_int, arg(headers), arg(count) as u32)
+                return self.messages(call, arg(fd) as c_int, arg(headers), arg(count) as u32);
             }
             Shape::Listen(fd) => self.listen(call, arg(fd) as c_int),
             Shape::SocketCall(number, array) => {
                 let mut words = [0; 24];
-                let read = memory::read(call.tid, arg(array), &mut words).ok()?;
+                let read = self.read(call.tid, arg(array), &mut words)?;
                 let word = |index: usize| {
                     words[..read]
                         .get(4 * index..)
@@ -71,22 +82,30 @@ impl Observer {
                     }
                     SOCKETCALL_LISTEN => self.listen(call, fd),
                     SOCKETCALL_SENDMSG => self.message(call, fd, word(1)?),
-                    SOCKETCALL_SENDMMSG => self.messages(call, fd, word(1)?, word(2)? as u32),
+                    SOCKETCALL_SENDMMSG => {
+                        return self.messages(call, fd, word(1)?, word(2)? as u32);
+                    }
                     _ => None,
                 }
             }
             _ => None,
-        }
+        };
+        contact.map(|contact| Pending::Contact(Box::new(contact)))
     }
 
-    /// A message is sent; its `struct msghdr` begins with the address, its length, and the array of
+    fn message(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Contact> {
+        let to = self.destination(call, fd, header)?;
+        self.contact(call.tid, ContactAction::Send, fd, &to.address, to.asked)
+    }
+
+    /// Where a message goes; its `struct msghdr` begins with the address, its length, and the array of
     /// what is sent. Of a message without an address, the address is told that the socket is
     /// connected to where that is a DNS server's.
-    fn message(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Pending> {
+    fn destination(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Destination> {
         let size = call.width.bytes();
         let mut head = [0; 4 * 8];
         let wanted = 4 * size;
-        if memory::read(call.tid, header, &mut head[..wanted]) != Ok(wanted) {
+        if self.read(call.tid, header, &mut head[..wanted])? != wanted {
             return None;
         }
         let word = |index: usize| call.width.pointer(&head[index * size..]);
@@ -97,13 +116,19 @@ impl Observer {
             let server = self.resolver(call.tid, fd)?;
             let sent = first_element(call, array, elements)?;
             let asked = question(call.tid, sent)?;
-            return self.contact(call.tid, ContactAction::Send, fd, &server, Some(asked));
+            return Some(Destination {
+                address: server,
+                asked: Some(asked),
+            });
         }
         let mut bytes = [0; LONGEST_ADDRESS];
-        let bytes = read_address(call.tid, address, u64::from(length), &mut bytes)?;
+        let bytes = self.read_address(call.tid, address, u64::from(length), &mut bytes)?;
         let sent = is_resolver(bytes).then(|| first_element(call, array, elements));
         let asked = sent.flatten().and_then(|sent| question(call.tid, sent));
-        self.contact(call.tid, ContactAction::Send, fd, bytes, asked)
+        Some(Destination {
+            address: bytes.to_vec(),
+            asked,
+        })
     }
 
     /// The DNS server that a descriptor is connected to, as the bytes of its `sockaddr`.
@@ -142,14 +167,42 @@ impl Observer {
         }
     }
 
-    /// Several messages are sent, each to an address of its own if it has one. The call succeeds
-    /// when the first was sent, so that this one's address is told.
+    /// Several messages are sent, each to an address of its own if it has one.
     fn messages(&mut self, call: &Entered, fd: c_int, headers: u64, count: u32) -> Option<Pending> {
-        if count == 0 {
-            return None;
+        // `struct mmsghdr`: a `struct msghdr` of seven words, and the number of bytes that were sent.
+        let size = 8 * call.width.bytes() as u64;
+        let mut known = HashSet::new();
+        let mut contacts = Vec::new();
+        for index in 0..count.min(MOST_MESSAGES) {
+            let header = headers.wrapping_add(u64::from(index) * size);
+            let Some(to) = self.destination(call, fd, header) else {
+                continue;
+            };
+            if known.contains(&to) {
+                continue;
+            }
+            let asked = to.asked.clone();
+            if let Some(contact) =
+                self.contact(call.tid, ContactAction::Send, fd, &to.address, asked)
+            {
+                contacts.push((index, contact));
+            }
+            known.insert(to);
         }
-        // A `struct mmsghdr` begins with its `struct msghdr`.
-        self.message(call, fd, headers)
+        (!contacts.is_empty()).then_some(Pending::Messages(contacts))
+    }
+
+    /// A socket address in a tracee's memory.
+    fn read_address<'a>(
+        &mut self,
+        tid: pid_t,
+        address: u64,
+        length: u64,
+        buffer: &'a mut [u8; LONGEST_ADDRESS],
+    ) -> Option<&'a [u8]> {
+        let length = (length as usize).min(LONGEST_ADDRESS);
+        let read = self.read(tid, address, &mut buffer[..length])?;
+        Some(&buffer[..read])
     }
 
     /// An address is used. What is sent without one is told like a message without one.
@@ -161,7 +214,7 @@ impl Observer {
         address: u64,
         length: u64,
         sent: Option<Payload>,
-    ) -> Option<Pending> {
+    ) -> Option<Contact> {
         if address == 0
             && let Some(sent) = sent
         {
@@ -170,13 +223,13 @@ impl Observer {
             return self.contact(call.tid, action, fd, &server, Some(asked));
         }
         let mut bytes = [0; LONGEST_ADDRESS];
-        let bytes = read_address(call.tid, address, length, &mut bytes)?;
+        let bytes = self.read_address(call.tid, address, length, &mut bytes)?;
         let sent = sent.filter(|_| is_resolver(bytes));
         let asked = sent.and_then(|sent| question(call.tid, sent));
         self.contact(call.tid, action, fd, bytes, asked)
     }
 
-    fn listen(&mut self, call: &Entered, fd: c_int) -> Option<Pending> {
+    fn listen(&mut self, call: &Entered, fd: c_int) -> Option<Contact> {
         let tgid = self.tasks.tgid_of(call.tid)?;
         let socket = sys::borrow_descriptor(tgid, fd).ok()?;
         let mut bytes = [0; LONGEST_ADDRESS];
@@ -192,7 +245,7 @@ impl Observer {
         fd: c_int,
         address: &[u8],
         asked: Option<Bytes>,
-    ) -> Option<Pending> {
+    ) -> Option<Contact> {
         let at = self.now();
         let mut endpoint = endpoint(address)?;
         if action == ContactAction::Connect {
@@ -212,14 +265,14 @@ impl Observer {
             }
             _ => {}
         }
-        Some(Pending::Contact(Box::new(Contact {
+        Some(Contact {
             process: process.id,
             at,
             action,
             endpoint,
             asked,
             outcome: Outcome::Success,
-        })))
+        })
     }
 }
 
@@ -236,18 +289,6 @@ fn first_element(call: &Entered, array: u64, elements: u64) -> Option<Payload> {
         address: call.width.pointer(&element)?,
         length: call.width.pointer(&element[size..])?,
     })
-}
-
-/// A socket address in a tracee's memory.
-fn read_address(
-    tid: pid_t,
-    address: u64,
-    length: u64,
-    buffer: &mut [u8; LONGEST_ADDRESS],
-) -> Option<&[u8]> {
-    let length = (length as usize).min(LONGEST_ADDRESS);
-    let read = memory::read(tid, address, &mut buffer[..length]).ok()?;
-    Some(&buffer[..read])
 }
 
 /// Whether a `sockaddr` is one at which a DNS server would answer.

@@ -21,6 +21,10 @@ use std::sync::Arc;
 /// Below so many descriptors a program may plausibly run out of them.
 const FEW_DESCRIPTORS: u64 = 256;
 
+/// So many bytes of arguments are never too many: the kernel takes 128 KiB of arguments and variables
+/// whatever the limits (execve(2)).
+const FEW_ARGUMENTS: usize = 32 * 1024;
+
 impl Observer {
     /// A process came into being.
     pub(crate) fn process_starts(&mut self, pid: pid_t, parent: Option<pid_t>) {
@@ -43,6 +47,25 @@ impl Observer {
                 at,
             });
         });
+    }
+
+    /// A process is followed whose maker was killed before it could tell of it.
+    pub(crate) fn orphan_starts(&mut self, pid: pid_t) {
+        self.process_starts(pid, None);
+        let Some(process) = self.tasks.process_of(pid) else {
+            return;
+        };
+        // It has inherited what nobody knows of.
+        process.cwd_is_shared = true;
+        process.few_descriptors = true;
+        let id = process.id;
+        self.view_changed(pid);
+        self.gap(
+            Some(id),
+            GapKind::LookUp,
+            "Whose child the process is, and which program it ran at first, is not known: who made it \
+             was killed before that could be seen.",
+        );
     }
 
     pub(super) fn execute(
@@ -83,6 +106,10 @@ impl Observer {
             &mut strings,
         )
         .then_some(strings);
+        // There is a limit to them (execve(2), E2BIG), which depends on much.
+        if argv.as_ref().is_none_or(|argv| argv.len() > FEW_ARGUMENTS) {
+            sure = None;
+        }
         let is_handed_over = self
             .tasks
             .task(call.tid)
@@ -109,8 +136,9 @@ impl Observer {
             process,
             GapKind::Outcome,
             format!(
-                "The kernel refused to execute {path}, for a reason that was not seen: arguments \
-                 that are too long, a file that is being written, or no memory."
+                "The kernel refused to execute {path}, for a reason that was not seen: a file that \
+                 is open to be written, variables that are too long, or no memory. With `--exact` \
+                 the error is told."
             ),
         );
     }
@@ -196,9 +224,18 @@ impl Observer {
                     let seen = view.resolve(tgid, &path, true)?;
                     Some(if seen.is_same { path } else { seen.path })
                 };
-                chain = Some(Box::new(match &seen {
-                    Some(seen) => self.policy.chain(&seen.path, found_by),
-                    None => Chain::default(),
+                let runs = exe.map(Status::id);
+                let registered = seen
+                    .as_ref()
+                    .filter(|seen| runs.is_some() && file_at(&seen.path) != runs)
+                    .and_then(|seen| {
+                        let runs = view.linked(tgid, Link::Exe, b"")?.path;
+                        self.policy.registered_chain(&seen.path, runs)
+                    });
+                chain = Some(Box::new(match (registered, &seen) {
+                    (Some(chain), _) => chain,
+                    (None, Some(seen)) => self.policy.chain(&seen.path, found_by),
+                    (None, None) => Chain::default(),
                 }));
             }
             Some(_) => {}
@@ -213,6 +250,10 @@ impl Observer {
                 };
                 if Link::Exe.read(tgid, &mut real).is_err() {
                     real.clear();
+                }
+                if path.is_none() && real.is_empty() {
+                    let place = Link::Exe.with(tgid, |exe| exe.to_bytes().to_vec());
+                    chain = Some(Box::new(self.policy.chain(&place, Some)));
                 }
                 if !runs_itself {
                     let runs = std::mem::take(&mut real);

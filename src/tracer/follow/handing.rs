@@ -1,10 +1,12 @@
-//! Lets another tracer have what it asks for, and waits for those that it has.
+//! Lets another tracer have what it asks for, takes back what it leaves, and waits for those that it
+//! has.
 
 use super::Follower;
-use crate::tracer::attend;
+use crate::tracer::attend::{self, Held, Remaining, Wanted};
 use crate::tracer::decode::Observer;
 use crate::tracer::engine::Engine;
 use crate::tracer::error::Error;
+use crate::tracer::launch;
 use crate::tracer::sys::{self, Listener};
 use libc::pid_t;
 use nix::errno::Errno;
@@ -18,7 +20,86 @@ const HANDED_GLANCE: Duration = Duration::from_millis(2);
 /// How long one may take to end that has left its filter.
 const LONGEST_END: Duration = Duration::from_secs(1);
 
+/// How long a call may wait for the tracee to stop that it asks for. One that sleeps in the kernel
+/// where no signal reaches it (vfork(2)) may wait for the very caller.
+const LONGEST_ASK: Duration = Duration::from_secs(1);
+
+/// That a tracee is to be another tracer's once it stops.
+#[derive(Debug)]
+pub(super) struct Wish {
+    /// Since when.
+    since: Instant,
+    /// The calls that wait for it, none when the tracee itself has asked to be traced.
+    waiting: Vec<Held>,
+}
+
 impl Follower {
+    /// Does what is left of the attendants' errands.
+    pub(super) fn run_errands(&mut self, shared: &Mutex<Observer>, listener: &Listener) {
+        let Remaining { wanted, left } = self.errands.run(listener);
+        for Wanted { tid, waiting } in wanted {
+            self.begin_again(tid, listener);
+            let wish = self.wanted.entry(tid).or_insert_with(|| Wish {
+                since: Instant::now(),
+                waiting: Vec::new(),
+            });
+            wish.waiting.extend(waiting);
+        }
+        for call in left {
+            self.take_back(shared, listener, call);
+        }
+    }
+
+    /// Who waits for another tracee to stop does not stop itself; when it is wanted in turn, perhaps by
+    /// that one, its call begins again, so that it stops before it.
+    fn begin_again(&mut self, tid: pid_t, listener: &Listener) {
+        self.wanted.retain(|_, wish| {
+            let own = wish.waiting.extract_if(.., |call| call.caller == tid);
+            let mut is_given_up = false;
+            for call in own {
+                listener.again(call.id);
+                is_given_up = true;
+            }
+            !(is_given_up && wish.waiting.is_empty())
+        });
+    }
+
+    /// Traces somebody again whom another tracer has left.
+    fn take_back(&mut self, shared: &Mutex<Observer>, listener: &Listener, call: Held) {
+        let seized = sys::seize(call.caller, launch::OPTIONS);
+        let mut observer = attend::lock(shared, &self.herd);
+        match seized.and_then(|()| sys::interrupt(call.caller)) {
+            Ok(()) => {
+                observer.taken_back(call.caller);
+                listener.again(call.id);
+            }
+            Err(errno) => {
+                // ESRCH: it was killed.
+                if errno != Errno::ESRCH {
+                    observer.not_taken_back(call.caller);
+                }
+                listener.proceed(call.id);
+            }
+        }
+    }
+
+    /// Whether a call waits for a tracee to stop.
+    pub(super) fn has_held_calls(&self) -> bool {
+        self.wanted.values().any(|wish| !wish.waiting.is_empty())
+    }
+
+    /// Lets calls be made, in vain, that have waited for too long for a tracee to stop.
+    pub(super) fn give_up_wishes(&mut self, observer: &mut Observer) {
+        let is_late = |_: &pid_t, wish: &mut Wish| {
+            !wish.waiting.is_empty() && wish.since.elapsed() > LONGEST_ASK
+        };
+        let late: Vec<_> = self.wanted.extract_if(is_late).collect();
+        for (tid, wish) in late {
+            observer.not_handed_over(tid);
+            self.go_on(&wish);
+        }
+    }
+
     /// Waits until nobody is left who could make a call: those that another tracer was let have end
     /// without us.
     pub(super) fn outlive_handed(
@@ -51,17 +132,17 @@ impl Follower {
     }
 
     /// Lets another tracer have a tracee that has stopped.
-    pub(super) fn hand_over(&self, observer: &mut Observer, tid: pid_t, waiting: &[u64]) {
+    pub(super) fn hand_over(&self, observer: &mut Observer, tid: pid_t, wish: &Wish) {
         let _ = sys::detach(tid);
         observer.handed_over(tid);
-        self.go_on(waiting);
+        self.go_on(wish);
     }
 
     /// Lets calls be made that waited for a tracee to be let go.
-    pub(super) fn go_on(&self, waiting: &[u64]) {
+    pub(super) fn go_on(&self, wish: &Wish) {
         if let Engine::Notify(listener) = &self.engine {
-            for &id in waiting {
-                listener.proceed(id);
+            for call in &wish.waiting {
+                listener.proceed(call.id);
             }
         }
     }

@@ -1,12 +1,9 @@
 //! New tracees: told of by who made them, or found when their makers cannot tell any more.
 
 use super::Follower;
-use crate::tracer::attend;
 use crate::tracer::decode::Observer;
 use crate::tracer::{proc, sys};
 use libc::pid_t;
-use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// A child that has waited for so long, while there was nothing else to do, has no maker that is about
@@ -57,22 +54,19 @@ impl Follower {
     pub(super) fn adopt(&mut self, observer: &mut Observer, child: pid_t) {
         self.early.remove(&child);
         self.adopted.insert(child);
-        observer.process_starts(child, None);
+        observer.orphan_starts(child);
         observer.herd.joined(child);
         self.resume(observer, child, 0);
     }
 
-    /// The next change of a tracee, while children wait for the events of makers that may have been
-    /// killed: made with CLONE_PARENT, or below a tracee that takes in orphans, they have a parent that
-    /// lives. Who waits for long has none.
-    pub(super) fn wait_for_makers(
-        &mut self,
-        shared: &Mutex<Observer>,
-    ) -> sys::Result<Option<sys::Waited>> {
-        let waited = sys::try_wait()?;
-        if waited.is_some() {
-            return Ok(waited);
-        }
+    /// Whether children wait for the events of makers that may have been killed: made with
+    /// CLONE_PARENT, or below a tracee that takes in orphans, they have a parent that lives.
+    pub(super) fn has_doubtful_children(&self) -> bool {
+        self.has_lost_makers && !self.early.is_empty()
+    }
+
+    /// Begins to follow children that have waited for their makers' events for long: they have none.
+    pub(super) fn adopt_patient(&mut self, observer: &mut Observer) {
         let is_orphan = |since: &Instant| since.elapsed() > LONGEST_WAIT;
         let orphans: Vec<_> = self
             .early
@@ -80,13 +74,8 @@ impl Follower {
             .filter(|(_, since)| is_orphan(since))
             .map(|(&child, _)| child)
             .collect();
-        let mut observer = attend::lock(shared, &self.herd);
         for child in orphans {
-            self.adopt(&mut observer, child);
+            self.adopt(observer, child);
         }
-        drop(observer);
-        self.resume_all();
-        thread::sleep(Duration::from_millis(1));
-        Ok(None)
     }
 }

@@ -2,9 +2,11 @@
 
 use super::{Result, check};
 use libc::{c_int, c_long, pid_t};
+use nix::sys::resource::{Resource, getrlimit};
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::LazyLock;
 
 /// What statx(2) told about a name.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +163,18 @@ pub(in crate::tracer) fn open_in_root(
     })?;
     // SAFETY: the descriptor was just made and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// How many descriptors are left for what is looked at and closed again.
+pub(in crate::tracer) const SPARE_DESCRIPTORS: u64 = 32;
+
+/// A descriptor that is to be kept, unless too few would be left: they are given out lowest first.
+pub(in crate::tracer) fn kept(fd: OwnedFd) -> Option<OwnedFd> {
+    static LIMIT: LazyLock<u64> = LazyLock::new(|| {
+        getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(current, _)| current)
+    });
+    let number = u64::try_from(fd.as_raw_fd()).unwrap_or(u64::MAX);
+    (number < LIMIT.saturating_sub(SPARE_DESCRIPTORS)).then_some(fd)
 }
 
 /// Whether an open file has capabilities of its own (capabilities(7), "File capabilities").

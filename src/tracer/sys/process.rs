@@ -2,6 +2,7 @@
 
 use super::{Result, check};
 use libc::{c_int, pid_t};
+use nix::errno::Errno;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
@@ -26,12 +27,13 @@ const GET_INFO: libc::Ioctl = (0xc000_ff0b | ((size_of::<Info>() as u32) << 16))
 const INFO_EXIT: u64 = 1 << 3;
 
 impl Process {
-    /// The process with that number.
+    /// The process with that number; `EMFILE` when too few descriptors would be left.
     pub(in crate::tracer) fn open(pid: pid_t) -> Result<Self> {
         // SAFETY: plain numbers.
         let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
         // SAFETY: the descriptor was just made and nobody else has it.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as RawFd) }))
+        let fd = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
+        super::kept(fd).map(Self).ok_or(Errno::EMFILE)
     }
 
     /// Sends it a signal.

@@ -38,8 +38,8 @@ static int behind(void)
 	return 3;
 }
 
-/* A child opens a directory and sends it; the parent uses it. */
-static int received(const char *path)
+/* A child opens a file and sends it; the parent has it then. */
+static int receives(const char *path, int flags, int *received)
 {
 	int sockets[2];
 	char byte = 0;
@@ -54,7 +54,7 @@ static int received(const char *path)
 		return 4;
 	pid_t pid = fork();
 	if (pid == 0) {
-		int fd = open(path, O_RDONLY | O_DIRECTORY);
+		int fd = open(path, O_RDONLY | flags);
 		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 		header->cmsg_level = SOL_SOCKET;
 		header->cmsg_type = SCM_RIGHTS;
@@ -64,13 +64,32 @@ static int received(const char *path)
 	}
 	if (recvmsg(sockets[1], &message, 0) != 1)
 		return 5;
-	int fd;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
-	struct stat st;
-	int copy = fcntl(dup(fd), F_DUPFD_CLOEXEC, 100);
-	fstatat(copy, "below-received", &st, 0);
+	memcpy(received, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof *received);
 	int status;
 	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 6;
+}
+
+static int received(const char *path)
+{
+	int fd, error = receives(path, O_DIRECTORY, &fd);
+	struct stat st;
+	fstatat(fcntl(dup(fd), F_DUPFD_CLOEXEC, 100), "below-received", &st, 0);
+	return error;
+}
+
+static int received_program(void)
+{
+	char link[60], *argv[] = {"received", NULL};
+	int fd, error = receives("/bin/true", O_CLOEXEC, &fd);
+	if (error)
+		return error;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	if (open(link, O_RDONLY | O_CLOEXEC) < 0)
+		return 7;
+	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED)
+		return 8;
+	syscall(SYS_execveat, fd, "", argv, environment, AT_EMPTY_PATH);
+	return 9;
 }
 
 static int looks(int directory, const char *name)
@@ -229,6 +248,8 @@ int main(int argc, char **argv)
 		return behind();
 	if (argc > 2 && !strcmp(argv[1], "received"))
 		return received(argv[2]);
+	if (argc > 1 && !strcmp(argv[1], "received-program"))
+		return received_program();
 	if (argc > 1 && !strcmp(argv[1], "path-only"))
 		return path_only();
 	if (argc > 1 && !strcmp(argv[1], "fetched"))

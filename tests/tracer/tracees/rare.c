@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,11 +49,15 @@ static void x32(void) {
 	syscall(0x40000000 + SYS_getpid);
 }
 
-// Becomes the program in the arguments, which may not use ptrace.
-static void forbid(char **argv) {
+// Becomes the program in the arguments, whose calls with this number fail that have this value in these
+// bits of an argument.
+static void forbid(char **argv, int number, int argument, unsigned bits, unsigned value) {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[argument])),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -155,6 +162,45 @@ static void deep(const char *top) {
 	CHECK(fstatat(here, "other", &st, 0) == -1);
 }
 
+// Sends a message to each of these sockets, with one call; how many were sent, or the error.
+static int send_to(int from, const char *const *names, int count) {
+	struct sockaddr_un addresses[8] = {0};
+	struct mmsghdr messages[8] = {0};
+	struct iovec part = {"x", 1};
+	for (int i = 0; i < count; i++) {
+		addresses[i].sun_family = AF_UNIX;
+		strcpy(addresses[i].sun_path, names[i]);
+		messages[i].msg_hdr = (struct msghdr){.msg_name = &addresses[i],
+			.msg_namelen = sizeof addresses[i], .msg_iov = &part, .msg_iovlen = 1};
+	}
+	int sent = sendmmsg(from, messages, count, 0);
+	return sent < 0 ? -errno : sent;
+}
+
+static void messages(void) {
+	int from = socket(AF_UNIX, SOCK_DGRAM, 0);
+	for (const char *name = "a\0b\0c\0"; *name; name += 2) {
+		struct sockaddr_un address = {.sun_family = AF_UNIX};
+		strcpy(address.sun_path, name);
+		int to = socket(AF_UNIX, SOCK_DGRAM, 0);
+		CHECK(bind(to, (struct sockaddr *)&address, sizeof address) == 0);
+	}
+	CHECK(send_to(from, (const char *const[]){"a", "b", "a", "missing", "c"}, 5) == 3);
+	CHECK(send_to(from, (const char *const[]){"absent", "c"}, 2) == -ENOENT);
+}
+
+// Connects to a socket, which it serves itself if nobody else does.
+static void connects(const char *path) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	strcpy(address.sun_path, path);
+	struct sockaddr *to = (struct sockaddr *)&address;
+	if (access(path, F_OK) != 0) {
+		int serves = socket(AF_UNIX, SOCK_STREAM, 0);
+		CHECK(bind(serves, to, sizeof address) == 0 && listen(serves, 1) == 0);
+	}
+	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), to, sizeof address) == 0);
+}
+
 int main(int argc, char **argv) {
 	if (argc < 2)
 		return 2;
@@ -166,13 +212,26 @@ int main(int argc, char **argv) {
 	else if (!strcmp(mode, "x32"))
 		x32();
 	else if (!strcmp(mode, "forbid"))
-		forbid(argv + 2);
+		forbid(argv + 2, SYS_ptrace, 0, 0, 0);
+	else if (!strcmp(mode, "forbid-info"))
+		forbid(argv + 2, SYS_ptrace, 0, ~0u, 0x420e /* PTRACE_GET_SYSCALL_INFO */);
+	else if (!strcmp(mode, "forbid-memory"))
+		forbid(argv + 2, SYS_process_vm_readv, 0, 0, 0);
+	else if (!strcmp(mode, "forbid-filters"))
+		forbid(argv + 2, SYS_seccomp, 0, 0, 0);
+	else if (!strcmp(mode, "forbid-listeners"))
+		forbid(argv + 2, SYS_seccomp, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+			SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	else if (!strcmp(mode, "strict"))
 		strict();
 	else if (!strcmp(mode, "ring"))
 		ring();
 	else if (!strcmp(mode, "names"))
 		names();
+	else if (!strcmp(mode, "connects"))
+		connects(argv[2]);
+	else if (!strcmp(mode, "messages"))
+		messages();
 	else if (!strcmp(mode, "taken"))
 		taken(argv[2]);
 	else if (!strcmp(mode, "deep"))

@@ -1,0 +1,121 @@
+/* Processes that trace others which are observed. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What all processes of a run see. */
+static struct {
+	volatile int ready, done, calls, has_left;
+	volatile pid_t pids[2];
+	volatile int errors[2];
+} *shared;
+
+static int seize(pid_t pid)
+{
+	return ptrace(PTRACE_SEIZE, pid, 0, 0) == 0 ? 0 : errno;
+}
+
+static void look(const char *name)
+{
+	struct stat st;
+	stat(name, &st);
+}
+
+/* Two processes want to trace each other at the same time. */
+static int each_other(void)
+{
+	for (int round = 0; round < 20; round++) {
+		memset(shared, 0, sizeof *shared);
+		for (int who = 0; who < 2; who++) {
+			pid_t pid = fork();
+			if (pid == 0) {
+				__sync_fetch_and_add(&shared->ready, 1);
+				while (shared->ready < 3)
+					;
+				shared->errors[who] = seize(shared->pids[!who]);
+				__sync_fetch_and_add(&shared->done, 1);
+				while (shared->done < 2)
+					;
+				look(who ? "/traces/second" : "/traces/first");
+				_exit(0);
+			}
+			shared->pids[who] = pid;
+		}
+		__sync_fetch_and_add(&shared->ready, 1);
+		for (int who = 0; who < 2; who++)
+			if (waitpid(-1, NULL, 0) < 0)
+				return 1;
+		printf("%d %d\n", shared->errors[0], shared->errors[1]);
+	}
+	return 0;
+}
+
+/* A child wants to trace its parent, which waits in the kernel for the child to go. */
+static int asleep(void)
+{
+	int status;
+	pid_t pid = vfork();
+	if (pid == 0)
+		_exit(seize(getppid()));
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 1;
+	printf("%s\n", strerrorname_np(WEXITSTATUS(status)));
+	return 0;
+}
+
+/* A tracer leaves who it traces, which lives on. */
+static int left(void)
+{
+	int status;
+	if (mkdir("there", 0777) != 0)
+		return 1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		while (!shared->has_left) {
+			look("/traces/waiting");
+			shared->calls++;
+		}
+		if (mkdir("there", 0777) == 0 || errno != EEXIST)
+			_exit(2);
+		pid_t child = fork();
+		if (child == 0)
+			_exit(mkdir("there", 0777) == 0 ? 3 : 4);
+		_exit(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 4 ? 5 : 6);
+	}
+	if (seize(pid) != 0) {
+		shared->has_left = 1;
+		return 7;
+	}
+	/* It is seen to be traced. */
+	for (int calls = shared->calls; shared->calls < calls + 3;)
+		;
+	if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) != 0 || waitpid(pid, &status, __WALL) != pid)
+		return 8;
+	if (ptrace(PTRACE_DETACH, pid, 0, 0) != 0)
+		return 9;
+	shared->has_left = 1;
+	return waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 5 ? 0 : 10;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 64;
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return 65;
+	if (!strcmp(argv[1], "each-other"))
+		return each_other();
+	if (!strcmp(argv[1], "asleep"))
+		return asleep();
+	if (!strcmp(argv[1], "left"))
+		return left();
+	return 66;
+}
