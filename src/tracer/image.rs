@@ -389,7 +389,7 @@ mod tests {
             let may_match = |kind| rule.get() == Some(kind);
             Chain::by_registration(&mut Images::default(), path, interpreter, may_match)
         };
-        let script = file("script", b"#!/bin/sh\n");
+        let script = file("script", b"#!/usr/bin/env sh\n");
         let named = [b"#!".as_slice(), own.as_encoded_bytes(), b"\n"].concat();
         let script_of_own = file("script-of-own", &named);
         assert_eq!(by(&script), None);
