@@ -30,7 +30,7 @@ const VERBS: [(&str, &[&str]); 5] = [
 ];
 
 /// A trace has so many bytes for each process, about.
-const PER_PROCESS: u64 = 13_000;
+const PER_PROCESS: u64 = 9_900;
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
