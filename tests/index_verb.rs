@@ -385,10 +385,11 @@ fn writing_end(pipe: &Path, build: &mut Child) -> File {
             .custom_flags(OFlag::O_NONBLOCK.bits())
             .open(pipe);
         if let Ok(file) = opened {
-            fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+            fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).expect("a pipe has flags");
             return file;
         }
-        assert_eq!(build.try_wait().unwrap(), None, "it reads nothing");
+        let ended = build.try_wait().expect("it is our child");
+        assert_eq!(ended, None, "it reads nothing");
         thread::sleep(Duration::from_millis(5));
     }
 }
