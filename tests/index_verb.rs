@@ -1,5 +1,6 @@
 //! `nixtrace index` as a person uses it: what it writes, says and leaves alone.
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
@@ -7,9 +8,10 @@ use nix::unistd::{Pid, mkfifo};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -297,8 +299,8 @@ fn an_interrupted_build_leaves_the_index_as_it_was() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-        // Opening waits for the reader: from then on the build is at work, and waits for more.
-        let mut listing = File::create(home.join("endless")).unwrap();
+        // Once it reads, the build is at work, and waits for more.
+        let mut listing = writing_end(&home.join("endless"), &mut build);
         listing.write_all(&database()[..20]).unwrap();
         kill(Pid::from_raw(build.id() as i32), signal).unwrap();
         assert_eq!(build.wait().unwrap().signal(), Some(signal as i32));
@@ -330,10 +332,11 @@ fn a_long_build_shows_on_a_terminal_how_far_it_is() {
     .stderr(terminal.slave)
     .spawn()
     .unwrap();
+    let file = writing_end(&home.join("files"), &mut build);
     let seen = AtomicBool::new(false);
     let (shown, written) = thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let mut file = File::create(home.join("files")).unwrap();
+            let mut file = file;
             file.write_all(b"NIXI\x01\0\0\0\0\0\0\0").unwrap();
             let mut packed = zstd::Encoder::new(file, 1).unwrap();
             let mut written: u64 = 0;
@@ -372,6 +375,23 @@ fn a_long_build_shows_on_a_terminal_how_far_it_is() {
         "{counts:?} of {written}: {shown:?}"
     );
     assert!(counts.is_sorted(), "{counts:?}");
+}
+
+/// The writing end of a named pipe from which a build reads, once it does.
+fn writing_end(pipe: &Path, build: &mut Child) -> File {
+    loop {
+        let opened = File::options()
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(pipe);
+        if let Ok(file) = opened {
+            fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).expect("a pipe has flags");
+            return file;
+        }
+        let ended = build.try_wait().expect("it is our child");
+        assert_eq!(ended, None, "it reads nothing");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// What a terminal shows until that is enough, or until nobody writes to it any more.
