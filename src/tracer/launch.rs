@@ -144,6 +144,7 @@ pub(super) fn launch(
         stopping: stopping.as_deref(),
         mask,
         go: go_read.as_fd(),
+        gives_go: go_write.as_fd(),
         notes: notes_write.as_fd(),
     })
     .map_err(start("forking the command"))?;

@@ -10,7 +10,7 @@ use nixtrace::trace::{ExitStatus, GapKind, Operation};
 use nixtrace::tracer::Options;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 /// The program checks for itself.
 fn check(way: &str) {
@@ -237,6 +237,40 @@ fn nothing_is_left_when_we_are_killed() {
             eventually(|| {
                 std::fs::read_to_string(format!("/proc/{pid}/stat"))
                     .map_or(true, |stat| stat.contains(") Z "))
+            });
+        }
+    }
+}
+
+/// Whether a process has this among its variables.
+fn has_variable(process: &procfs::process::Process, name: &str) -> bool {
+    let is_zombie = process.stat().is_ok_and(|stat| stat.state == 'Z');
+    let variables = process.environ().unwrap_or_default();
+    !is_zombie && variables.contains_key(std::ffi::OsStr::new(name))
+}
+
+#[test]
+fn nothing_is_left_whenever_we_are_killed() {
+    for (index, way) in WAYS.into_iter().enumerate() {
+        for round in 0..12 {
+            let place = crate::support::directory();
+            let name = format!("NIXTRACE_KILLED_{}_{index}_{round}", std::process::id());
+            let words = recording(way, &place.path().join("trace"));
+            let mut child = Command::new(&words[0])
+                .args(&words[1..])
+                .args(["sh", "-c", "while :; do (true); true & true; done"])
+                .env(&name, "")
+                // In the moment before it is killed as well, a call may fail.
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            // Before it runs, while it begins, and later.
+            std::thread::sleep(std::time::Duration::from_millis(round * round));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            eventually(|| {
+                let all = procfs::process::all_processes().unwrap().flatten();
+                !all.into_iter().any(|process| has_variable(&process, &name))
             });
         }
     }

@@ -217,7 +217,7 @@ impl Observer {
             // `/proc/PID/status` names the cores that a task may use.
             self.herd.is_asked();
         }
-        if self.names[0].last() == b"register" && operation != Operation::Read {
+        if self.names[0].absolute().ends_with(b"/binfmt_misc/register") {
             self.policy.rules_change();
         }
         if self.names[0].asked() == b"/dev/fuse" {

@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::SigSet;
 use nix::sys::stat::Mode;
 use std::ffi::CStr;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::Ordering;
 
 /// A message from the child to its tracer, sent before the program runs.
@@ -86,6 +86,8 @@ pub(in crate::tracer) struct Child<'a> {
     pub(in crate::tracer) mask: SigSet,
     /// Where the byte that starts it comes from.
     pub(in crate::tracer) go: BorrowedFd<'a>,
+    /// The other end, of which the child has a copy.
+    pub(in crate::tracer) gives_go: BorrowedFd<'a>,
     /// Where notes go.
     pub(in crate::tracer) notes: BorrowedFd<'a>,
 }
@@ -104,6 +106,9 @@ pub(in crate::tracer) fn spawn(child: &mut Child<'_>) -> Result<pid_t> {
 }
 
 fn become_program(child: &mut Child<'_>) -> ! {
+    // The pipe ends when its other end is closed everywhere: then the tracer is gone.
+    // SAFETY: nothing in this process uses the descriptor any more.
+    unsafe { libc::close(child.gives_go.as_raw_fd()) };
     let mut byte = [0];
     if nix::unistd::read(child.go, &mut byte) == Ok(1) {
         // Rust's runtime ignores SIGPIPE and fills closed standard descriptors; both would outlive
