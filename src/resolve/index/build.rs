@@ -186,7 +186,12 @@ impl Builder {
         name.to_owned()
     }
 
+    /// Says that an attribute has another name today. What is said later holds: a name that has come
+    /// back leads nowhere.
     pub(super) fn alias(&mut self, old: &str, to: &str, since: &str, state: AliasState) {
+        if self.aliases.get(to).is_some_and(|(back, ..)| back == old) {
+            self.aliases.remove(to);
+        }
         self.aliases
             .insert(old.to_owned(), (to.to_owned(), since.to_owned(), state));
     }

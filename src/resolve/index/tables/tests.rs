@@ -242,6 +242,25 @@ fn use_under_an_old_name_counts_for_today_s() {
 }
 
 #[test]
+fn a_name_that_has_come_back_is_today_s() {
+    let index = build(&[
+        (
+            "nixpkgs-aliases.tsv",
+            "foo set.foo 2019-12-22 renamed-throw nixpkgs-2024-05",
+        ),
+        (
+            "nixpkgs-aliases.tsv",
+            "set.foo foo 2026-02-08 alias nixpkgs-2026-02",
+        ),
+        (
+            "command-attrs.tsv",
+            "foo set.foo out bin direct file 4 0 1 2023-01 foo ",
+        ),
+    ]);
+    assert_eq!(attributes(&index, KeyKind::Command, "foo"), ["foo"]);
+}
+
+#[test]
 fn an_alias_of_the_supplement_renames_what_the_tables_have() {
     let directory = tables(&[
         (
