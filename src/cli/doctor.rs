@@ -218,7 +218,8 @@ fn text(findings: &[Finding]) -> String {
                 true => "went without",
                 false => "lacks",
             };
-            text.push_str(&format!("{} {lacks}\n", finding.of));
+            let of = printable(finding.of.as_bytes());
+            text.push_str(&format!("{of} {lacks}\n"));
         }
         text.push_str(&report::show::three_columns(row, &rows));
     }
@@ -249,9 +250,15 @@ fn name(finding: &Finding) -> Bytes {
 /// without.
 fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
     let lacking = || findings.iter().filter(|finding| !finding.ended_well);
-    let tried = |finding: &&Finding| finding.bearing == Some(Bearing::Probed);
-    let only_tried = lacking().all(|finding| tried(&finding));
-    let findings: Vec<&Finding> = lacking().filter(|it| only_tried || !tried(it)).collect();
+    let tried = |finding: &Finding| finding.bearing == Some(Bearing::Probed);
+    // A program or run that only tried has nothing better to tell.
+    let tell: BTreeSet<&str> = lacking()
+        .filter(|finding| !tried(finding))
+        .map(|finding| finding.of.as_str())
+        .collect();
+    let findings: Vec<&Finding> = lacking()
+        .filter(|finding| !tried(finding) || !tell.contains(finding.of.as_str()))
+        .collect();
     let attrs = |wanted: fn(&Finding) -> bool| -> Vec<String> {
         let attrs: BTreeSet<String> = findings
             .iter()

@@ -3,6 +3,7 @@
 use super::pager::Screen;
 use super::resolving::ResolverArgs;
 use super::{Exit, Failure, explaining, reading};
+use crate::emit::Environment;
 use crate::graph::resources::Resource;
 use crate::report;
 use std::path::PathBuf;
@@ -94,7 +95,8 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
                 if is_several {
                     let note = note.get_or_insert_default();
                     let comma = if note.is_empty() { "" } else { ", " };
-                    note.push_str(&format!("{comma}in run {}", run.name));
+                    let run = report::printable(run.name.as_bytes());
+                    note.push_str(&format!("{comma}in run {run}"));
                 }
                 if !text.is_empty() {
                     text.push('\n');
@@ -110,7 +112,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         }
     }
     if names.is_empty() && !args.json {
-        text.push_str("the run needs no package that stdenv does not bring\n");
+        text.push_str(&nothing_listed(&explained.environment));
     }
     screen.print(&text)?;
     for name in &unknown {
@@ -129,4 +131,14 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     } else {
         Exit::Negative
     } as u8)
+}
+
+/// What there is to say where no package is listed.
+fn nothing_listed(environment: &Environment) -> String {
+    match environment.unresolved.len() + environment.missing.len() {
+        0 => "the run needs no package that stdenv does not bring\n".to_owned(),
+        open => {
+            format!("no package is certain; of {open} needs `nixtrace emit` tells what is known\n")
+        }
+    }
 }

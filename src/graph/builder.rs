@@ -59,7 +59,7 @@ impl Default for Limits {
 const CONTACTS: usize = 100_000;
 
 /// So many different sayings of what could not be seen.
-const GAPS: usize = 10_000;
+pub(super) const GAPS: usize = 10_000;
 
 /// Folds records into a [`Run`].
 pub struct Builder {
@@ -171,6 +171,12 @@ impl Builder {
     pub fn program_of(&self, process: ProcessId) -> Option<ProgramId> {
         let running = self.running.get(&process)?;
         running.program.or(running.behalf)
+    }
+
+    /// Whether a process runs a version manager's shim, whose look-ups are machinery.
+    pub fn runs_shim(&self, process: ProcessId) -> bool {
+        let running = self.running.get(&process);
+        running.is_some_and(|it| it.program.is_none() && it.shim.is_some())
     }
 
     /// The run as far as it was seen.

@@ -219,8 +219,8 @@ pub struct Sought {
     pub bearing: Bearing,
     /// Whether a compiler or linker looked for it, to build with.
     pub to_build: bool,
-    /// When it was looked for last.
-    last: Micros,
+    /// When it was looked for last by who failed and made the command fail, if anyone did.
+    last: Option<Micros>,
 }
 
 /// What a run looked for in vain and a package can have, by how much it explains; what many asked for
@@ -231,7 +231,7 @@ pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
     let found = Found::of(run);
     let mut things: BTreeMap<Thing, Sought> = BTreeMap::new();
     for probe in &chronicle.probes {
-        if probe.outcome != Outcome::Failure(Errno::ENOENT) {
+        if probe.outcome != Outcome::Failure(Errno::ENOENT) || probe.by_shim {
             continue;
         }
         let program = &run.programs[probe.program.0];
@@ -265,13 +265,15 @@ pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
             count: 0,
             bearing,
             to_build: false,
-            last: probe.tally.last,
+            last: None,
         });
         entry.by.insert(run.program_shown(probe.program));
         entry.count += probe.tally.count;
         entry.bearing = entry.bearing.min(bearing);
         entry.to_build |= program.part == Part::Toolchain;
-        entry.last = entry.last.max(probe.tally.last);
+        if run.misses.contains(&miss) {
+            entry.last = entry.last.max(Some(probe.tally.last));
+        }
     }
     let mut sought: Vec<Sought> = things.into_values().collect();
     let failed = run.status.is_some_and(|status| status.shell_code() != 0);
@@ -279,7 +281,7 @@ pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
     if failed
         && explaining.is_empty()
         && let Some(last) = sought.iter_mut().max_by_key(|it| it.last)
-        && last.last > Micros(0)
+        && last.last > Some(Micros(0))
     {
         last.bearing = Bearing::Last;
     }

@@ -242,6 +242,7 @@ fn critical(text: &mut String, chronicle: &Chronicle, selection: &Selection, lay
 }
 
 fn gaps(text: &mut String, chronicle: &Chronicle, inventory: &Inventory, layout: Layout) {
+    let pids = pids(chronicle);
     let mut rows: Vec<Vec<String>> = inventory
         .gaps
         .iter()
@@ -251,7 +252,7 @@ fn gaps(text: &mut String, chronicle: &Chronicle, inventory: &Inventory, layout:
             } else {
                 String::new()
             };
-            let who = match pid_of(chronicle, gap) {
+            let who = match gap.process.and_then(|process| pids.get(&process)) {
                 Some(pid) => format!(" (process {pid})"),
                 None => String::new(),
             };
@@ -268,7 +269,7 @@ fn gaps(text: &mut String, chronicle: &Chronicle, inventory: &Inventory, layout:
         (left_out.uses, "accesses are beyond what is kept in memory"),
         (
             left_out.others,
-            "look-ups and contacts are beyond what is kept in memory",
+            "look-ups, contacts and gaps are beyond what is kept in memory",
         ),
     ] {
         if count > 0 {
@@ -299,10 +300,10 @@ fn gap_word(gap: &Gap) -> String {
         .to_owned()
 }
 
-fn pid_of(chronicle: &Chronicle, gap: &Gap) -> Option<i32> {
-    let process = gap.process?;
-    let known = chronicle.processes.iter().find(|it| it.id == process)?;
-    Some(known.pid)
+/// The pids of the processes that are known.
+fn pids(chronicle: &Chronicle) -> HashMap<ProcessId, i32> {
+    let processes = chronicle.processes.iter();
+    processes.map(|it| (it.id, it.pid)).collect()
 }
 
 /// The class as `--class` takes it.
@@ -442,21 +443,21 @@ pub fn json<'a>(
     inventory: &'a Inventory,
     selection: &'a Selection,
 ) -> impl Serialize + 'a {
-    let processes = chronicle.processes.iter();
     let used = Used {
         chronicle,
         inventory,
         selection,
-        pids: processes.map(|it| (it.id, it.pid)).collect(),
+        pids: pids(chronicle),
     };
-    let gaps = inventory.gaps.iter().map(|(gap, count)| {
+    let told = inventory.gaps.iter().map(|(gap, count)| {
         serde_json::json!({
             "kind": gap.kind,
             "detail": gap.detail,
             "count": count,
-            "pid": pid_of(chronicle, gap),
+            "pid": gap.process.and_then(|process| used.pids.get(&process)),
         })
     });
+    let gaps = told.collect();
     let parts = Critical::of(chronicle).by_program(chronicle);
     let critical_path = parts.iter().map(|part| {
         serde_json::json!({
@@ -475,7 +476,7 @@ pub fn json<'a>(
         processes: chronicle.processes.len() as u64 + chronicle.left_out.processes,
         critical_path: critical_path.collect(),
         used,
-        gaps: gaps.collect(),
+        gaps,
         unrecorded: run.header.unrecorded(),
         left_out: chronicle.left_out,
     }

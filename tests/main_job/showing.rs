@@ -153,7 +153,7 @@ fn the_tree_has_arguments_durations_and_ends() {
     let home = Home::new();
     let trace = record(&home, "sh -c 'sleep 0.2; kill -KILL $$'; exit 3");
     let text = show(&home, &trace, &["--tree"]);
-    assert!(text.contains(" sleep 0.2 (0."), "{text}");
+    assert!(text.contains(" sleep 0.2 ("), "{text}");
     assert!(text.contains(", killed by SIGKILL"), "{text}");
     let json: Value = serde_json::from_str(&show(&home, &trace, &["--tree", "--json"])).unwrap();
     let processes = json["processes"].as_array().unwrap();

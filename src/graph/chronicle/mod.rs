@@ -12,7 +12,7 @@ mod tally;
 pub use process::{Process, Ran};
 pub use tally::Tally;
 
-use super::builder::Builder;
+use super::builder::{Builder, GAPS};
 use super::classify::tidy;
 use super::evidence::{Evidence, Seen};
 use super::misses::is_failure;
@@ -133,6 +133,8 @@ pub struct Probe {
     pub operation: Operation,
     /// How that failed.
     pub outcome: Outcome,
+    /// Whether a version manager's shim tried it, on behalf of the program.
+    pub by_shim: bool,
     /// How often and when.
     pub tally: Tally,
 }
@@ -172,7 +174,7 @@ pub struct LeftOut {
     pub processes: u64,
     /// Accesses of files.
     pub uses: u64,
-    /// Look-ups in vain, contacts and variables.
+    /// Look-ups in vain, contacts, variables and gaps.
     pub others: u64,
 }
 
@@ -221,7 +223,7 @@ pub struct Chronicler {
     processes: Table<ProcessId, Process>,
     executions: Table<(Option<ProgramId>, ProgramId), Execution>,
     uses: Table<(ProgramId, Bytes), FileUse>,
-    probes: Table<(ProgramId, Bytes, Operation, Outcome), Probe>,
+    probes: Table<(ProgramId, Bytes, Operation, Outcome, bool), Probe>,
     contacts: Table<ContactKey, Exchange>,
     variables: Table<(String, Bytes), Variable>,
     gaps: BTreeMap<(crate::trace::GapKind, String), (Gap, u64)>,
@@ -272,7 +274,11 @@ impl Chronicler {
             Record::Exited(exited) => self.exited(exited),
             Record::Gap(gap) => {
                 let key = (gap.kind, gap.detail.clone());
-                self.gaps.entry(key).or_insert_with(|| (gap.clone(), 0)).1 += gap.count;
+                if self.gaps.len() < GAPS || self.gaps.contains_key(&key) {
+                    self.gaps.entry(key).or_insert_with(|| (gap.clone(), 0)).1 += gap.count;
+                } else {
+                    self.left_out.others += gap.count;
+                }
             }
             Record::Footer(footer) => self.end = self.end.max(footer.duration),
             Record::Header(_) => {}
@@ -345,12 +351,14 @@ impl Chronicler {
         let evidence = Evidence::of(access);
         let path = tidy(&access.path);
         if evidence == Evidence::Probed {
-            let key = (program, path, access.operation, access.outcome);
+            let by_shim = self.builder.runs_shim(access.process);
+            let key = (program, path, access.operation, access.outcome, by_shim);
             let number = self.probes.number(key, |(_, path, ..)| Probe {
                 program,
                 path: path.clone(),
                 operation: access.operation,
                 outcome: access.outcome,
+                by_shim,
                 tally: Tally::new(access.at),
             });
             let tally = number.map(TallyId::Probe);

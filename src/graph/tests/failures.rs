@@ -231,6 +231,42 @@ fn what_a_configure_looked_for_last_is_told_first_when_it_gave_up() {
 }
 
 #[test]
+fn what_a_configure_went_without_explains_nothing_that_failed_later() {
+    let mut story = build();
+    story
+        .runs(6, Some(1), "/usr/bin/pkg-config --exists optional")
+        .tries(6, Operation::Read, &pkg_config("optional"), ENOENT)
+        .ends(6, 1)
+        .ends(1, 0)
+        .ends(0, 2);
+    assert_eq!(
+        told(story),
+        [
+            told_as(Bearing::Asked, &Thing::PkgConfig("asked".into())),
+            told_as(Bearing::Probed, &Thing::PkgConfig("optional".into())),
+            told_as(Bearing::Probed, &Thing::PkgConfig("probed".into())),
+        ]
+    );
+}
+
+#[test]
+fn what_a_version_managers_shim_looks_for_is_not_the_runs() {
+    let told_with = |program: &str| {
+        let mut story = Story::new();
+        story
+            .runs(0, None, "/bin/sh -c python3")
+            .runs(1, Some(0), program)
+            .tries(1, Operation::Execute, "/home/ada/bin/readlink", ENOENT)
+            .ends(1, 1)
+            .ends(0, 1);
+        told(story)
+    };
+    let readlink = told_as(Bearing::Explains, &Thing::Command("readlink".into()));
+    assert_eq!(told_with("/bin/sh ./python3"), [readlink]);
+    assert!(told_with("/home/ada/.pyenv/shims/python3").is_empty());
+}
+
+#[test]
 fn nothing_was_decisive_for_a_run_that_ended_well() {
     let mut story = build();
     story.ends(1, 0).ends(0, 0);
