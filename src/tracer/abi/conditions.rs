@@ -97,6 +97,14 @@ pub(super) const SENDS_TO_ADDRESS_OR_RESOLVER: Condition = &[
     ],
 ];
 
+/// recvfrom(2) by who wants to know the sender, as resolvers do. recv(3), by which streams are read, is
+/// the same call without that.
+pub(super) const WANTS_THE_SENDER: Condition = &[&[Atom::NonZero(4)]];
+
+/// recvmsg(2) without flags, as musl receives answers. Those who receive descriptors with their
+/// messages (D-Bus, Wayland), or do not wait for them, have flags.
+pub(super) const RECEIVES_AS_A_RESOLVER: Condition = &[&[Atom::In(2, &[0])]];
+
 /// socketcall(2): bind, connect, listen, sendto, sendmsg, sendmmsg.
 pub(super) const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
     0,
