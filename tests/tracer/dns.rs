@@ -2,6 +2,8 @@
 //! addresses, and nothing else is taken for one.
 
 use crate::everywhere::Case;
+#[cfg(target_arch = "x86_64")]
+use crate::support::compiled;
 use nixtrace::trace::{ContactAction, Endpoint, Record};
 
 #[test]
@@ -46,7 +48,20 @@ fn names_are_told_of_queries_to_port_53_and_of_nothing_else() {
 
 #[test]
 fn addresses_are_told_of_answers_from_port_53_to_who_asked_and_of_nothing_else() {
-    Case::new("answered", &[]).check(|trace, _| {
+    answers_are_told_to(&Case::new("answered", &[]));
+}
+
+/// The C library receives through socketcall(2) there.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn addresses_are_told_to_32_bit_programs_likewise() {
+    let narrow = compiled("answered", "answered-32", &["-m32"]);
+    answers_are_told_to(&Case::of(narrow, &[""; 0]));
+}
+
+#[track_caller]
+fn answers_are_told_to(case: &Case) {
+    case.check(|trace, _| {
         let named: Vec<(u32, String, String)> = trace
             .records
             .iter()

@@ -3,8 +3,8 @@
 use super::{Entered, Observer, Returned};
 use crate::trace::{Bytes, Contact, ContactAction, Endpoint, Named, Outcome, ProcessId, dns};
 use crate::tracer::abi::{
-    SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_SENDMMSG,
-    SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO, Shape,
+    SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_RECVFROM,
+    SOCKETCALL_RECVMSG, SOCKETCALL_SENDMMSG, SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO, Shape,
 };
 use crate::tracer::facts::Fact;
 use crate::tracer::memory;
@@ -64,14 +64,15 @@ impl Observer {
                 return self.messages(call, arg(fd) as c_int, arg(headers), arg(count) as u32);
             }
             Shape::Receive(fd, buffer, length, sender) => {
-                let receipt = Receipt {
-                    fd: arg(fd) as c_int,
-                    buffer: arg(buffer),
-                    room: arg(length),
-                    sender: arg(sender),
-                };
-                let asks = self.asks_resolvers(call.tid, receipt.fd);
-                return asks.then_some(Pending::Answer(receipt));
+                return self.receive(
+                    call.tid,
+                    Receipt {
+                        fd: arg(fd) as c_int,
+                        buffer: arg(buffer),
+                        room: arg(length),
+                        sender: arg(sender),
+                    },
+                );
             }
             Shape::ReceiveMessage(fd, header) => {
                 let receipt = self.receipt(call, arg(fd) as c_int, arg(header));
@@ -103,7 +104,21 @@ impl Observer {
                         let action = ContactAction::Send;
                         self.address(call, action, fd, word(4)?, word(5)?, Some(sent))
                     }
+                    SOCKETCALL_RECVFROM => {
+                        return self.receive(
+                            call.tid,
+                            Receipt {
+                                fd,
+                                buffer: word(1)?,
+                                room: word(2)?,
+                                sender: word(4)?,
+                            },
+                        );
+                    }
                     SOCKETCALL_LISTEN => self.listen(call, fd),
+                    SOCKETCALL_RECVMSG => {
+                        return self.receipt(call, fd, word(1)?).map(Pending::Answer);
+                    }
                     SOCKETCALL_SENDMSG => self.message(call, fd, word(1)?),
                     SOCKETCALL_SENDMMSG => {
                         return self.messages(call, fd, word(1)?, word(2)? as u32);
@@ -119,6 +134,12 @@ impl Observer {
     fn message(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Contact> {
         let to = self.destination(call, fd, header)?;
         self.contact(call.tid, ContactAction::Send, fd, &to.address, to.asked)
+    }
+
+    /// Something is received by who wants to know the sender.
+    fn receive(&mut self, tid: pid_t, receipt: Receipt) -> Option<Pending> {
+        let may_be_answer = receipt.sender != 0 && self.asks_resolvers(tid, receipt.fd);
+        may_be_answer.then_some(Pending::Answer(receipt))
     }
 
     /// Where a message comes to be that may be an answer.
