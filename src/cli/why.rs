@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// did, and for a package which file shows that it is needed and by which rule. NAME is an attribute
 /// (`openssl`), a path, the last component of one (`libssl.so.3`), a search variable
 /// (`LD_LIBRARY_PATH`), an address (`192.0.2.1:443`, `192.0.2.1`, `443`), or a name that a DNS server
-/// was asked for.
+/// was asked for: that leads to the addresses that it has, too.
 ///
 /// Exits with 1 when the run has nothing of that name.
 #[derive(Clone, Debug, clap::Args)]

@@ -163,6 +163,8 @@ impl Builder {
                     *self.run.gaps.entry(key).or_default() += gap.count;
                 }
             }
+            // A need does not depend on it.
+            Record::Named(_) => {}
             Record::Footer(footer) => self.run.status = footer.status.or(self.run.status),
         }
     }

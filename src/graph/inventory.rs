@@ -92,6 +92,8 @@ pub enum Subject {
         endpoint: Endpoint,
         /// The name that was asked for there.
         asked: Option<Bytes>,
+        /// The names that DNS servers answered with the address, sorted; none where one was asked.
+        names: Vec<Bytes>,
         /// What was done.
         action: ContactAction,
         /// How that ended.
@@ -201,6 +203,7 @@ pub fn inventory(chronicle: &Chronicle, host: &dyn Host) -> Inventory {
         let subject = Subject::Endpoint {
             endpoint: contact.endpoint.clone(),
             asked: contact.asked.clone(),
+            names: chronicle.names_at(&contact.endpoint, contact.asked.as_ref()),
             action: contact.action,
             outcome: contact.outcome,
         };
@@ -264,6 +267,7 @@ impl Rows {
                 asked,
                 action,
                 outcome,
+                ..
             } => Key::Endpoint(endpoint.clone(), asked.clone(), *action, *outcome),
         };
         let next = self.rows.len();

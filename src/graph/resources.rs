@@ -215,7 +215,8 @@ impl Resources {
     }
 
     /// The resources that go by a name: a provider, also by the last word of its name; a file, executable or missing path by its path or its last
-    /// component; a variable by its name; an address by its text, host or port.
+    /// component; a variable by its name; an address by its text, host or port, by the name that was asked for there,
+    /// or by a name that it was the answer for.
     pub fn named(&self, chronicle: &Chronicle, name: &str) -> Vec<ResourceId> {
         if let Some(&provider) = self.providers.get(name) {
             return vec![ResourceId(provider)];
@@ -259,10 +260,13 @@ impl Resources {
             let is_named = match &self.graph[node] {
                 Resource::Variable(variable, _) => variable == name,
                 Resource::Endpoint(endpoint, asked) => {
+                    let is_it = |it: &Bytes| it.as_bytes().eq_ignore_ascii_case(name.as_bytes());
                     is_address(endpoint, name)
-                        || asked
-                            .as_ref()
-                            .is_some_and(|asked| asked.as_bytes() == name.as_bytes())
+                        || asked.as_ref().is_some_and(is_it)
+                        || chronicle
+                            .names_at(endpoint, asked.as_ref())
+                            .iter()
+                            .any(is_it)
                 }
                 _ => false,
             };

@@ -47,6 +47,9 @@ const SERVICES: &[(u16, &str)] = &[
     (27017, "mongodb"),
 ];
 
+/// So many names of an address are shown.
+const NAMED: usize = 3;
+
 /// The service that a port stands for.
 pub(crate) fn service(port: u16) -> Option<&'static str> {
     let at = SERVICES.binary_search_by_key(&port, |(port, _)| *port);
@@ -77,14 +80,21 @@ fn endpoint(endpoint: &Endpoint) -> String {
     }
 }
 
-/// The same with the name that was asked for there. What was answered is not known: so no address
-/// is said to be that name's.
-pub(crate) fn place(address: &Endpoint, asked: Option<&Bytes>) -> String {
+/// The same with the name that was asked for there, or the names that it is the address of.
+pub(crate) fn place(address: &Endpoint, asked: Option<&Bytes>, names: &[Bytes]) -> String {
     let address = endpoint(address);
-    match asked {
-        Some(name) => format!("{address}, asked for {}", printable(name.as_bytes())),
-        None => address,
+    if let Some(name) = asked {
+        return format!("{address}, asked for {}", printable(name.as_bytes()));
     }
+    if names.is_empty() {
+        return address;
+    }
+    let shown = names.iter().take(NAMED);
+    let mut shown: Vec<String> = shown.map(|name| printable(name.as_bytes())).collect();
+    if names.len() > NAMED {
+        shown.push(format!("{} more", names.len() - NAMED));
+    }
+    format!("{address}, address of {}", shown.join(", "))
 }
 
 /// What was done with an address.
@@ -128,8 +138,29 @@ mod tests {
             port: 53,
         };
         assert_eq!(
-            place(&server, Some(&"deb.debian.org".into())),
+            place(&server, Some(&"deb.debian.org".into()), &[]),
             "udp 192.0.2.1:53 (domain), asked for deb.debian.org"
+        );
+    }
+
+    #[test]
+    fn an_address_is_told_with_the_names_that_it_is_of_and_with_few_of_many() {
+        let address = Endpoint::Inet {
+            protocol: Some("tcp".to_owned()),
+            address: [192, 0, 2, 2].into(),
+            port: 443,
+        };
+        let told = |count: usize| {
+            let names: Vec<Bytes> = (0..count)
+                .map(|number| format!("{number}.test").as_str().into())
+                .collect();
+            place(&address, None, &names)
+        };
+        assert_eq!(told(0), "tcp 192.0.2.2:443 (https)");
+        assert_eq!(told(1), "tcp 192.0.2.2:443 (https), address of 0.test");
+        assert_eq!(
+            told(5),
+            "tcp 192.0.2.2:443 (https), address of 0.test, 1.test, 2.test, 2 more"
         );
     }
 

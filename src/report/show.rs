@@ -405,8 +405,11 @@ fn name(chronicle: &Chronicle, row: &Row) -> String {
             printable(chronicle.run.shown(path).as_bytes())
         }
         Subject::Endpoint {
-            endpoint, asked, ..
-        } => place(endpoint, asked.as_ref()),
+            endpoint,
+            asked,
+            names,
+            ..
+        } => place(endpoint, asked.as_ref(), names),
     }
 }
 
@@ -554,13 +557,15 @@ fn row_json(chronicle: &Chronicle, row: &Row, pids: &HashMap<ProcessId, i32>) ->
         Subject::Endpoint {
             endpoint,
             asked,
+            names,
             action,
             outcome,
         } => serde_json::json!({
             "action": action,
             "endpoint": endpoint,
             "asked": asked,
-            "shown": place(endpoint, asked.as_ref()),
+            "names": names,
+            "shown": place(endpoint, asked.as_ref(), names),
             "outcome": outcome,
         }),
     };

@@ -181,7 +181,10 @@ pub(crate) fn name(chronicle: &Chronicle, resource: &Resource) -> String {
             }
         }
         Resource::Library(path) | Resource::File(path) | Resource::Missing(path) => file(path),
-        Resource::Endpoint(endpoint, asked) => place(endpoint, asked.as_ref()),
+        Resource::Endpoint(endpoint, asked) => {
+            let asked = asked.as_ref();
+            place(endpoint, asked, &chronicle.names_at(endpoint, asked))
+        }
         Resource::Variable(name, value) => {
             let value = printable(value.as_bytes());
             format!("{}={value}", printable(name.as_bytes()))

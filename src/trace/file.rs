@@ -421,6 +421,12 @@ mod tests {
                 asked: None,
                 outcome: Outcome::Success,
             }),
+            Record::Named(Named {
+                process: ProcessId(0),
+                at: Micros(8),
+                name: "www.test".into(),
+                addresses: vec![[192, 0, 2, 1].into(), "2001:db8::1".parse().unwrap()],
+            }),
             Record::Footer(Footer {
                 status: Some(ExitStatus::Code(3)),
                 duration: Micros(9),
@@ -482,6 +488,11 @@ mod tests {
         assert_eq!(
             line,
             r#"{"type":"accessed","process":0,"at":7,"op":"read","path":"/tmp/\u0000ff","outcome":"ENOENT"}"#
+        );
+        let line = serde_json::to_string(&records()[4]).unwrap();
+        assert_eq!(
+            line,
+            r#"{"type":"named","process":0,"at":8,"name":"www.test","addresses":["192.0.2.1","2001:db8::1"]}"#
         );
     }
 

@@ -165,6 +165,7 @@ impl Survey {
             Record::Started(it) => it.at,
             Record::Executed(it) => it.at,
             Record::Contacted(it) => it.at,
+            Record::Named(it) => it.at,
             Record::Header(_) | Record::Footer(_) => Micros(0),
         };
         self.end = self.end.max(at);

@@ -62,6 +62,8 @@ pub enum Record {
     Repeated(Access),
     /// A process used a socket address.
     Contacted(Contact),
+    /// A process was answered by a DNS server.
+    Named(Named),
     /// A process ended.
     Exited(Exited),
     /// Something could not be seen.
@@ -407,11 +409,24 @@ pub struct Contact {
     /// With which address.
     #[serde(flatten)]
     pub endpoint: Endpoint,
-    /// The name that a DNS query sent there asks for. What was answered is not seen.
+    /// The name that a DNS query sent there asks for. What was answered is told by [`Named`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Bytes>,
     /// How it ended (`EINPROGRESS` is what a non-blocking connect gives).
     pub outcome: Outcome,
+}
+
+/// A process was told the addresses of a name by a DNS server that it had asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Named {
+    /// The process.
+    pub process: ProcessId,
+    /// When it first was.
+    pub at: Micros,
+    /// The name, as it was asked for.
+    pub name: Bytes,
+    /// Its addresses, as far as that answer has them: those of each family come in one of their own.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// What was done with a socket address.

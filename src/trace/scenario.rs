@@ -118,6 +118,7 @@ impl Record {
             Self::Executed(it) => Some(it.process),
             Self::Accessed(it) | Self::Repeated(it) => Some(it.process),
             Self::Contacted(it) => Some(it.process),
+            Self::Named(it) => Some(it.process),
             Self::Exited(it) => Some(it.process),
             Self::Gap(it) => it.process,
         }
@@ -134,6 +135,7 @@ impl Record {
             Self::Executed(it) => it.process = number(it.process),
             Self::Accessed(it) | Self::Repeated(it) => it.process = number(it.process),
             Self::Contacted(it) => it.process = number(it.process),
+            Self::Named(it) => it.process = number(it.process),
             Self::Exited(it) => it.process = number(it.process),
             Self::Gap(it) => it.process = it.process.map(number),
         }

@@ -7,7 +7,7 @@
 
 use super::image::Chain;
 use super::view::{Seen, View};
-use crate::trace::{Contact, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
+use crate::trace::{Contact, ExitStatus, GapKind, Micros, Named, Operation, Outcome, ProcessId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,6 +66,8 @@ pub(super) enum Fact {
     },
     /// A socket address was used.
     Contacted(Box<Contact>),
+    /// A DNS server has answered.
+    Named(Box<Named>),
     /// A process ended.
     Exited {
         process: ProcessId,

@@ -8,8 +8,8 @@ use super::image::Chain;
 use super::images::Images;
 use super::real::Resolver;
 use crate::trace::{
-    Access, Bytes, Contact, Executed, Exited, Gap, GapKind, Header, Micros, Operation, Outcome,
-    ProcessId, Record, Sink, Started, secrets,
+    Access, Bytes, Contact, Executed, Exited, Gap, GapKind, Header, Micros, Named, Operation,
+    Outcome, ProcessId, Record, Sink, Started, secrets,
 };
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,7 +19,7 @@ use std::rc::Rc;
 /// How many paths are remembered before those that no process uses any more are forgotten.
 const MOST_IDLE_PATHS: usize = 64 * 1024;
 
-/// How many accesses and contacts are remembered, of all processes that live, before all are
+/// How many accesses, contacts and names are remembered, of all processes that live, before all are
 /// forgotten: some 100 MB. Fewer would make a run that goes round and round a large tree write a
 /// line for each access.
 const MOST_REMEMBERED: usize = 256 * 1024;
@@ -63,6 +63,7 @@ struct Seen {
     /// How many there were.
     count: u32,
     contacts: HashSet<Contact>,
+    named: HashSet<Named>,
 }
 
 /// Writes a trace.
@@ -75,7 +76,7 @@ pub(super) struct Recorder<S> {
     path_bytes: usize,
     /// How many paths there may be before idle ones are looked for.
     most_paths: usize,
-    /// How many accesses and contacts `seen` holds.
+    /// How many accesses, contacts and names `seen` holds.
     remembered: usize,
     /// How many of them led somewhere by a link.
     linked: usize,
@@ -273,6 +274,16 @@ impl<S: Sink> Recorder<S> {
                     self.bound();
                 }
             }
+            Fact::Named(named) => {
+                let mut key = (*named).clone();
+                key.at = Micros(0);
+                let seen = self.seen.entry(named.process).or_default();
+                if seen.named.insert(key) {
+                    self.remembered += 1;
+                    self.write(Record::Named(*named));
+                    self.bound();
+                }
+            }
             Fact::Exited {
                 process,
                 at,
@@ -451,7 +462,7 @@ impl<S: Sink> Recorder<S> {
             return;
         };
         let seen = std::mem::take(seen);
-        self.remembered -= seen.accesses.len() + seen.contacts.len();
+        self.remembered -= seen.accesses.len() + seen.contacts.len() + seen.named.len();
         self.write_repeats(process, seen.accesses);
         if self.paths.len() > self.most_paths {
             self.drop_idle_paths();

@@ -65,11 +65,27 @@ pub(super) enum Pending {
     /// Several messages are sent by one call, which returns how many were: each of these with its
     /// place among them.
     Messages(Vec<(u32, Contact)>),
+    /// What comes may be a DNS server's answer.
+    Answer(Receipt),
     /// Nothing to record, but an effect.
     Silent(Effect),
     /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
     /// to be stopped.
     AtEntry,
+}
+
+/// Where in a tracee's memory what it receives comes to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receipt {
+    /// The descriptor by which it comes.
+    pub(super) fd: RawFd,
+    /// The buffer.
+    pub(super) buffer: u64,
+    /// How much it holds.
+    pub(super) room: u64,
+    /// Where the sender's address comes to be; 0 when the program does not want it, and the socket is
+    /// connected to a DNS server.
+    pub(super) sender: u64,
 }
 
 /// What is known beforehand of a program that is executed.
@@ -93,7 +109,7 @@ impl Pending {
                 matches!(contact.action, ContactAction::Connect | ContactAction::Send)
             }
             Self::Unread { may_wait } => *may_wait,
-            Self::Messages(_) | Self::AtEntry => true,
+            Self::Messages(_) | Self::Answer(_) | Self::AtEntry => true,
             Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
         }
     }
@@ -135,7 +151,8 @@ pub(super) struct Process {
     pub(super) few_descriptors: bool,
     /// How it sees the file system when its root directory or its mounts are not the tracer's.
     pub(super) view: Option<Arc<View>>,
-    /// Descriptors that were connected to a DNS server; what they are now is to be looked up.
+    /// Descriptors that were connected to a DNS server, or sent a query to one; what they are now is to
+    /// be looked up.
     pub(super) resolvers: Vec<RawFd>,
 }
 

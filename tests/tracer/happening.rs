@@ -180,7 +180,7 @@ pub(crate) fn happenings(trace: &Trace) -> BTreeSet<Happening> {
                 };
                 found.insert(Happening::new(process, "exited", b"", &outcome));
             }
-            Record::Header(_) | Record::Gap(_) | Record::Footer(_) => {}
+            Record::Header(_) | Record::Named(_) | Record::Gap(_) | Record::Footer(_) => {}
         }
     }
     found

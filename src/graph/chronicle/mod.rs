@@ -6,9 +6,11 @@
 //! what is beyond them is counted, so a trace of any size is read in bounded memory and what is
 //! left out can be said.
 
+mod names;
 mod process;
 mod tally;
 
+pub use names::Names;
 pub use process::{Process, Ran};
 pub use tally::Tally;
 
@@ -18,7 +20,7 @@ use super::evidence::{Evidence, Seen};
 use super::misses::is_failure;
 use super::program::{ProgramId, Run};
 use crate::trace::{
-    Access, Bytes, Contact, ContactAction, Endpoint, Executed, Exited, Gap, Header, Micros,
+    Access, Bytes, Contact, ContactAction, Endpoint, Executed, Exited, Gap, Header, Micros, Named,
     Operation, Outcome, ProcessId, Record, Started,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +34,8 @@ pub struct Limits {
     pub processes: usize,
     /// Pairs of a program and a file that it used.
     pub uses: usize,
-    /// Pairs of a program and a path that it looked for in vain, addresses and variables likewise.
+    /// Pairs of a program and a path that it looked for in vain, addresses, their names and variables
+    /// likewise.
     pub others: usize,
 }
 
@@ -77,6 +80,8 @@ pub struct Chronicle {
     pub probes: Vec<Probe>,
     /// Which program used which address.
     pub contacts: Vec<Exchange>,
+    /// The names of addresses.
+    pub names: Names,
     /// The values that search variables had.
     pub variables: Vec<Variable>,
     /// The first of each kind of thing that could not be seen, with its count.
@@ -174,7 +179,7 @@ pub struct LeftOut {
     pub processes: u64,
     /// Accesses of files.
     pub uses: u64,
-    /// Look-ups in vain, contacts, variables and gaps.
+    /// Look-ups in vain, contacts, names of addresses, variables and gaps.
     pub others: u64,
 }
 
@@ -225,6 +230,7 @@ pub struct Chronicler {
     uses: Table<(ProgramId, Bytes), FileUse>,
     probes: Table<(ProgramId, Bytes, Operation, Outcome, bool), Probe>,
     contacts: Table<ContactKey, Exchange>,
+    names: Names,
     variables: Table<(String, Bytes), Variable>,
     gaps: BTreeMap<(crate::trace::GapKind, String), (Gap, u64)>,
     /// What each living process has a part in.
@@ -244,6 +250,7 @@ impl Chronicler {
             uses: Table::new(limits.uses),
             probes: Table::new(limits.others),
             contacts: Table::new(limits.others),
+            names: Names::default(),
             variables: Table::new(limits.others),
             gaps: BTreeMap::new(),
             touched: HashMap::new(),
@@ -271,6 +278,7 @@ impl Chronicler {
                 }
             }
             Record::Contacted(contact) => self.contacted(contact),
+            Record::Named(named) => self.named(named),
             Record::Exited(exited) => self.exited(exited),
             Record::Gap(gap) => {
                 let key = (gap.kind, gap.detail.clone());
@@ -300,6 +308,7 @@ impl Chronicler {
             uses: self.uses.entries,
             probes: self.probes.entries,
             contacts: self.contacts.entries,
+            names: self.names,
             variables: self.variables.entries,
             gaps: self.gaps.into_values().collect(),
             end: self.end,
@@ -431,6 +440,16 @@ impl Chronicler {
         self.count(tally, contact.process, contact.at, 1);
     }
 
+    fn named(&mut self, named: &Named) {
+        self.end = self.end.max(named.at);
+        let limit = self.contacts.limit;
+        for &address in &named.addresses {
+            if !self.names.add(address, &named.name, limit) {
+                self.left_out.others += 1;
+            }
+        }
+    }
+
     /// Counts that a process did something; what has no tally for want of room is only counted.
     fn count(&mut self, id: Option<TallyId>, process: ProcessId, at: Micros, count: u64) {
         let Some(id) = id else {
@@ -492,6 +511,15 @@ impl Chronicle {
     pub fn is_error_path(&self, tally: &Tally) -> bool {
         let command = self.processes.first().map(|process| process.id);
         tally.only_failed && !command.is_some_and(|command| tally.processes.contains(&command))
+    }
+
+    /// The names that DNS servers answered with the address of an endpoint; none where one was asked for
+    /// a name, which is a server's.
+    pub fn names_at(&self, endpoint: &Endpoint, asked: Option<&Bytes>) -> Vec<Bytes> {
+        match asked {
+            None => self.names.of(endpoint).cloned().collect(),
+            Some(_) => Vec::new(),
+        }
     }
 
     /// For each program, how many programs lie between it and the command: 0 for the command.

@@ -3,7 +3,8 @@
 use super::*;
 use crate::graph::chronicle::{Chronicle, Chronicler, Limits};
 use crate::graph::inventory::{Class, Subject, inventory};
-use crate::trace::{Contact, Endpoint, Gap, GapKind};
+use crate::graph::resources::Resources;
+use crate::trace::{Contact, Endpoint, Gap, GapKind, Named};
 use proptest::prelude::*;
 
 /// A run of records that is told process by process.
@@ -488,6 +489,57 @@ fn addresses_are_told_and_questions_to_the_kernel_are_not() {
     let rows = inventory(&story.told(), &Files::default()).rows;
     let told = rows.iter().filter(|row| row.class == Class::Network);
     assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn an_address_has_the_names_that_were_answered_with_it_before_or_after_it_was_used() {
+    let mut story = Story::new();
+    story.runs(0, None, "/usr/bin/sh x");
+    story.runs(1, Some(0), "/usr/bin/getent hosts www.test");
+    let name = |name: &str, address: [u8; 4]| {
+        Record::Named(Named {
+            process: ProcessId(1),
+            at: Micros(1),
+            name: name.into(),
+            addresses: vec![address.into()],
+        })
+    };
+    story.add(name("www.test", [192, 0, 2, 1]));
+    for (port, asked) in [(443, None), (53, Some("asked.test".into()))] {
+        story.add(Record::Contacted(Contact {
+            process: ProcessId(0),
+            at: Micros(2),
+            action: crate::trace::ContactAction::Connect,
+            endpoint: Endpoint::Inet {
+                protocol: None,
+                address: [192, 0, 2, 1].into(),
+                port,
+            },
+            asked,
+            outcome: Outcome::Success,
+        }));
+    }
+    story.add(name("cdn.test", [192, 0, 2, 1]));
+    story.add(name("other.test", [192, 0, 2, 2]));
+    let chronicle = story.told();
+    let names = |subject: &Subject| match subject {
+        Subject::Endpoint { names, asked, .. } => (asked.is_some(), names.clone()),
+        _ => panic!("{subject:?}"),
+    };
+    let rows = inventory(&chronicle, &Files::default()).rows;
+    let of_network = rows.iter().filter(|row| row.class == Class::Network);
+    let mut told: Vec<_> = of_network.map(|row| names(&row.subject)).collect();
+    told.sort();
+    let both = vec!["cdn.test".into(), "www.test".into()];
+    assert_eq!(told, [(false, both), (true, Vec::new())]);
+
+    // A server that was asked is found by that name, and not by those that its machine has.
+    let resources = Resources::of(&chronicle);
+    let found = |name| resources.named(&chronicle, name).len();
+    assert_eq!(found("www.test"), 1);
+    assert_eq!(found("WWW.Test"), 1);
+    assert_eq!(found("asked.test"), 1);
+    assert_eq!(found("other.test"), 0);
 }
 
 proptest! {

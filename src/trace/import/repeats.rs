@@ -1,7 +1,9 @@
 //! Accesses that happen again are counted and told when the process ends or runs another program, as
 //! the tracer's recorder does.
 
-use crate::trace::{Access, Bytes, Contact, Micros, Operation, Outcome, ProcessId, Record, Sink};
+use crate::trace::{
+    Access, Bytes, Contact, Micros, Named, Operation, Outcome, ProcessId, Record, Sink,
+};
 use std::collections::{HashMap, HashSet};
 use std::io;
 
@@ -14,6 +16,7 @@ type Key = (Operation, Bytes, Option<Bytes>, Outcome);
 struct Seen {
     accesses: HashMap<Key, (usize, Micros, u64)>,
     contacts: HashSet<Contact>,
+    named: HashSet<Named>,
 }
 
 /// Writes records to a sink, each different access once.
@@ -101,6 +104,15 @@ impl<S: Sink> Repeats<S> {
                 }
                 self.remembered += 1;
             }
+            Record::Named(named) => {
+                let mut key = named.clone();
+                key.at = Micros(0);
+                let seen = self.seen.entry(named.process).or_default();
+                if !seen.named.insert(key) {
+                    return Ok(());
+                }
+                self.remembered += 1;
+            }
             Record::Gap(_) => self.gaps += 1,
             _ => {}
         }
@@ -113,7 +125,7 @@ impl<S: Sink> Repeats<S> {
             return Ok(());
         };
         let seen = std::mem::take(seen);
-        self.remembered -= seen.accesses.len() + seen.contacts.len();
+        self.remembered -= seen.accesses.len() + seen.contacts.len() + seen.named.len();
         let mut repeated: Vec<_> = seen
             .accesses
             .into_iter()

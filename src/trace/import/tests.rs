@@ -89,6 +89,7 @@ fn short(record: &Record) -> String {
             )
         }
         Record::Contacted(it) => format!("{} {:?} {:?}", it.process.0, it.action, it.endpoint),
+        Record::Named(it) => format!("{} {} {:?}", it.process.0, it.name, it.addresses),
         Record::Exited(it) => format!("{} ended {:?}", it.process.0, it.status),
         Record::Gap(it) => format!("gap {:?}", it.kind),
         Record::Footer(Footer {

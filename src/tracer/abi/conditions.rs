@@ -97,7 +97,16 @@ pub(super) const SENDS_TO_ADDRESS_OR_RESOLVER: Condition = &[
     ],
 ];
 
-/// socketcall(2): bind, connect, listen, sendto, sendmsg, sendmmsg.
+/// recvfrom(2) by who wants to know the sender, as resolvers do. recv(3), by which streams are read, is
+/// the same call without that.
+pub(super) const WANTS_THE_SENDER: Condition = &[&[Atom::NonZero(4)]];
+
+/// recvmsg(2) without flags, as musl receives answers. Those who receive descriptors with their
+/// messages (D-Bus, Wayland), or do not wait for them, have flags.
+pub(super) const RECEIVES_AS_A_RESOLVER: Condition = &[&[Atom::In(2, &[0])]];
+
+/// socketcall(2): bind, connect, listen, sendto, recvfrom, sendmsg, recvmsg, sendmmsg. What else there is
+/// about them is not among the arguments. Streams are not read by recvfrom: recv has its own number.
 pub(super) const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
     0,
     &[
@@ -105,7 +114,9 @@ pub(super) const SOCKET_CALLS_WITH_ADDRESS: Condition = &[&[Atom::In(
         SOCKETCALL_CONNECT,
         SOCKETCALL_LISTEN,
         SOCKETCALL_SENDTO,
+        SOCKETCALL_RECVFROM,
         SOCKETCALL_SENDMSG,
+        SOCKETCALL_RECVMSG,
         SOCKETCALL_SENDMMSG,
     ],
 )]];
@@ -117,7 +128,11 @@ pub(in crate::tracer) const SOCKETCALL_CONNECT: u32 = 3;
 pub(in crate::tracer) const SOCKETCALL_LISTEN: u32 = 4;
 /// `SYS_SENDTO` of `<linux/net.h>`.
 pub(in crate::tracer) const SOCKETCALL_SENDTO: u32 = 11;
+/// `SYS_RECVFROM` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_RECVFROM: u32 = 12;
 /// `SYS_SENDMSG` of `<linux/net.h>`.
 pub(in crate::tracer) const SOCKETCALL_SENDMSG: u32 = 16;
+/// `SYS_RECVMSG` of `<linux/net.h>`.
+pub(in crate::tracer) const SOCKETCALL_RECVMSG: u32 = 17;
 /// `SYS_SENDMMSG` of `<linux/net.h>`.
 pub(in crate::tracer) const SOCKETCALL_SENDMMSG: u32 = 20;

@@ -13,17 +13,17 @@ mod x86_64;
 
 pub(super) use conditions::{
     BPF_OBJ_GET, BPF_OBJ_PIN, FSCONFIG_SET_STRING, PTRACE_TRACEME, SOCKETCALL_BIND,
-    SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_SENDMMSG, SOCKETCALL_SENDMSG,
-    SOCKETCALL_SENDTO,
+    SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_RECVFROM, SOCKETCALL_RECVMSG,
+    SOCKETCALL_SENDMMSG, SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO,
 };
 
 use super::memory::Width;
 use crate::trace::{ContactAction, Operation};
 use conditions::{
     ASKS_FOR_A_TRACER, CODE_OF_A_FILE, NAMES_AN_OBJECT, NEW_OPEN_FILES_LIMIT, NO_STEP_OF_REALPATH,
-    NO_STEP_OF_REALPATH_AT, OPEN_FILES_LIMIT, SENDS_TO_ADDRESS_OR_RESOLVER, SETS_PATH,
-    SETS_SECCOMP, SETS_STRING, SOCKET_CALLS_WITH_ADDRESS, STATUS_FLAGS_2, STATUS_FLAGS_3,
-    UNUSUAL_CHILD,
+    NO_STEP_OF_REALPATH_AT, OPEN_FILES_LIMIT, RECEIVES_AS_A_RESOLVER, SENDS_TO_ADDRESS_OR_RESOLVER,
+    SETS_PATH, SETS_SECCOMP, SETS_STRING, SOCKET_CALLS_WITH_ADDRESS, STATUS_FLAGS_2,
+    STATUS_FLAGS_3, UNUSUAL_CHILD, WANTS_THE_SENDER,
 };
 
 /// A condition on a call's arguments that the seccomp filter can test.
@@ -164,6 +164,10 @@ pub(super) enum Shape {
     Message(u8, u8),
     /// Message headers may hold addresses: descriptor, array of headers, their number.
     Messages(u8, u8, u8),
+    /// Something is received: descriptor, buffer, its length, where the sender's address goes.
+    Receive(u8, u8, u8, u8),
+    /// A message is received: descriptor, header.
+    ReceiveMessage(u8, u8),
     /// A socket listens.
     Listen(u8),
     /// i386's socketcall: the call's number, and its arguments as an array.
@@ -345,6 +349,8 @@ pub(super) static CALLS: &[Call] = {
         call_when("sendto", Address(Send, 0, 4, 5), SENDS_TO_ADDRESS_OR_RESOLVER),
         call("sendmsg", Shape::Message(0, 1)),
         call("sendmmsg", Shape::Messages(0, 1, 2)),
+        call_when("recvfrom", Shape::Receive(0, 1, 2, 4), WANTS_THE_SENDER),
+        call_when("recvmsg", Shape::ReceiveMessage(0, 1), RECEIVES_AS_A_RESOLVER),
         call("listen", Shape::Listen(0)),
         call_when("socketcall", Shape::SocketCall(0, 1), SOCKET_CALLS_WITH_ADDRESS),
 
@@ -618,6 +624,25 @@ mod tests {
         assert!(call.is_wanted(&[3, 0, 0, 0, 0, 0]));
         let cwd = u64::from(libc::AT_FDCWD.cast_unsigned());
         assert!(call.is_wanted(&[cwd, 0, 0, flags, 0, 0]));
+    }
+
+    #[test]
+    fn a_receive_is_worth_a_look_only_as_the_c_libraries_receive_answers_of_dns_servers() {
+        let wanted = |name, args: &[u64; 6]| {
+            let call = CALLS.iter().find(|call| call.name == name).unwrap();
+            call.is_wanted(args)
+        };
+        // recv(3) of a stream, and who wants to know the sender.
+        assert!(!wanted("recvfrom", &[3, 0x1000, 2048, 0, 0, 0]));
+        assert!(wanted("recvfrom", &[3, 0x1000, 2048, 0, 0x2000, 0x3000]));
+        let flags = [libc::MSG_DONTWAIT, libc::MSG_CMSG_CLOEXEC, libc::MSG_PEEK];
+        for flags in flags.map(|it| it as u64) {
+            assert!(!wanted("recvmsg", &[3, 0x1000, flags, 0, 0, 0]));
+        }
+        assert!(wanted("recvmsg", &[3, 0x1000, 0, 0, 0, 0]));
+        let table = Table::new(&x86_64::ABI, Detail::Usual);
+        let is_seen = |name| table.calls().any(|(_, call)| call.name == name);
+        assert!(!is_seen("read") && !is_seen("recvmmsg"));
     }
 
     #[test]

@@ -235,6 +235,7 @@ impl Observer {
             }
             Pending::Contact(_)
             | Pending::Messages(_)
+            | Pending::Answer(_)
             | Pending::Unnamed
             | Pending::Unread { .. } => {
                 self.unseen(tid);

@@ -120,7 +120,12 @@ impl Returned {
 fn is_of_a_socket(shape: Shape) -> bool {
     matches!(
         shape,
-        Shape::Address(..) | Shape::Message(..) | Shape::Messages(..) | Shape::SocketCall(..)
+        Shape::Address(..)
+            | Shape::Message(..)
+            | Shape::Messages(..)
+            | Shape::Receive(..)
+            | Shape::ReceiveMessage(..)
+            | Shape::SocketCall(..)
     )
 }
 
@@ -511,6 +516,8 @@ impl Observer {
             Shape::Address(..)
             | Shape::Message(..)
             | Shape::Messages(..)
+            | Shape::Receive(..)
+            | Shape::ReceiveMessage(..)
             | Shape::Listen(_)
             | Shape::SocketCall(..) => self.network(call, shape),
         }
@@ -614,6 +621,7 @@ impl Observer {
                     }
                 });
             }
+            Pending::Answer(receipt) => self.answered(tid, process, receipt, returned),
             Pending::AtEntry => {}
             Pending::Silent(effect) => {
                 if outcome.is_success() {

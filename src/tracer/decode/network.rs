@@ -1,14 +1,15 @@
 //! Calls that use socket addresses.
 
-use super::{Entered, Observer};
-use crate::trace::{Bytes, Contact, ContactAction, Endpoint, Outcome, dns};
+use super::{Entered, Observer, Returned};
+use crate::trace::{Bytes, Contact, ContactAction, Endpoint, Named, Outcome, ProcessId, dns};
 use crate::tracer::abi::{
-    SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_SENDMMSG,
-    SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO, Shape,
+    SOCKETCALL_BIND, SOCKETCALL_CONNECT, SOCKETCALL_LISTEN, SOCKETCALL_RECVFROM,
+    SOCKETCALL_RECVMSG, SOCKETCALL_SENDMMSG, SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO, Shape,
 };
+use crate::tracer::facts::Fact;
 use crate::tracer::memory;
 use crate::tracer::sys;
-use crate::tracer::task::Pending;
+use crate::tracer::task::{Pending, Receipt};
 use libc::{c_int, pid_t};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,8 +18,7 @@ use std::os::fd::AsFd;
 /// The longest socket address (`struct sockaddr_storage`).
 const LONGEST_ADDRESS: usize = 128;
 
-/// So many descriptors of a process are known to be connected to DNS servers, before the oldest is
-/// forgotten.
+/// So many descriptors of a process are known to lead to DNS servers, before the oldest is forgotten.
 const MOST_RESOLVERS: usize = 16;
 
 /// How many messages one call sends at most (`UIO_MAXIOV`, sendmmsg(2)).
@@ -29,6 +29,15 @@ const MOST_MESSAGES: u32 = 1024;
 struct Payload {
     address: u64,
     length: u64,
+}
+
+/// The beginning of a `struct msghdr`: the address, its length, and the array of pieces that the message
+/// is put together from.
+struct Header {
+    address: u64,
+    length: u32,
+    array: u64,
+    elements: u64,
 }
 
 /// Where a message goes: the bytes of a `sockaddr`, and the name that it asks a DNS server for.
@@ -53,6 +62,21 @@ impl Observer {
             Shape::Message(fd, header) => self.message(call, arg(fd) as c_int, arg(header)),
             Shape::Messages(fd, headers, count) => {
                 return self.messages(call, arg(fd) as c_int, arg(headers), arg(count) as u32);
+            }
+            Shape::Receive(fd, buffer, length, sender) => {
+                return self.receive(
+                    call.tid,
+                    Receipt {
+                        fd: arg(fd) as c_int,
+                        buffer: arg(buffer),
+                        room: arg(length),
+                        sender: arg(sender),
+                    },
+                );
+            }
+            Shape::ReceiveMessage(fd, header) => {
+                let receipt = self.receipt(call, arg(fd) as c_int, arg(header));
+                return receipt.map(Pending::Answer);
             }
             Shape::Listen(fd) => self.listen(call, arg(fd) as c_int),
             Shape::SocketCall(number, array) => {
@@ -80,7 +104,21 @@ impl Observer {
                         let action = ContactAction::Send;
                         self.address(call, action, fd, word(4)?, word(5)?, Some(sent))
                     }
+                    SOCKETCALL_RECVFROM => {
+                        return self.receive(
+                            call.tid,
+                            Receipt {
+                                fd,
+                                buffer: word(1)?,
+                                room: word(2)?,
+                                sender: word(4)?,
+                            },
+                        );
+                    }
                     SOCKETCALL_LISTEN => self.listen(call, fd),
+                    SOCKETCALL_RECVMSG => {
+                        return self.receipt(call, fd, word(1)?).map(Pending::Answer);
+                    }
                     SOCKETCALL_SENDMSG => self.message(call, fd, word(1)?),
                     SOCKETCALL_SENDMMSG => {
                         return self.messages(call, fd, word(1)?, word(2)? as u32);
@@ -98,10 +136,71 @@ impl Observer {
         self.contact(call.tid, ContactAction::Send, fd, &to.address, to.asked)
     }
 
-    /// Where a message goes; its `struct msghdr` begins with the address, its length, and the array of
-    /// what is sent. Of a message without an address, the address is told that the socket is
-    /// connected to where that is a DNS server's.
-    fn destination(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Destination> {
+    /// Something is received by who wants to know the sender.
+    fn receive(&mut self, tid: pid_t, receipt: Receipt) -> Option<Pending> {
+        let may_be_answer = receipt.sender != 0 && self.asks_resolvers(tid, receipt.fd);
+        may_be_answer.then_some(Pending::Answer(receipt))
+    }
+
+    /// Where a message comes to be that may be an answer.
+    fn receipt(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Receipt> {
+        if !self.asks_resolvers(call.tid, fd) {
+            return None;
+        }
+        let header = self.header(call, header)?;
+        if header.address == 0 {
+            self.resolver(call.tid, fd)?;
+        }
+        let room = first_element(call, header.array, header.elements)?;
+        Some(Receipt {
+            fd,
+            buffer: room.address,
+            room: room.length,
+            sender: header.address,
+        })
+    }
+
+    /// What came is told if it is a DNS server's answer.
+    pub(super) fn answered(
+        &mut self,
+        tid: pid_t,
+        process: ProcessId,
+        receipt: Receipt,
+        returned: Returned,
+    ) {
+        let came = u64::try_from(returned.value).unwrap_or(0);
+        if came == 0 {
+            return;
+        }
+        let is_of_resolver = receipt.sender == 0 || {
+            let mut bytes = [0; LONGEST_ADDRESS];
+            memory::read(tid, receipt.sender, &mut bytes)
+                .is_ok_and(|read| is_resolver(&bytes[..read]))
+        };
+        if !is_of_resolver {
+            // The descriptor has become another one: what else comes by it is not to be waited for.
+            self.leads(tid, receipt.fd, false);
+            return;
+        }
+        let mut message = [0; dns::LONGEST_ANSWER];
+        let length = came.min(receipt.room).min(message.len() as u64) as usize;
+        let Ok(read) = memory::read(tid, receipt.buffer, &mut message[..length]) else {
+            return;
+        };
+        if let Some(answer) = dns::answer(&message[..read]) {
+            let named = Named {
+                process,
+                at: self.now(),
+                name: answer.name,
+                addresses: answer.addresses,
+            };
+            self.outbox
+                .write(|batch| batch.push(Fact::Named(Box::new(named))));
+        }
+    }
+
+    /// Reads the `struct msghdr` of a message.
+    fn header(&mut self, call: &Entered, header: u64) -> Option<Header> {
         let size = call.width.bytes();
         let mut head = [0; 4 * 8];
         let wanted = 4 * size;
@@ -109,9 +208,23 @@ impl Observer {
             return None;
         }
         let word = |index: usize| call.width.pointer(&head[index * size..]);
-        let address = word(0)?;
-        let length = u32::from_ne_bytes(*head[size..].first_chunk()?);
-        let (array, elements) = (word(2)?, word(3)?);
+        Some(Header {
+            address: word(0)?,
+            length: u32::from_ne_bytes(*head[size..].first_chunk()?),
+            array: word(2)?,
+            elements: word(3)?,
+        })
+    }
+
+    /// Where a message goes. Of a message without an address, the address is told that the socket is
+    /// connected to where that is a DNS server's.
+    fn destination(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Destination> {
+        let Header {
+            address,
+            length,
+            array,
+            elements,
+        } = self.header(call, header)?;
         if address == 0 || length == 0 {
             let server = self.resolver(call.tid, fd)?;
             let sent = first_element(call, array, elements)?;
@@ -133,11 +246,10 @@ impl Observer {
 
     /// The DNS server that a descriptor is connected to, as the bytes of its `sockaddr`.
     ///
-    /// Only a descriptor that the process connected to one is looked up: what other programs send
-    /// costs nothing.
+    /// Only a descriptor by which the process asks one is looked up: what other programs send costs
+    /// nothing.
     fn resolver(&mut self, tid: pid_t, fd: c_int) -> Option<Vec<u8>> {
-        let process = self.tasks.process_of(tid)?;
-        if !process.resolvers.contains(&fd) {
+        if !self.asks_resolvers(tid, fd) {
             return None;
         }
         let tgid = self.tasks.tgid_of(tid)?;
@@ -147,19 +259,19 @@ impl Observer {
         is_resolver(peer).then(|| peer.to_vec())
     }
 
+    /// Whether a process asks DNS servers by a descriptor, as far as that was seen.
+    fn asks_resolvers(&mut self, tid: pid_t, fd: c_int) -> bool {
+        let process = self.tasks.process_of(tid);
+        process.is_some_and(|process| process.resolvers.contains(&fd))
+    }
+
     /// Remembers which descriptors lead to DNS servers.
-    fn connects(&mut self, tid: pid_t, fd: c_int, address: &Endpoint) {
+    fn leads(&mut self, tid: pid_t, fd: c_int, to_resolver: bool) {
         let Some(process) = self.tasks.process_of(tid) else {
             return;
         };
         process.resolvers.retain(|&other| other != fd);
-        if matches!(
-            address,
-            Endpoint::Inet {
-                port: dns::PORT,
-                ..
-            }
-        ) {
+        if to_resolver {
             if process.resolvers.len() == MOST_RESOLVERS {
                 process.resolvers.remove(0);
             }
@@ -249,7 +361,9 @@ impl Observer {
         let at = self.now();
         let mut endpoint = endpoint(address)?;
         if action == ContactAction::Connect {
-            self.connects(tid, fd, &endpoint);
+            self.leads(tid, fd, is_of_resolver(&endpoint));
+        } else if asked.is_some() {
+            self.leads(tid, fd, true);
         }
         let tgid = self.tasks.tgid_of(tid)?;
         let process = self.tasks.process_of(tid)?;
@@ -293,12 +407,16 @@ fn first_element(call: &Entered, array: u64, elements: u64) -> Option<Payload> {
 
 /// Whether a `sockaddr` is one at which a DNS server would answer.
 fn is_resolver(address: &[u8]) -> bool {
+    endpoint(address).is_some_and(|endpoint| is_of_resolver(&endpoint))
+}
+
+fn is_of_resolver(endpoint: &Endpoint) -> bool {
     matches!(
-        endpoint(address),
-        Some(Endpoint::Inet {
+        endpoint,
+        Endpoint::Inet {
             port: dns::PORT,
             ..
-        })
+        }
     )
 }
 

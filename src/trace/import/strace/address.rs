@@ -1,4 +1,4 @@
-//! Socket addresses as strace writes them, and what is asked of DNS servers.
+//! Socket addresses as strace writes them, what is asked of DNS servers, and what they answer.
 
 use super::args::{Descriptor, field, has_flag, string};
 use super::call::{Call, Read};
@@ -20,11 +20,26 @@ pub(super) fn protocol(family: &[u8], kind: &[u8]) -> Option<&'static str> {
 /// A message that is sent, from its `struct msghdr`.
 pub(super) fn message(fd: Descriptor, header: &[u8], outcome: Outcome) -> Read<Call> {
     let address = field(header, "msg_name").unwrap_or(b"NULL");
-    let piece = field(header, "msg_iov").and_then(|list| list.strip_prefix(b"["));
-    let piece = piece.and_then(|list| list.strip_suffix(b"]"));
-    let sent = piece.and_then(|piece| field(piece, "iov_base"));
-    let asked = sent.and_then(question);
+    let asked = piece(header).and_then(question);
     contact(ContactAction::Send, fd, address, asked, outcome)
+}
+
+/// What a message holds that is in one piece, from its `struct msghdr`.
+pub(super) fn piece(header: &[u8]) -> Option<&[u8]> {
+    let list = field(header, "msg_iov")?;
+    let piece = list.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    field(piece, "iov_base")
+}
+
+/// What a DNS server has answered, if what came is its answer.
+pub(super) fn answer(came: &[u8], sender: &[u8]) -> Option<dns::Answer> {
+    let port = field(sender, "sin_port").or_else(|| field(sender, "sin6_port"))?;
+    if port != format!("htons({})", dns::PORT).as_bytes() {
+        return None;
+    }
+    // Of what strace has cut, the whole records count.
+    let (message, _) = string(came).ok()?;
+    dns::answer(&message)
 }
 
 /// The name that is asked for by what is sent, if that is a DNS query.

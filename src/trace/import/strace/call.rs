@@ -1,10 +1,10 @@
 //! The calls that matter to a trace, from their names and arguments.
 
-use super::address::{contact, message, protocol, question};
+use super::address::{answer, contact, message, piece, protocol, question};
 use super::args::{Descriptor, field, has_flag, number, split, string};
 use super::returned::Returned;
 use super::table::{Shape, shape};
-use crate::trace::{Bytes, ContactAction, Endpoint, Operation, Outcome};
+use crate::trace::{Bytes, ContactAction, Endpoint, Operation, Outcome, dns};
 use bstr::ByteSlice;
 
 /// What a path is relative to.
@@ -82,6 +82,8 @@ pub(super) enum Call {
         asked: Option<Bytes>,
         outcome: Outcome,
     },
+    /// Was answered by a DNS server.
+    Answer(dns::Answer),
     /// Set up an io_uring.
     Ring,
     /// Does not matter after all.
@@ -230,6 +232,17 @@ pub(super) fn call(name: &[u8], args: &[u8], result: &[u8]) -> Read<Call> {
                 Some(header) => message(args.descriptor(0)?, header, outcome),
                 None => Ok(Call::Nothing),
             }
+        }
+        Shape::Receive => {
+            let sender = args.0.get(4).copied().unwrap_or(b"NULL");
+            Ok(answer(args.get(1)?, sender).map_or(Call::Nothing, Call::Answer))
+        }
+        Shape::ReceiveMessage => {
+            let header = args.get(1)?;
+            let answer = piece(header)
+                .zip(field(header, "msg_name"))
+                .and_then(|(came, sender)| answer(came, sender));
+            Ok(answer.map_or(Call::Nothing, Call::Answer))
         }
         Shape::Listen => Ok(Call::Contact {
             action: ContactAction::Listen,

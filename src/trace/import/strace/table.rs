@@ -41,6 +41,8 @@ pub(super) enum Shape {
     Address(ContactAction, usize),
     Message,
     Messages,
+    Receive,
+    ReceiveMessage,
     Listen,
     Ring,
 }
@@ -132,6 +134,8 @@ const CALLS: &[(&str, Shape)] = {
         ("pivot_root", Paths(ChangeRoot)),
         ("readlink", Path(ReadLink, 0)),
         ("readlinkat", At(ReadLink, 0)),
+        ("recvfrom", Receive),
+        ("recvmsg", ReceiveMessage),
         ("removexattr", Path(SetAttributes, 0)),
         ("rename", Paths(Rename)),
         ("renameat", Ats(Rename)),

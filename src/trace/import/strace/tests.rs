@@ -85,6 +85,7 @@ fn short(record: &Record) -> String {
             )
         }
         Record::Contacted(it) => format!("{} {:?} {:?}", it.process.0, it.action, it.endpoint),
+        Record::Named(it) => format!("{} {} {:?}", it.process.0, it.name, it.addresses),
         Record::Exited(it) => format!("{} ended {:?}", it.process.0, it.status),
         Record::Gap(it) => format!("gap {:?} {}", it.kind, it.detail),
         Record::Footer(it) => format!("footer {:?} {}", it.status.unwrap(), it.duration.0),
@@ -266,6 +267,57 @@ fn names_that_a_dns_server_is_asked_for_are_told() {
             (Send, None)
         ]
     );
+}
+
+#[test]
+fn addresses_that_a_dns_server_answers_with_are_told() {
+    const SERVER: &str =
+        r#"{sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.53")}"#;
+    const SERVER_6: &str = r#"{sa_family=AF_INET6, sin6_port=htons(53), sin6_flowinfo=htonl(0), inet_pton(AF_INET6, "2001:db8::53", &sin6_addr), sin6_scope_id=0}"#;
+    // For `NAME.test`, whose name has one letter.
+    let answer = |name: &str| {
+        format!(
+            r#""\322\33\204\0\0\1\0\1\0\0\0\0\1{name}\4test\0\0\1\0\1\300\f\0\1\0\1\0\0\0<\0\4\300\0\2\7""#
+        )
+    };
+    let receive = |name: &str, sender: &str| {
+        let answer = answer(name);
+        format!("recvfrom(3, {answer}, 2048, 0, {sender}, [28 => 16]) = 40\n")
+    };
+    let message = |name: &str, sender: &str| {
+        let answer = answer(name);
+        format!(
+            "recvmsg(3, {{msg_name={sender}, msg_namelen=16, msg_iov=[{{iov_base={answer}, \
+             iov_len=512}}], msg_iovlen=1, msg_controllen=0, msg_flags=0}}, 0) = 40\n"
+        )
+    };
+    let log = [
+        EXEC,
+        &receive("a", SERVER),
+        &receive("a", SERVER),
+        &receive("b", SERVER_6),
+        &message("c", SERVER),
+        // From elsewhere, from nobody that is told, and nothing.
+        &receive("d", &SERVER.replace("53)", "5301)")),
+        &receive("e", "NULL"),
+        &format!(
+            "recvfrom(3, 0x7ffc0000, 2048, 0, {SERVER}, [28]) = -1 EAGAIN (Resource temporarily unavailable)\n"
+        ),
+        &format!("recvfrom(3, \"\", 2048, 0, {SERVER}, [28 => 16]) = 0\n"),
+    ];
+    let (records, _) = import(&log.concat(), true).unwrap();
+    let told: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Named(it) => Some((it.name.to_string(), it.addresses.clone())),
+            _ => None,
+        })
+        .collect();
+    let expected = ["a", "b", "c"].map(|name| {
+        let address = std::net::IpAddr::from([192, 0, 2, 7]);
+        (format!("{name}.test"), vec![address])
+    });
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::super::args::Descriptor;
 use super::super::call::{Call, Dir, Name, Target};
 use super::{File, Refused, Replay};
 use crate::trace::{
-    Access, Bytes, Contact, ContactAction, Endpoint, GapKind, Micros, Operation, Outcome, Record,
-    Sink, dns,
+    Access, Bytes, Contact, ContactAction, Endpoint, GapKind, Micros, Named, Operation, Outcome,
+    Record, Sink, dns,
 };
 use std::io;
 
@@ -155,6 +155,15 @@ impl<S: Sink> Replay<'_, S> {
                     };
                     self.out.record(at, Record::Contacted(contact))?;
                 }
+            }
+            Call::Answer(dns::Answer { name, addresses }) => {
+                let named = Named {
+                    process: self.processes[process].id,
+                    at,
+                    name,
+                    addresses,
+                };
+                self.out.record(at, Record::Named(named))?;
             }
             Call::Ring => {
                 let id = self.processes[process].id;
