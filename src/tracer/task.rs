@@ -61,7 +61,7 @@ pub(super) enum Pending {
         env: Option<Vec<u8>>,
     },
     /// A socket address is used.
-    Contact(Box<Contact>),
+    Contact(Box<Used>),
     /// Several messages are sent by one call, which returns how many were: each of these with its
     /// place among them.
     Messages(Vec<(u32, Contact)>),
@@ -70,6 +70,15 @@ pub(super) enum Pending {
     /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
     /// to be stopped.
     AtEntry,
+}
+
+/// A socket address that a call uses.
+#[derive(Debug)]
+pub(super) struct Used {
+    /// The socket's descriptor.
+    pub(super) socket: RawFd,
+    /// The use.
+    pub(super) contact: Contact,
 }
 
 /// What is known beforehand of a program that is executed.
@@ -89,8 +98,11 @@ impl Pending {
     /// stop would not wait there but fail or begin again.
     pub(super) fn may_wait(&self) -> bool {
         match self {
-            Self::Contact(contact) => {
-                matches!(contact.action, ContactAction::Connect | ContactAction::Send)
+            Self::Contact(used) => {
+                matches!(
+                    used.contact.action,
+                    ContactAction::Connect | ContactAction::Send
+                )
             }
             Self::Unread { may_wait } => *may_wait,
             Self::Messages(_) | Self::AtEntry => true,

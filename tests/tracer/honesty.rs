@@ -201,7 +201,11 @@ fn work_that_is_handed_to_who_is_no_part_of_the_run_is_told_of() {
     for options in WAYS {
         let place = directory();
         let socket = place.path().join("docker.sock");
-        let connect = || rare(options, &["connects", socket.to_str().unwrap()]);
+        let link = place.path().join("link");
+        std::os::unix::fs::symlink(place.path(), &link).unwrap();
+        let by_link = link.join("docker.sock");
+        let by_name = [&socket, &by_link].map(|name| name.to_str().unwrap());
+        let connect = || rare(options, &["connects", by_name[0], by_name[1]]);
         let outside = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let trace = connect();
         trace.assert_success();

@@ -189,15 +189,21 @@ static void messages(void) {
 	CHECK(send_to(from, (const char *const[]){"absent", "c"}, 2) == -ENOENT);
 }
 
-// Connects to a socket, which it serves itself if nobody else does.
-static void connects(const char *path) {
+// Connects to a socket by another name of its, and serves it itself if nobody else does.
+static void connects(const char *path, const char *by) {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	strcpy(address.sun_path, path);
 	struct sockaddr *to = (struct sockaddr *)&address;
 	if (access(path, F_OK) != 0) {
 		int serves = socket(AF_UNIX, SOCK_STREAM, 0);
-		CHECK(bind(serves, to, sizeof address) == 0 && listen(serves, 1) == 0);
+		CHECK(bind(serves, to, sizeof address) == 0);
+		// Who asks to listen ends before anybody connects, as with daemons.
+		int child = fork();
+		if (child == 0)
+			_exit(listen(serves, 1));
+		CHECK(waitpid(child, NULL, 0) == child);
 	}
+	strcpy(address.sun_path, by);
 	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), to, sizeof address) == 0);
 }
 
@@ -229,7 +235,7 @@ int main(int argc, char **argv) {
 	else if (!strcmp(mode, "names"))
 		names();
 	else if (!strcmp(mode, "connects"))
-		connects(argv[2]);
+		connects(argv[2], argc > 3 ? argv[3] : argv[2]);
 	else if (!strcmp(mode, "messages"))
 		messages();
 	else if (!strcmp(mode, "taken"))
