@@ -188,6 +188,7 @@ fn every_message_that_one_call_sends_is_told_and_none_that_it_does_not() {
             ("a", ok),
             ("b", ok),
             ("absent", Outcome::Failure(Errno::ENOENT)),
+            ("d", ok),
         ];
         assert_eq!(
             sent,

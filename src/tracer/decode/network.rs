@@ -106,6 +106,7 @@ impl Observer {
         let mut head = [0; 4 * 8];
         let wanted = 4 * size;
         if self.read(call.tid, header, &mut head[..wanted])? != wanted {
+            self.is_unread = true;
             return None;
         }
         let word = |index: usize| call.width.pointer(&head[index * size..]);
@@ -176,6 +177,10 @@ impl Observer {
         for index in 0..count.min(MOST_MESSAGES) {
             let header = headers.wrapping_add(u64::from(index) * size);
             let Some(to) = self.destination(call, fd, header) else {
+                // The kernel cannot read it either, and sends none that follows.
+                if self.is_unread {
+                    break;
+                }
                 continue;
             };
             if known.contains(&to) {
