@@ -56,7 +56,6 @@ impl Observer {
         };
         // It has inherited what nobody knows of.
         process.cwd_is_shared = true;
-        process.few_descriptors = true;
         let id = process.id;
         self.view_changed(pid);
         self.gap(
