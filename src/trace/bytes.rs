@@ -92,8 +92,8 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// For a person: bytes that are not UTF-8 as `\xff`, so that two names are not shown as one; control
-/// characters are *not* escaped here (see `report`).
+/// For a person: bytes that are not UTF-8 as `\xff`, so that they can be told apart (though not from a
+/// name that is spelled so); control characters are *not* escaped here (see `report`).
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Ok(text) = str::from_utf8(&self.0) {

@@ -136,23 +136,28 @@ impl Errands {
         }
         let mut waiting = await_lock(&self.waiting);
         for Errand { tid, call, then } in waiting.drain(..) {
-            if then == Then::AgainAsOurs {
-                remaining.left.push(call);
-                continue;
-            }
             // ESRCH: it was killed, and needs no answer either.
-            let interrupted = sys::interrupt(tid);
+            let interrupt = || sys::interrupt(tid).is_ok();
             match then {
-                Then::Again => listener.again(call.id),
+                Then::AgainAsOurs => remaining.left.push(call),
+                Then::Again => {
+                    interrupt();
+                    listener.again(call.id);
+                }
                 Then::AgainAlone => {
+                    interrupt();
                     listener.again(call.id);
                     remaining.wanted.push(Wanted { tid, waiting: None });
                 }
-                Then::Later if interrupted.is_ok() => remaining.wanted.push(Wanted {
+                Then::Later if interrupt() => remaining.wanted.push(Wanted {
                     tid,
                     waiting: Some(call),
                 }),
-                Then::Made | Then::Later | Then::AgainAsOurs => listener.proceed(call.id),
+                Then::Later => listener.proceed(call.id),
+                Then::Made => {
+                    interrupt();
+                    listener.proceed(call.id);
+                }
             }
         }
         self.count.store(0, Ordering::SeqCst);

@@ -146,7 +146,7 @@ pub(super) fn program(tables: &[Table], action: Action) -> Vec<sock_filter> {
 }
 
 /// A binary search for the number that is loaded.
-fn search(assembler: &mut Assembler, calls: &[(u32, &'static Call)], allow: Label, look: Label) {
+fn search(assembler: &mut Assembler, calls: &[(u32, &Call)], allow: Label, look: Label) {
     match calls {
         [] => assembler.go(allow),
         [(number, call)] => {

@@ -172,7 +172,11 @@ fn await_filters(
     }
     launched.read_notes(outcome);
     let engine = sys::syscall_info(pid)
-        .map_err(|source| Error::TooOld { source })
+        .map_err(|source| match source {
+            // It was killed meanwhile.
+            Errno::ESRCH => Error::Lost { source },
+            _ => Error::TooOld { source },
+        })
         .and_then(|_| launched.engine(choice, outcome));
     if engine.is_err() {
         let _ = sys::kill(pid, libc::SIGKILL);

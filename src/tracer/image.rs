@@ -24,13 +24,16 @@ const ET_DYN: u16 = 3;
 const SIZE_OF_PHDR64: u16 = 56;
 
 /// This machine's `EM_*`, where it is known.
-const MACHINE: Option<u16> = if cfg!(target_arch = "x86_64") {
+pub(super) const MACHINE: Option<u16> = if cfg!(target_arch = "x86_64") {
     Some(62)
 } else if cfg!(target_arch = "aarch64") {
     Some(183)
 } else {
     None
 };
+
+/// Where an ELF file says for what machine it is (`e_machine`).
+pub(super) const MACHINE_AT: usize = 18;
 
 /// How many `#!` interpreters the kernel starts for one execve (`fs/exec.c`).
 pub(super) const MOST_INTERPRETERS: usize = 5;
@@ -190,7 +193,7 @@ fn is_native(head: &[u8]) -> bool {
         && head.get(4) == Some(&2)
         && head.get(5) == Some(&order)
         && matches!(number.half(head, 16), Some(ET_EXEC | ET_DYN))
-        && number.half(head, 18) == MACHINE
+        && number.half(head, MACHINE_AT) == MACHINE
         && number.half(head, ELF64.phentsize) == Some(SIZE_OF_PHDR64)
 }
 

@@ -35,13 +35,15 @@ fn version(status: &Status) -> Version {
 
 /// Whether a change of the file from now on will show in its version.
 pub(super) fn is_settled(status: &Status) -> bool {
-    let (seconds, nanoseconds) = status.changed;
-    let Ok(seconds) = u64::try_from(seconds) else {
-        return false;
-    };
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
-        .is_ok_and(|now| now > Duration::new(seconds, nanoseconds) + SETTLED)
+        .is_ok_and(|now| is_long_before(status.changed, now))
+}
+
+/// Whether a time of a file's is so long before another, both since the Epoch, that the file's clock has
+/// certainly gone on.
+fn is_long_before((seconds, nanoseconds): (i64, u32), now: Duration) -> bool {
+    u64::try_from(seconds).is_ok_and(|seconds| now > Duration::new(seconds, nanoseconds) + SETTLED)
 }
 
 /// Files that were executed.
@@ -115,6 +117,21 @@ fn open(directory: RawFd, path: &CStr, status: &Status) -> Option<File> {
 mod tests {
     use super::*;
     use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_change_is_long_ago_after_a_second() {
+        let now = Duration::new(1000, 500);
+        for (changed, is_long_ago) in [
+            ((999, 499), true),
+            ((999, 500), false),
+            ((1000, 0), false),
+            // The clock was set back, or is not to be trusted.
+            ((5000, 0), false),
+            ((-1, 0), false),
+        ] {
+            assert_eq!(is_long_before(changed, now), is_long_ago, "{changed:?}");
+        }
+    }
 
     #[test]
     fn a_file_that_was_just_written_is_read_again() {

@@ -4,7 +4,8 @@
 //! Only those are known here that read or make files for who asks, or run programs. Who only shows or
 //! stores something (X11, D-Bus, a database) does its own work.
 
-use crate::trace::{Bytes, Contact, ContactAction, Endpoint};
+use crate::trace::{Contact, ContactAction, Endpoint};
+use libc::pid_t;
 use std::collections::HashSet;
 
 /// Names of sockets, as the end of a path, with who listens there.
@@ -25,32 +26,40 @@ const SOCKETS: [(&str, &str); 11] = [
 /// Ports, with who listens there.
 const PORTS: [(u16, &str); 2] = [(3632, "distcc"), (4226, "sccache")];
 
-/// So many addresses that the run itself serves are remembered.
-const MOST_SERVED: usize = 1024;
-
-/// The addresses that the run itself serves.
+/// What the run itself serves.
 #[derive(Debug, Default)]
 pub(super) struct Served {
-    paths: HashSet<Bytes>,
+    /// The processes that asked to listen, as they are numbered here. They may have left that to their
+    /// children and ended.
+    listeners: HashSet<pid_t>,
     ports: HashSet<u16>,
 }
 
 impl Served {
-    /// A contact that succeeded; the name of who is asked, if that is no part of the run.
-    pub(super) fn asks(&mut self, contact: &Contact) -> Option<&'static str> {
+    /// A process of the run asks to listen at a socket. If that fails, no connection will lead to it.
+    pub(super) fn listens(&mut self, process: pid_t) {
+        self.listeners.insert(process);
+    }
+
+    /// A contact that succeeded; the name of who is asked, if that is no part of the run. `listener` says
+    /// who listens at a socket that was connected to: one socket has as many names as there are links to
+    /// it and views of it.
+    pub(super) fn asks(
+        &mut self,
+        contact: &Contact,
+        listener: impl FnOnce() -> Option<pid_t>,
+    ) -> Option<&'static str> {
         match (contact.action, &contact.endpoint) {
-            (ContactAction::Bind, Endpoint::Unix { path }) if self.paths.len() < MOST_SERVED => {
-                self.paths.insert(path.clone());
-                None
-            }
             (ContactAction::Bind, Endpoint::Inet { port, .. }) => {
                 self.ports.insert(*port);
                 None
             }
-            (ContactAction::Connect, Endpoint::Unix { path }) if !self.paths.contains(path) => {
+            (ContactAction::Connect, Endpoint::Unix { path }) => {
                 let is_theirs =
                     |(end, _): &&(&str, &str)| path.as_bytes().ends_with(end.as_bytes());
-                SOCKETS.iter().find(is_theirs).map(|(_, who)| *who)
+                let (_, who) = SOCKETS.iter().find(is_theirs)?;
+                let is_own = listener().is_some_and(|process| self.listeners.contains(&process));
+                (!is_own).then_some(*who)
             }
             (ContactAction::Connect, Endpoint::Inet { port, .. }) if !self.ports.contains(port) => {
                 let is_theirs = |(theirs, _): &&(u16, &str)| theirs == port;
@@ -64,7 +73,7 @@ impl Served {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Micros, Outcome, ProcessId};
+    use crate::trace::{Bytes, Micros, Outcome, ProcessId};
 
     fn contact(action: ContactAction, endpoint: Endpoint) -> Contact {
         Contact {
@@ -77,9 +86,10 @@ mod tests {
         }
     }
 
-    fn asked(served: &mut Served, action: ContactAction, path: &str) -> Option<&'static str> {
+    fn asked(served: &mut Served, path: &str, listener: Option<pid_t>) -> Option<&'static str> {
         let path = Bytes::from(path);
-        served.asks(&contact(action, Endpoint::Unix { path }))
+        let connect = contact(ContactAction::Connect, Endpoint::Unix { path });
+        served.asks(&connect, || listener)
     }
 
     #[test]
@@ -92,20 +102,18 @@ mod tests {
             ("/run/nscd/socket", None),
             ("/tmp/.X11-unix/X0", None),
         ] {
-            assert_eq!(
-                asked(&mut served, ContactAction::Connect, path),
-                who,
-                "{path}"
-            );
+            assert_eq!(asked(&mut served, path, Some(1)), who, "{path}");
         }
     }
 
     #[test]
     fn who_was_started_by_the_run_is_a_part_of_it() {
         let mut served = Served::default();
-        let path = "/home/me/.gnupg/S.gpg-agent";
-        assert_eq!(asked(&mut served, ContactAction::Bind, path), None);
-        assert_eq!(asked(&mut served, ContactAction::Connect, path), None);
+        served.listens(12);
+        let mut asked = |listener| asked(&mut served, "/home/me/.gnupg/S.gpg-agent", listener);
+        assert_eq!(asked(Some(12)), None);
+        assert_eq!(asked(Some(11)), Some("gpg-agent"));
+        assert_eq!(asked(None), Some("gpg-agent"));
     }
 
     #[test]
@@ -117,7 +125,7 @@ mod tests {
                 address: "127.0.0.1".parse().unwrap(),
                 port,
             };
-            served.asks(&contact(action, endpoint))
+            served.asks(&contact(action, endpoint), || None)
         };
         assert_eq!(asked(ContactAction::Connect, 3632), Some("distcc"));
         assert_eq!(asked(ContactAction::Connect, 443), None);

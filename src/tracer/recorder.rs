@@ -11,7 +11,6 @@ use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, GapKind, Header, Micros, Named, Operation,
     Outcome, ProcessId, Record, Sink, Started, secrets,
 };
-use bstr::ByteSlice;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::rc::Rc;
@@ -329,18 +328,17 @@ impl<S: Sink> Recorder<S> {
         if self.unread.len() == MOST_UNREAD {
             self.unread.clear();
         }
-        let detail = format!(
-            "What the kernel opened to run {} is not known: the file may not be read, or was gone \
-             before it was.",
-            file.as_bstr()
-        );
+        let name = Bytes::from(file.as_slice());
         if self.unread.insert(file) {
             self.gaps += 1;
             self.write(Record::Gap(Gap {
                 process: Some(process),
                 at,
                 kind: GapKind::LookUp,
-                detail,
+                detail: format!(
+                    "What the kernel opened to run {name} is not known: the file may not be read, or \
+                     was gone before it was."
+                ),
                 count: 1,
             }));
         }

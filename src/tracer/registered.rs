@@ -4,6 +4,7 @@
 //! The kernel asks these rules before it looks whether a file is a program of its own kind or a
 //! script, so that what a file itself says about how it runs is only true where no rule may match it.
 
+use super::image::{MACHINE, MACHINE_AT};
 use std::fs;
 use std::path::Path;
 
@@ -24,8 +25,12 @@ impl Kind {
     fn byte(self, at: usize) -> Option<u8> {
         let order = if cfg!(target_endian = "big") { 2 } else { 1 };
         match self {
-            // `e_ident` of a 64-bit file (elf(5)).
-            Self::Program => [0x7f, b'E', b'L', b'F', 2, order].get(at).copied(),
+            // `e_machine` and the beginning of `e_ident` of a 64-bit file (elf(5)): what the kernel looks
+            // at. That the others are as they should be is up to who made the file.
+            Self::Program => match at.checked_sub(MACHINE_AT) {
+                Some(at) => MACHINE?.to_ne_bytes().get(at).copied(),
+                None => [0x7f, b'E', b'L', b'F', 2, order].get(at).copied(),
+            },
             Self::Script => b"#!".get(at).copied(),
         }
     }
@@ -166,6 +171,9 @@ mod tests {
             "enabled\ninterpreter /usr/bin/wine\nflags: \noffset 0\nmagic 4d5a\n",
             "enabled\ninterpreter /usr/bin/qemu-i386\nflags: \noffset 0\n\
              magic 7f454c46010101\nmask ffffffffffffff\n",
+            "enabled\ninterpreter /usr/bin/qemu-riscv64\nflags: POCF\noffset 0\n\
+             magic 7f454c460201010000000000000000000200f300\n\
+             mask ffffffffffffff00fffffffffffffffffeffffff\n",
             "enabled\ninterpreter /usr/bin/jexec\nflags: \noffset 0\nmagic 504b0304\n",
         ]);
         for kind in [Kind::Program, Kind::Script] {
@@ -177,6 +185,15 @@ mod tests {
     fn a_rule_for_what_programs_begin_with_may_match_them() {
         let rules = rules(&["enabled\ninterpreter /x\nflags: \noffset 0\n\
              magic 7f454c4602010100006f\nmask ffffffff000000ff00ff\n"]);
+        assert!(rules.may_match(b"/bin/x", Kind::Program));
+        assert!(!rules.may_match(b"/bin/x", Kind::Script));
+        // This machine's own, by what one of them begins with.
+        let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let own: String = own[..20].iter().map(|byte| format!("{byte:02x}")).collect();
+        let rules = self::rules(&[&format!(
+            "enabled\ninterpreter /x\nflags: \noffset 0\nmagic {own}\n\
+             mask ffffffffffffff00fffffffffffffffffeffffff\n"
+        )]);
         assert!(rules.may_match(b"/bin/x", Kind::Program));
         assert!(!rules.may_match(b"/bin/x", Kind::Script));
         // What is behind the place that all of them have in common may be anything.

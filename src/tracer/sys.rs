@@ -16,8 +16,8 @@ mod process;
 pub(super) use child::{Child, ChildNote, read_notes, spawn};
 pub(super) use files::{
     FileId, SPARE_DESCRIPTORS, Status, access, borrow_descriptor, has_capabilities, kept,
-    open_directory, open_file, open_in_root, read_link, socket_name, socket_peer, socket_protocol,
-    status,
+    open_directory, open_file, open_in_root, read_link, socket_listener, socket_name, socket_peer,
+    socket_protocol, status,
 };
 pub(super) use listener::{Listener, Notification};
 pub(super) use process::Process;

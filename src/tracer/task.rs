@@ -61,7 +61,7 @@ pub(super) enum Pending {
         env: Option<Vec<u8>>,
     },
     /// A socket address is used.
-    Contact(Box<Contact>),
+    Contact(Box<Used>),
     /// Several messages are sent by one call, which returns how many were: each of these with its
     /// place among them.
     Messages(Vec<(u32, Contact)>),
@@ -88,6 +88,15 @@ pub(super) struct Receipt {
     pub(super) sender: u64,
 }
 
+/// A socket address that a call uses.
+#[derive(Debug)]
+pub(super) struct Used {
+    /// The socket's descriptor.
+    pub(super) socket: RawFd,
+    /// The use.
+    pub(super) contact: Contact,
+}
+
 /// What is known beforehand of a program that is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sure {
@@ -105,8 +114,11 @@ impl Pending {
     /// stop would not wait there but fail or begin again.
     pub(super) fn may_wait(&self) -> bool {
         match self {
-            Self::Contact(contact) => {
-                matches!(contact.action, ContactAction::Connect | ContactAction::Send)
+            Self::Contact(used) => {
+                matches!(
+                    used.contact.action,
+                    ContactAction::Connect | ContactAction::Send
+                )
             }
             Self::Unread { may_wait } => *may_wait,
             Self::Messages(_) | Self::Answer(_) | Self::AtEntry => true,

@@ -6,10 +6,15 @@ use nixtrace::trace::{
     ContactAction, Endpoint, Errno, ExitStatus, GapKind, Operation, Outcome, Record,
 };
 use nixtrace::tracer::{Allowances, EngineChoice, Options};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
+
+/// A file's name that is not UTF-8.
+const NOT_UTF8: &[u8] = b"na\xffme";
 
 /// `nixtrace record ARGS… -- tracees/rare MODE`.
 fn record(args: &[&str], mode: &str) -> Output {
@@ -188,6 +193,7 @@ fn every_message_that_one_call_sends_is_told_and_none_that_it_does_not() {
             ("a", ok),
             ("b", ok),
             ("absent", Outcome::Failure(Errno::ENOENT)),
+            ("d", ok),
         ];
         assert_eq!(
             sent,
@@ -201,7 +207,11 @@ fn work_that_is_handed_to_who_is_no_part_of_the_run_is_told_of() {
     for options in WAYS {
         let place = directory();
         let socket = place.path().join("docker.sock");
-        let connect = || rare(options, &["connects", socket.to_str().unwrap()]);
+        let link = place.path().join("link");
+        std::os::unix::fs::symlink(place.path(), &link).unwrap();
+        let by_link = link.join("docker.sock");
+        let by_name = [&socket, &by_link].map(|name| name.to_str().unwrap());
+        let connect = || rare(options, &["connects", by_name[0], by_name[1]]);
         let outside = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let trace = connect();
         trace.assert_success();
@@ -456,7 +466,7 @@ fn a_program_that_may_be_executed_but_not_read_is_told_of() {
         return;
     }
     let place = directory();
-    let program = place.path().join("program");
+    let program = place.path().join(OsStr::from_bytes(NOT_UTF8));
     copy_program(Path::new("/bin/true"), &program);
     fs::set_permissions(&program, fs::Permissions::from_mode(0o111)).unwrap();
     for options in WAYS {
@@ -469,6 +479,7 @@ fn a_program_that_may_be_executed_but_not_read_is_told_of() {
             .find(|gap| gap.kind == GapKind::LookUp);
         let detail = &told.expect("a gap").detail;
         assert!(detail.contains("What the kernel opened to run"), "{detail}");
+        assert!(detail.contains(r"/na\xffme is not known"), "{detail}");
         assert_eq!(trace.told_gaps(), trace.gaps().len() as u64);
     }
 }
@@ -499,7 +510,11 @@ fn executing(options: Options, script: &str) -> (Vec<Option<i32>>, Vec<GapKind>)
 fn an_exec_that_fails_though_all_is_there_is_told_with_its_error() {
     for (script, errno) in [
         ("./program $(printf %0200000d 0)", libc::E2BIG),
-        ("exec 3>>program; ./program", libc::ETXTBSY),
+        // With so many arguments no exec is foreseen, however old the file is.
+        (
+            "exec 3>>program; ./program $(printf %040000d 0)",
+            libc::ETXTBSY,
+        ),
     ] {
         for options in WAYS {
             let told = executing(options, script);
@@ -538,5 +553,27 @@ fn below_a_directory_without_a_name_the_rest_of_a_path_is_told_and_marked() {
         ] {
             assert!(trace.has(operation, path, outcome), "{path} {options:?}");
         }
+    }
+}
+
+#[test]
+fn the_gap_of_an_exec_that_fails_shows_each_byte_of_the_name() {
+    // An old program, and a variable that is longer than one may be (execve(2), E2BIG).
+    let script = "X=$(printf %0200000d 0) \"$1\" 2>/dev/null; exit 0";
+    for options in WAYS {
+        if options.exact || options.engine == EngineChoice::Syscall {
+            // The end of every exec is seen.
+            continue;
+        }
+        let place = directory();
+        let program = place.path().join(OsStr::from_bytes(NOT_UTF8));
+        std::os::unix::fs::symlink("/bin/true", &program).unwrap();
+        let words = ["-c", script, "sh"].map(OsStr::new);
+        let words = words.into_iter().chain([program.as_os_str()]);
+        let trace = watch(options, "/bin/sh", words);
+        trace.assert_success();
+        assert_eq!(trace.gap_kinds(), [GapKind::Outcome], "{options:?}");
+        let detail = &trace.gaps()[0].detail;
+        assert!(detail.contains(r"/na\xffme, for a reason"), "{detail}");
     }
 }

@@ -208,7 +208,7 @@ impl Shape {
 }
 
 /// A system call that is decoded.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
     /// Its name, as in its manual page.
     pub(super) name: &'static str,
@@ -219,6 +219,15 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// The same call, as it is seen in this detail.
+    fn seen_in(self, detail: Detail) -> Self {
+        let when = match (self.shape, detail) {
+            (Shape::Look(.., Look::Link(_)), Detail::Full) => ALWAYS,
+            _ => self.when,
+        };
+        Self { when, ..self }
+    }
+
     /// Whether a call with these arguments is worth a look.
     pub(super) fn is_wanted(&self, args: &[u64; 6]) -> bool {
         self.when
@@ -409,18 +418,6 @@ pub(super) enum Detail {
     Full,
 }
 
-/// Descriptions that take the place of others in full detail.
-static IN_FULL: &[Call] = &[
-    call(
-        "readlink",
-        Shape::Look(Operation::ReadLink, path(0), Look::Link(2)),
-    ),
-    call(
-        "readlinkat",
-        Shape::Look(Operation::ReadLink, at(0), Look::Link(3)),
-    ),
-];
-
 /// A table of system calls.
 #[derive(Debug)]
 pub(super) struct Abi {
@@ -445,7 +442,7 @@ impl Abi {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Entry {
     /// A call that is decoded.
-    Decoded(&'static Call),
+    Decoded(Call),
     /// A call that names no file, or none that matters.
     Uninteresting,
     /// Nothing that is known.
@@ -463,21 +460,18 @@ pub(super) struct Table {
 
 impl Table {
     fn new(abi: &'static Abi, detail: Detail) -> Self {
-        let in_full = match detail {
-            Detail::Usual => &[],
-            Detail::Full => IN_FULL,
-        };
         let mut entries = Vec::new();
         for (name, number) in abi.numbers() {
             let number = number as usize;
             if entries.len() <= number {
                 entries.resize(number + 1, Entry::Unknown);
             }
-            entries[number] = in_full
+            entries[number] = CALLS
                 .iter()
-                .chain(CALLS)
                 .find(|call| call.name == name)
-                .map_or(Entry::Uninteresting, Entry::Decoded);
+                .map_or(Entry::Uninteresting, |call| {
+                    Entry::Decoded(call.seen_in(detail))
+                });
         }
         Self { abi, entries }
     }
@@ -497,11 +491,11 @@ impl Table {
     }
 
     /// All calls that are decoded, by number.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (u32, &'static Call)> {
+    pub(super) fn calls(&self) -> impl Iterator<Item = (u32, &Call)> {
         (0..)
             .zip(&self.entries)
             .filter_map(|(number, entry)| match entry {
-                Entry::Decoded(call) => Some((number, *call)),
+                Entry::Decoded(call) => Some((number, call)),
                 _ => None,
             })
     }
@@ -652,7 +646,7 @@ mod tests {
             let named = |name| {
                 table
                     .calls()
-                    .map(|(_, call)| call)
+                    .map(|(_, call)| *call)
                     .find(|it| it.name == name)
             };
             (named("readlink").unwrap(), named("readlinkat").unwrap())

@@ -20,10 +20,11 @@ use super::name::{EarlyText, Name};
 use super::outside::Served;
 use super::policy::Policy;
 use super::sys::{Notification, RawCall};
-use super::task::{Effect, End, Pending, Tasks};
+use super::task::{Effect, End, Pending, Tasks, Used};
 use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use libc::pid_t;
+use network::listener;
 use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
@@ -590,12 +591,18 @@ impl Observer {
                     );
                 }
             }
-            Pending::Contact(mut contact) => {
+            Pending::Contact(used) => {
+                let Used {
+                    socket,
+                    mut contact,
+                } = *used;
                 contact.outcome = outcome;
                 // A connect that does not wait is under way (connect(2), EINPROGRESS).
                 let is_made =
                     outcome.is_success() || outcome == Outcome::Failure(Errno(libc::EINPROGRESS));
-                if is_made && let Some(who) = self.served.asks(&contact) {
+                let tgid = self.tasks.tgid_of(tid);
+                let listener = || listener(tgid?, socket);
+                if is_made && let Some(who) = self.served.asks(&contact, listener) {
                     self.gap(
                         Some(process),
                         GapKind::OutsideHelper,
@@ -606,7 +613,7 @@ impl Observer {
                     );
                 }
                 self.outbox
-                    .write(|batch| batch.push(Fact::Contacted(contact)));
+                    .write(|batch| batch.push(Fact::Contacted(Box::new(contact))));
             }
             Pending::Messages(contacts) => {
                 // Of the first that was not sent the kernel says why only if none was before it.

@@ -9,7 +9,7 @@ use crate::tracer::abi::{
 use crate::tracer::facts::Fact;
 use crate::tracer::memory;
 use crate::tracer::sys;
-use crate::tracer::task::{Pending, Receipt};
+use crate::tracer::task::{Pending, Receipt, Used};
 use libc::{c_int, pid_t};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -50,7 +50,7 @@ struct Destination {
 impl Observer {
     pub(super) fn network(&mut self, call: &Entered, shape: Shape) -> Option<Pending> {
         let arg = |index: u8| call.args[usize::from(index)];
-        let contact = match shape {
+        let used = match shape {
             Shape::Address(action, fd, address, length) => {
                 let sent = (action == ContactAction::Send).then(|| Payload {
                     address: arg(fd + 1),
@@ -128,10 +128,10 @@ impl Observer {
             }
             _ => None,
         };
-        contact.map(|contact| Pending::Contact(Box::new(contact)))
+        used.map(|used| Pending::Contact(Box::new(used)))
     }
 
-    fn message(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Contact> {
+    fn message(&mut self, call: &Entered, fd: c_int, header: u64) -> Option<Used> {
         let to = self.destination(call, fd, header)?;
         self.contact(call.tid, ContactAction::Send, fd, &to.address, to.asked)
     }
@@ -205,6 +205,7 @@ impl Observer {
         let mut head = [0; 4 * 8];
         let wanted = 4 * size;
         if self.read(call.tid, header, &mut head[..wanted])? != wanted {
+            self.is_unread = true;
             return None;
         }
         let word = |index: usize| call.width.pointer(&head[index * size..]);
@@ -288,16 +289,19 @@ impl Observer {
         for index in 0..count.min(MOST_MESSAGES) {
             let header = headers.wrapping_add(u64::from(index) * size);
             let Some(to) = self.destination(call, fd, header) else {
+                // The kernel cannot read it either, and sends none that follows.
+                if self.is_unread {
+                    break;
+                }
                 continue;
             };
             if known.contains(&to) {
                 continue;
             }
             let asked = to.asked.clone();
-            if let Some(contact) =
-                self.contact(call.tid, ContactAction::Send, fd, &to.address, asked)
+            if let Some(used) = self.contact(call.tid, ContactAction::Send, fd, &to.address, asked)
             {
-                contacts.push((index, contact));
+                contacts.push((index, used.contact));
             }
             known.insert(to);
         }
@@ -326,7 +330,7 @@ impl Observer {
         address: u64,
         length: u64,
         sent: Option<Payload>,
-    ) -> Option<Contact> {
+    ) -> Option<Used> {
         if address == 0
             && let Some(sent) = sent
         {
@@ -341,8 +345,9 @@ impl Observer {
         self.contact(call.tid, action, fd, bytes, asked)
     }
 
-    fn listen(&mut self, call: &Entered, fd: c_int) -> Option<Contact> {
+    fn listen(&mut self, call: &Entered, fd: c_int) -> Option<Used> {
         let tgid = self.tasks.tgid_of(call.tid)?;
+        self.served.listens(tgid);
         let socket = sys::borrow_descriptor(tgid, fd).ok()?;
         let mut bytes = [0; LONGEST_ADDRESS];
         let name = sys::socket_name(socket.as_fd(), &mut bytes).ok()?;
@@ -357,7 +362,7 @@ impl Observer {
         fd: c_int,
         address: &[u8],
         asked: Option<Bytes>,
-    ) -> Option<Contact> {
+    ) -> Option<Used> {
         let at = self.now();
         let mut endpoint = endpoint(address)?;
         if action == ContactAction::Connect {
@@ -379,13 +384,16 @@ impl Observer {
             }
             _ => {}
         }
-        Some(Contact {
-            process: process.id,
-            at,
-            action,
-            endpoint,
-            asked,
-            outcome: Outcome::Success,
+        Some(Used {
+            socket: fd,
+            contact: Contact {
+                process: process.id,
+                at,
+                action,
+                endpoint,
+                asked,
+                outcome: Outcome::Success,
+            },
         })
     }
 }
@@ -426,6 +434,12 @@ fn question(tid: pid_t, sent: Payload) -> Option<Bytes> {
     let length = usize::try_from(sent.length).ok()?.min(query.len());
     let read = memory::read(tid, sent.address, &mut query[..length]).ok()?;
     dns::asked(&query[..read])
+}
+
+/// The process that listens at the other end of a tracee's socket, as far as that is known.
+pub(super) fn listener(pid: pid_t, fd: c_int) -> Option<pid_t> {
+    let socket = sys::borrow_descriptor(pid, fd).ok()?;
+    sys::socket_listener(socket.as_fd()).ok()
 }
 
 /// What protocol a tracee's socket speaks.

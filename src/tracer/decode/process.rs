@@ -2,7 +2,7 @@
 
 use super::{Begun, Entered, Observer};
 use crate::trace::steering::is_steering;
-use crate::trace::{GapKind, Operation, ProcessId};
+use crate::trace::{Bytes, GapKind, Operation, ProcessId};
 use crate::tracer::abi::{At, CoreUse, Shape};
 use crate::tracer::facts::{Fact, Real};
 use crate::tracer::image::Chain;
@@ -12,7 +12,6 @@ use crate::tracer::proc::Link;
 use crate::tracer::sys::{self, FileId, Status};
 use crate::tracer::task::{Effect, Pending, Sure};
 use crate::tracer::view::View;
-use bstr::ByteSlice;
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
 use std::ffi::CString;
@@ -57,7 +56,6 @@ impl Observer {
         };
         // It has inherited what nobody knows of.
         process.cwd_is_shared = true;
-        process.few_descriptors = true;
         let id = process.id;
         self.view_changed(pid);
         self.gap(
@@ -131,7 +129,7 @@ impl Observer {
     /// A tracee goes on in the program that it was to leave, though its exec was sure to succeed.
     pub(super) fn execution_failed(&mut self, tid: pid_t, path: Option<&[u8]>) {
         let process = self.tasks.process_of(tid).map(|process| process.id);
-        let path = path.unwrap_or_default().as_bstr();
+        let path = Bytes::from(path.unwrap_or_default());
         self.gap(
             process,
             GapKind::Outcome,

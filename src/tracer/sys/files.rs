@@ -205,19 +205,40 @@ pub(in crate::tracer) fn borrow_descriptor(pid: pid_t, fd: RawFd) -> Result<Owne
 
 /// The protocol number of a socket (`SO_PROTOCOL`).
 pub(in crate::tracer) fn socket_protocol(socket: BorrowedFd<'_>) -> Result<c_int> {
-    let mut protocol: c_int = 0;
-    let mut length = size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: the option is an int and the length says so.
+    let mut protocol = 0;
+    // SAFETY: the option is an int.
+    unsafe { socket_option(socket, libc::SO_PROTOCOL, &mut protocol) }.map(|()| protocol)
+}
+
+/// The process that asked to listen at the other end of a connected Unix socket (`SO_PEERCRED`), which may
+/// have ended since; 0 when it has no number here.
+pub(in crate::tracer) fn socket_listener(socket: BorrowedFd<'_>) -> Result<pid_t> {
+    let mut peer = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    // SAFETY: the option is a `struct ucred`.
+    unsafe { socket_option(socket, libc::SO_PEERCRED, &mut peer) }.map(|()| peer.pid)
+}
+
+/// Reads an option of a socket.
+///
+/// # Safety
+/// Any bytes that the kernel may write for the option must be a `T`.
+unsafe fn socket_option<T>(socket: BorrowedFd<'_>, option: c_int, value: &mut T) -> Result<()> {
+    let mut length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: there is room for as many bytes as said, and the caller vouches for what they are.
     check(c_long::from(unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
             libc::SOL_SOCKET,
-            libc::SO_PROTOCOL,
-            (&raw mut protocol).cast(),
+            option,
+            ptr::from_mut(value).cast(),
             &raw mut length,
         )
-    }))?;
-    Ok(protocol)
+    }))
+    .map(drop)
 }
 
 /// A call that tells an address of a socket: getsockname(2) or getpeername(2).

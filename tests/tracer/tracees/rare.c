@@ -162,15 +162,16 @@ static void deep(const char *top) {
 	CHECK(fstatat(here, "other", &st, 0) == -1);
 }
 
-// Sends a message to each of these sockets, with one call; how many were sent, or the error.
+// Sends a message to each of these sockets (none: its address cannot be read), with one call; how many
+// were sent, or the error.
 static int send_to(int from, const char *const *names, int count) {
 	struct sockaddr_un addresses[8] = {0};
 	struct mmsghdr messages[8] = {0};
 	struct iovec part = {"x", 1};
 	for (int i = 0; i < count; i++) {
 		addresses[i].sun_family = AF_UNIX;
-		strcpy(addresses[i].sun_path, names[i]);
-		messages[i].msg_hdr = (struct msghdr){.msg_name = &addresses[i],
+		strcpy(addresses[i].sun_path, names[i] ? names[i] : "");
+		messages[i].msg_hdr = (struct msghdr){.msg_name = names[i] ? &addresses[i] : (void *)1,
 			.msg_namelen = sizeof addresses[i], .msg_iov = &part, .msg_iovlen = 1};
 	}
 	int sent = sendmmsg(from, messages, count, 0);
@@ -179,7 +180,7 @@ static int send_to(int from, const char *const *names, int count) {
 
 static void messages(void) {
 	int from = socket(AF_UNIX, SOCK_DGRAM, 0);
-	for (const char *name = "a\0b\0c\0"; *name; name += 2) {
+	for (const char *name = "a\0b\0c\0d\0"; *name; name += 2) {
 		struct sockaddr_un address = {.sun_family = AF_UNIX};
 		strcpy(address.sun_path, name);
 		int to = socket(AF_UNIX, SOCK_DGRAM, 0);
@@ -187,17 +188,24 @@ static void messages(void) {
 	}
 	CHECK(send_to(from, (const char *const[]){"a", "b", "a", "missing", "c"}, 5) == 3);
 	CHECK(send_to(from, (const char *const[]){"absent", "c"}, 2) == -ENOENT);
+	CHECK(send_to(from, (const char *const[]){"d", NULL, "c"}, 3) == 1);
 }
 
-// Connects to a socket, which it serves itself if nobody else does.
-static void connects(const char *path) {
+// Connects to a socket by another name of its, and serves it itself if nobody else does.
+static void connects(const char *path, const char *by) {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	strcpy(address.sun_path, path);
 	struct sockaddr *to = (struct sockaddr *)&address;
 	if (access(path, F_OK) != 0) {
 		int serves = socket(AF_UNIX, SOCK_STREAM, 0);
-		CHECK(bind(serves, to, sizeof address) == 0 && listen(serves, 1) == 0);
+		CHECK(bind(serves, to, sizeof address) == 0);
+		// Who asks to listen ends before anybody connects, as with daemons.
+		int child = fork();
+		if (child == 0)
+			_exit(listen(serves, 1));
+		CHECK(waitpid(child, NULL, 0) == child);
 	}
+	strcpy(address.sun_path, by);
 	CHECK(connect(socket(AF_UNIX, SOCK_STREAM, 0), to, sizeof address) == 0);
 }
 
@@ -229,7 +237,7 @@ int main(int argc, char **argv) {
 	else if (!strcmp(mode, "names"))
 		names();
 	else if (!strcmp(mode, "connects"))
-		connects(argv[2]);
+		connects(argv[2], argc > 3 ? argv[3] : argv[2]);
 	else if (!strcmp(mode, "messages"))
 		messages();
 	else if (!strcmp(mode, "taken"))
