@@ -78,8 +78,8 @@ enum Then {
     AgainAsOurs,
 }
 
-/// A tracee that is about to stop and is to be let go then, and the call, if any, of the one who wants
-/// it that waits for that.
+/// A tracee that is to be let go once it stops, and the call, if any, of the one who wants it that
+/// waits for that; without one it is about to stop already.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) tid: pid_t,
@@ -131,7 +131,7 @@ impl Errands {
     /// Runs all errands that wait.
     pub(super) fn run(&self, listener: &Listener) -> Remaining {
         let mut remaining = Remaining::default();
-        if self.count.load(Ordering::SeqCst) == 0 {
+        if !self.are_waiting() {
             return remaining;
         }
         let mut waiting = await_lock(&self.waiting);
@@ -140,23 +140,29 @@ impl Errands {
                 remaining.left.push(call);
                 continue;
             }
+            if then == Then::Later {
+                let waiting = Some(call);
+                remaining.wanted.push(Wanted { tid, waiting });
+                continue;
+            }
             // ESRCH: it was killed, and needs no answer either.
-            let interrupted = sys::interrupt(tid);
+            let _ = sys::interrupt(tid);
             match then {
                 Then::Again => listener.again(call.id),
                 Then::AgainAlone => {
                     listener.again(call.id);
                     remaining.wanted.push(Wanted { tid, waiting: None });
                 }
-                Then::Later if interrupted.is_ok() => remaining.wanted.push(Wanted {
-                    tid,
-                    waiting: Some(call),
-                }),
                 Then::Made | Then::Later | Then::AgainAsOurs => listener.proceed(call.id),
             }
         }
         self.count.store(0, Ordering::SeqCst);
         remaining
+    }
+
+    /// Whether there is something to run.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
     }
 
     /// Sends the attendants away, and waits until they have left.
@@ -226,7 +232,7 @@ pub(super) fn attend(
         if spare {
             herd.rest_while_together(|| errands.is_deserted());
         }
-        if errands.count.load(Ordering::SeqCst) > 0 {
+        if errands.are_waiting() {
             sys::ring(errands.tracer);
             if !has_call(listener, AGAIN) {
                 continue;

@@ -1,6 +1,7 @@
 //! The tracees: threads and the processes they belong to.
 
 use super::proc::Directory;
+use super::sys::Notification;
 use super::view::View;
 use crate::trace::{Contact, ContactAction, Operation, ProcessId};
 use libc::pid_t;
@@ -21,8 +22,8 @@ pub(super) struct Task {
     pub(super) was_stopped: bool,
     /// Whether another tracer was let have it (see `handed`).
     pub(super) is_handed_over: bool,
-    /// Whether that tracer was seen to have it since.
-    pub(super) was_taken: bool,
+    /// The call that waits until it is ours again, since that tracer has left it.
+    pub(super) coming_back: Option<Notification>,
 }
 
 /// How the end of the call that a thread is in will be seen.
@@ -206,7 +207,7 @@ impl Tasks {
                 end: End::Unseen,
                 was_stopped: false,
                 is_handed_over: false,
-                was_taken: false,
+                coming_back: None,
             },
         );
     }

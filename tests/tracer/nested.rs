@@ -200,6 +200,53 @@ fn who_is_left_by_his_tracer_is_ours_again_with_all_that_he_makes() {
         });
 }
 
+/// Which processes tried in vain to make what is there, in the order in which they did: a failure that
+/// changes nothing is seen only of those that are ours.
+fn tried_in_vain(trace: &Trace) -> Vec<u32> {
+    trace
+        .accesses()
+        .filter(|it| it.operation == Operation::MakeDirectory)
+        .filter(|it| it.outcome == Outcome::Failure(Errno(libc::EEXIST)))
+        .map(|it| it.process.0)
+        .collect()
+}
+
+#[track_caller]
+fn is_ours_again(what: &str, who: u32) {
+    Case::new("traces", &[what])
+        .where_tracers_are_let_in()
+        .without_strace("there nobody can be traced by another")
+        .check(|trace, _| {
+            assert_eq!(tried_in_vain(trace), [who]);
+            assert_eq!(trace.gap_kinds(), [GapKind::NestedTracer]);
+        });
+}
+
+#[test]
+fn who_does_nothing_while_another_tracer_has_him_is_ours_again_after_that() {
+    is_ours_again("left-unseen", 1);
+}
+
+#[test]
+fn who_was_left_by_a_tracer_that_has_ended_is_ours_again() {
+    is_ours_again("left-by-the-dead", 1);
+}
+
+#[test]
+fn who_was_let_go_for_a_tracer_that_was_refused_is_ours_again() {
+    is_ours_again("refused", 1);
+}
+
+#[test]
+fn a_child_that_the_other_tracer_did_not_want_is_ours() {
+    is_ours_again("unwanted", 2);
+}
+
+#[test]
+fn who_was_left_by_his_tracer_and_outlives_all_others_is_ours_again() {
+    is_ours_again("alone", 1);
+}
+
 /// A process has one tracer: what wants to be another is told so, and nothing hangs.
 #[test]
 fn where_calls_are_seen_by_ptrace_a_tracer_below_us_ends_with_an_error_and_is_told_of() {

@@ -1,12 +1,13 @@
 //! Calls of processes that another tracer was let have: how one ends is inferred from what it left.
 
-use super::{Begun, Entered, Observer, Returned};
+use super::{Answer, Begun, Entered, Observer, Returned};
 use crate::trace::{GapKind, Operation};
-use crate::tracer::abi::PTRACE_TRACEME;
+use crate::tracer::abi::{Entry, PTRACE_TRACEME, Shape};
 use crate::tracer::proc;
-use crate::tracer::sys;
+use crate::tracer::sys::{self, Notification};
 use crate::tracer::task::{Effect, End, Pending};
 use libc::pid_t;
+use nix::errno::Errno;
 use std::ffi::CString;
 
 impl Observer {
@@ -24,7 +25,11 @@ impl Observer {
         let wanted = wanted.filter(|_| !self.stops_at_entry);
         let task = wanted.and_then(|tid| Some((tid, self.tasks.task(tid)?)));
         match task {
-            Some((_, task)) if task.is_handed_over => Begun::Done,
+            Some((tracee, task)) if task.is_handed_over && task.coming_back.is_none() => {
+                let asker = call.tid;
+                self.asking.push(Asking { asker, tracee });
+                Begun::Done
+            }
             Some((tid, _)) => Begun::HandsOver(tid),
             // Nobody of ours: the kernel will say what it thinks of it.
             None if wanted.is_some() => Begun::Done,
@@ -45,8 +50,11 @@ impl Observer {
         }
     }
 
-    /// A tracee is ours no more.
-    pub(crate) fn handed_over(&mut self, tid: pid_t) {
+    /// A tracee is ours no more; the calls of these others have asked for that.
+    pub(crate) fn handed_over(&mut self, tid: pid_t, askers: impl Iterator<Item = pid_t>) {
+        let tracee = tid;
+        self.asking
+            .extend(askers.map(|asker| Asking { asker, tracee }));
         let Some(task) = self.tasks.task(tid) else {
             return;
         };
@@ -88,21 +96,61 @@ impl Observer {
         );
     }
 
-    /// Whether another tracer had a tracee and has left it, as is seen by the call that it makes.
+    /// Whether another tracer has left a tracee, did not get it, or did not want what it has made, as is
+    /// seen by the call that it makes.
     ///
-    /// Who was let go a moment ago has none yet: only who was seen to be traced since can be left.
-    pub(super) fn is_left(&mut self, tid: pid_t) -> bool {
-        let Some(task) = self.tasks.task(tid).filter(|task| task.is_handed_over) else {
+    /// Who was let go a moment ago is not traced yet: first the calls must be over that asked for it.
+    pub(super) fn is_left(&mut self, notification: &Notification) -> bool {
+        let tid = notification.tid;
+        // Its own last call is over.
+        self.asking.retain(|asking| asking.asker != tid);
+        if !self.tasks.task(tid).is_some_and(|it| it.is_handed_over)
+            || self.asks_for_a_tracer(notification)
+        {
             return false;
-        };
-        match proc::tracer(tid) {
-            Some(0) => std::mem::take(&mut task.was_taken),
-            Some(_) => {
-                task.was_taken = true;
-                false
-            }
-            None => false,
         }
+        match proc::tracer(tid) {
+            Some(0) => {}
+            Some(tracer) => {
+                // Who has asked has it by now, and may leave it without any other call.
+                let tasks = &self.tasks;
+                self.asking
+                    .retain(|it| it.tracee != tid || tasks.tgid_of(it.asker) != Some(tracer));
+                return false;
+            }
+            None => return false,
+        }
+        let tasks = &self.tasks;
+        let is_asked_for = self.asking.iter().any(|asking| {
+            asking.tracee == tid
+                && tasks
+                    .tgid_of(asking.asker)
+                    .is_some_and(|tgid| sys::is_thread_of(asking.asker, tgid))
+        });
+        if is_asked_for {
+            return false;
+        }
+        self.asking.retain(|asking| asking.tracee != tid);
+        if let Some(task) = self.tasks.task(tid) {
+            task.coming_back = Some(*notification);
+        }
+        true
+    }
+
+    fn asks_for_a_tracer(&self, notification: &Notification) -> bool {
+        let table = self.table(notification.arch);
+        table.is_some_and(|table| {
+            matches!(
+                table.entry(notification.call.number),
+                Entry::Decoded(call) if matches!(call.shape, Shape::Trace)
+            )
+        })
+    }
+
+    /// Whether a tracee that another tracer has left is about to be ours again.
+    pub(crate) fn is_coming_back(&mut self, tid: pid_t) -> bool {
+        let task = self.tasks.task(tid);
+        task.is_some_and(|task| task.coming_back.is_some())
     }
 
     /// A tracee is ours again.
@@ -111,14 +159,33 @@ impl Observer {
             return;
         };
         task.is_handed_over = false;
+        task.coming_back = None;
         // Its end will be told as those of all tracees are, and so will the process's by its leader's.
         self.handed.remove(tid);
         self.herd.joined(tid);
     }
 
-    /// A tracee that another tracer has left cannot be ours again; a call of its was not looked at.
-    pub(crate) fn not_taken_back(&mut self, tid: pid_t) {
-        self.unseen(tid);
+    /// A tracee that another tracer has left cannot be ours again; what becomes of its call is
+    /// returned.
+    pub(crate) fn not_taken_back(&mut self, tid: pid_t, errno: Errno) -> Answer {
+        let task = self.tasks.task(tid);
+        let Some(notification) = task.and_then(|task| task.coming_back.take()) else {
+            return Answer::Proceed;
+        };
+        // It was killed.
+        if errno == Errno::ESRCH {
+            return Answer::Proceed;
+        }
+        let process = self.tasks.process_of(tid).map(|process| process.id);
+        self.gap(
+            process,
+            GapKind::NestedTracer,
+            format!(
+                "Another tracer has left the process, which cannot be traced again ({errno:?}): its \
+                 calls are seen as before."
+            ),
+        );
+        self.look_at(&notification)
     }
 
     /// A tracee that another tracer asks for did not stop, so that it could not be let go.
@@ -174,8 +241,9 @@ impl Observer {
         let Some((tgid, parent)) = proc::family(tid) else {
             return;
         };
+        let tracer = proc::tracer(tid);
         // A tracee of ours is told of by who made it.
-        if proc::tracer(tid) == Some(sys::own_pid()) {
+        if tracer == Some(sys::own_pid()) {
             return;
         }
         let mut found = Vec::new();
@@ -193,7 +261,12 @@ impl Observer {
                 task.is_handed_over = true;
             }
         }
-        self.keeps_handed(tgid);
+        if tracer == Some(0) {
+            // Nobody wants it, so that it is ours before this call is made.
+            self.watches_end(tgid);
+        } else {
+            self.keeps_handed(tgid);
+        }
     }
 
     /// Somebody who was handed over makes a call whose end would have been awaited.
@@ -301,6 +374,13 @@ impl Observer {
              ended are left out.",
         );
     }
+}
+
+/// A call by which somebody asks to trace a tracee that was let go for that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asking {
+    pub(super) asker: pid_t,
+    pub(super) tracee: pid_t,
 }
 
 /// What a name must have been before a call, and is after it, if the call succeeded.

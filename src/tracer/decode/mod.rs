@@ -23,6 +23,7 @@ use super::sys::{Notification, RawCall};
 use super::task::{Effect, End, Pending, Tasks};
 use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
+use handed::Asking;
 use libc::pid_t;
 use std::collections::HashSet;
 use std::fs;
@@ -150,6 +151,8 @@ pub(super) struct Observer {
     pub(super) handed: Handed,
     /// Whether there were any.
     pub(super) has_handed_over: bool,
+    /// Calls that ask to trace somebody who was let go for that, as long as they may be under way.
+    asking: Vec<Asking>,
     outbox: Outbox,
     tables: Arc<[Table]>,
     policy: Policy,
@@ -194,6 +197,7 @@ impl Observer {
             root: None,
             handed,
             has_handed_over: false,
+            asking: Vec::new(),
             outbox,
             tables,
             policy: Policy::new(),
@@ -278,6 +282,7 @@ impl Observer {
             self.missed(tid);
         }
         self.in_flux.retain(|(other, _)| *other != tid);
+        self.asking.retain(|it| it.asker != tid && it.tracee != tid);
         self.herd.left(tid);
         let at = self.now();
         if let Some(process) = self.tasks.end(tid) {
@@ -340,10 +345,15 @@ impl Observer {
         let tid = notification.tid;
         if self.has_handed_over {
             self.look_after_handed(tid);
-            if self.is_left(tid) {
+            if self.is_left(notification) {
                 return Answer::TakeBack;
             }
         }
+        self.look_at(notification)
+    }
+
+    fn look_at(&mut self, notification: &Notification) -> Answer {
+        let tid = notification.tid;
         let pending = match self.begin(tid, notification.arch, &notification.call) {
             Begun::Done => return Answer::Proceed,
             Begun::HandsOver(tid) => return Answer::HandOver(tid),
