@@ -1,6 +1,6 @@
 //! The tracees: threads and the processes they belong to.
 
-use super::proc::Directory;
+use super::proc::{Directory, Runs};
 use super::sys::Notification;
 use super::view::View;
 use crate::trace::{Contact, ContactAction, Operation, ProcessId};
@@ -66,6 +66,12 @@ pub(super) enum Pending {
     /// Several messages are sent by one call, which returns how many were: each of these with its
     /// place among them.
     Messages(Vec<(u32, Contact)>),
+    /// A program is executed by who was handed over, and may not be: what runs afterwards tells.
+    Doubtful {
+        execution: Box<Pending>,
+        /// What ran before.
+        ran: Option<Runs>,
+    },
     /// Nothing to record, but an effect.
     Silent(Effect),
     /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
@@ -95,8 +101,19 @@ impl Pending {
             }
             Self::Unread { may_wait } => *may_wait,
             Self::Messages(_) | Self::AtEntry => true,
-            Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
+            Self::Access { .. }
+            | Self::Unnamed
+            | Self::Execute { .. }
+            | Self::Doubtful { .. }
+            | Self::Silent(_) => false,
         }
+    }
+}
+
+impl Effect {
+    /// Whether something is to be read anew.
+    pub(super) fn is_any(self) -> bool {
+        !matches!(self, Self::None | Self::Descriptor)
     }
 }
 

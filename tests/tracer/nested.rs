@@ -247,6 +247,68 @@ fn who_was_left_by_his_tracer_and_outlives_all_others_is_ours_again() {
     is_ours_again("alone", 1);
 }
 
+#[test]
+fn where_one_goes_that_another_tracer_has_is_known() {
+    Case::new("traces", &["goes"])
+        .where_tracers_are_let_in()
+        .without_strace("there nobody can be traced by another")
+        .check(|trace, top| {
+            for path in ["inside", "place/inside"] {
+                assert_eq!(trace.who(Operation::Stat, top.join(path)).len(), 1);
+            }
+        });
+}
+
+#[test]
+fn that_one_was_let_go_and_that_he_could_not_be_are_both_told() {
+    let program = tracee("traces");
+    for way in notified_ways() {
+        let place = directory();
+        let command = [program.to_str().unwrap(), "asleep-later"];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        assert_eq!(ending.output, b"EPERM\n", "{ending:?}");
+        let gaps = trace.gaps();
+        let details: Vec<_> = gaps
+            .iter()
+            .filter(|gap| gap.kind == GapKind::NestedTracer)
+            .map(|gap| gap.detail.as_str())
+            .collect();
+        assert_eq!(details.len(), 2, "{details:?}");
+        assert!(details[0].contains("was let go"), "{details:?}");
+        assert!(details[1].contains("could not be let go"), "{details:?}");
+    }
+}
+
+#[test]
+fn programs_that_another_tracer_has_run_are_told_though_they_could_have_failed() {
+    // Just written; with many arguments; and with as many, but open to be written, so that it fails.
+    let script = "printf '#!/bin/sh\\nexec sh -c : $(seq 20000)\\n' >fresh; chmod 755 fresh; \
+         ./fresh; cp fresh busy; exec 3>>busy; ./busy $(seq 20000); exit 3";
+    for way in notified_ways() {
+        let place = directory();
+        let command = ["strace", "-f", "-o", "log", "sh", "-c", script];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        assert_eq!(ending.status.code(), Some(3), "{ending:?}");
+        let named = |name: &str| {
+            let is_it = |it: &&Executed| {
+                let path = it.path.as_ref().map(|path| path.as_path());
+                path.is_some_and(|path| path.ends_with(name))
+            };
+            trace.executed().iter().filter(|it| is_it(it)).count()
+        };
+        assert_eq!((named("fresh"), named("busy")), (1, 0), "{way:?}");
+        let with_many = |it: &&Executed| {
+            let argv = it.argv.as_ref();
+            argv.is_some_and(|argv| argv.len() == 20003)
+        };
+        assert_eq!(
+            trace.executed().iter().filter(|it| with_many(it)).count(),
+            1
+        );
+        assert!(trace.gap_kinds().contains(&GapKind::Outcome));
+    }
+}
+
 /// A process has one tracer: what wants to be another is told so, and nothing hangs.
 #[test]
 fn where_calls_are_seen_by_ptrace_a_tracer_below_us_ends_with_an_error_and_is_told_of() {

@@ -3,7 +3,7 @@
 use super::{Answer, Begun, Entered, Observer, Returned};
 use crate::trace::{GapKind, Operation};
 use crate::tracer::abi::{Entry, PTRACE_TRACEME, Shape};
-use crate::tracer::proc;
+use crate::tracer::proc::{self, Runs};
 use crate::tracer::sys::{self, Notification};
 use crate::tracer::task::{Effect, End, Pending};
 use libc::pid_t;
@@ -90,7 +90,7 @@ impl Observer {
             process,
             GapKind::LostProcess,
             format!(
-                "The process was let go for another tracer, and how it ends will not be seen \
+                "The process was let go for another tracer, and how it ends may not be seen \
                  ({errno:?})."
             ),
         );
@@ -213,7 +213,21 @@ impl Observer {
             self.tasks.end(tid);
         }
         match self.tasks.task(tid) {
-            Some(task) if task.is_handed_over => self.infer(tid),
+            Some(task) if task.is_handed_over => {
+                // Who executes a program has the number of the process from then on.
+                if task.tgid == tid && self.tasks.process_of(tid).is_some_and(|it| it.threads > 1) {
+                    for other in self.tasks.threads_of(tid) {
+                        let task = self.tasks.task(other);
+                        if task.is_some_and(|task| task.is_handed_over)
+                            && !sys::is_thread_of(other, tid)
+                        {
+                            self.infer(other);
+                            self.tasks.end(other);
+                        }
+                    }
+                }
+                self.infer(tid);
+            }
             Some(_) => {}
             None => self.find_handed(tid),
         }
@@ -278,40 +292,68 @@ impl Observer {
         match pending {
             Pending::Execute { sure: Some(_), .. } => {
                 task.pending = Some(pending);
-                self.executed(tgid, tid, None);
-                if let Some(task) = self.tasks.task(tgid) {
-                    task.is_handed_over = true;
-                }
-                self.watches_end(tgid);
+                self.handed_executed(tgid, tid);
             }
             Pending::Silent(_) => task.pending = Some(pending),
             Pending::Access {
                 operation,
                 ref path,
                 ref target,
-                ..
+                effect,
             } => {
                 // Only where it is now otherwise than it will be does a look afterwards tell.
                 let change = change(operation, path, target.as_deref());
                 let tells = self.may_look_at_names(tid)
                     && change.is_some_and(|(name, how)| is_there(name) == (how == Change::Goes));
-                match self.tasks.task(tid) {
-                    Some(task) if tells => task.pending = Some(pending),
-                    _ => self.unseen(tid),
+                let Some(task) = self.tasks.task(tid) else {
+                    return;
+                };
+                if tells {
+                    task.pending = Some(pending);
+                    return;
                 }
+                // What it may have changed is read anew all the same.
+                task.pending = effect.is_any().then_some(Pending::Silent(effect));
+                self.unseen(tid);
             }
             Pending::AtEntry => {}
             Pending::Execute { .. } => {
+                let ran = Runs::of(tid);
+                let execution = Box::new(pending);
+                task.pending = Some(Pending::Doubtful { execution, ran });
                 // If it succeeds, those threads are gone that are ours again.
                 self.watches_end(tgid);
-                self.unseen(tid);
             }
             Pending::Contact(_)
             | Pending::Messages(_)
             | Pending::Unnamed
+            | Pending::Doubtful { .. }
             | Pending::Unread { .. } => {
                 self.unseen(tid);
             }
+        }
+    }
+
+    fn handed_executed(&mut self, tgid: pid_t, former: pid_t) {
+        self.executed(tgid, former, None);
+        if let Some(task) = self.tasks.task(tgid) {
+            task.is_handed_over = true;
+        }
+        self.watches_end(tgid);
+    }
+
+    /// Says whether a thread that was handed over has executed a program, now that the process makes a
+    /// call, or has ended.
+    fn infer_execution(&mut self, tid: pid_t, execution: Pending, ran: Option<Runs>) {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        let tgid = task.tgid;
+        if ran.is_some() && Runs::of(tgid).is_some_and(|runs| Some(runs) != ran) {
+            task.pending = Some(execution);
+            self.handed_executed(tgid, tid);
+        } else {
+            self.unseen(tid);
         }
     }
 
@@ -336,6 +378,7 @@ impl Observer {
                 let has_happened = self.may_look_at_names(tid)
                     && change.is_some_and(|(name, how)| is_there(name) == (how == Change::Comes));
                 if !has_happened {
+                    self.apply(tid, effect);
                     return self.unseen(tid);
                 }
                 let success = Returned {
@@ -351,6 +394,9 @@ impl Observer {
                 self.access_ends(tid, id, operation, &path, target, effect, success);
             }
             Some(Pending::Silent(effect)) => self.apply(tid, effect),
+            Some(Pending::Doubtful { execution, ran }) => {
+                self.infer_execution(tid, *execution, ran);
+            }
             _ => {}
         }
     }

@@ -139,6 +139,9 @@ fn rights(path: &str) -> Option<Vec<String>> {
     )
 }
 
+/// What a gap is known by: its process, its kind, and its words where those may be others.
+type Reported = (Option<ProcessId>, GapKind, Option<String>);
+
 /// Turns calls into facts.
 pub(super) struct Observer {
     /// What is followed.
@@ -176,7 +179,7 @@ pub(super) struct Observer {
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
-    reported: HashSet<(Option<ProcessId>, GapKind)>,
+    reported: HashSet<Reported>,
     unknown: Unknown,
     served: Served,
     gaps: u64,
@@ -234,16 +237,20 @@ impl Observer {
         Micros(self.began.elapsed().as_micros() as u64)
     }
 
-    /// Reports something that could not be seen; once for each process and kind.
+    /// Reports something that could not be seen; once for each process and kind, but whom a process
+    /// asked, and what became of it and another tracer, each time that it is something else.
     pub(super) fn gap(
         &mut self,
         process: Option<ProcessId>,
         kind: GapKind,
         detail: impl Into<String>,
     ) {
-        if self.reported.insert((process, kind)) {
+        let detail = detail.into();
+        let differs = matches!(kind, GapKind::NestedTracer | GapKind::OutsideHelper);
+        let told_by = differs.then(|| detail.clone());
+        if self.reported.insert((process, kind, told_by)) {
             self.gaps += 1;
-            self.write_gap(process, kind, detail.into(), 1);
+            self.write_gap(process, kind, detail, 1);
         }
     }
 
@@ -624,7 +631,7 @@ impl Observer {
                     }
                 });
             }
-            Pending::AtEntry => {}
+            Pending::AtEntry | Pending::Doubtful { .. } => {}
             Pending::Silent(effect) => {
                 if outcome.is_success() {
                     self.apply(tid, effect);

@@ -1,6 +1,7 @@
 /* Processes that trace others which are observed. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,49 @@ static int unwanted(void)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 7 ? 0 : 4;
 }
 
+/* One that is traced goes to another directory in a way that cannot be foreseen. */
+static int goes(void)
+{
+	int status;
+	if (mkdir("place", 0777) != 0)
+		return 1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		while (!shared->has_left)
+			;
+		look("inside");
+		int place = open("place", O_RDONLY | O_DIRECTORY);
+		if (place < 0 || fchdir(place) != 0)
+			_exit(6);
+		look("inside");
+		_exit(5);
+	}
+	take(pid);
+	if (ptrace(PTRACE_CONT, pid, 0, 0) != 0)
+		return 2;
+	shared->has_left = 1;
+	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+		if (ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status)) != 0)
+			return 3;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 5 ? 0 : 4;
+}
+
+/* One that another tracer had cannot be given away later. */
+static int asleep_later(void)
+{
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	pid_t tracer = fork();
+	if (tracer == 0) {
+		take(getppid());
+		leave(getppid());
+		_exit(0);
+	}
+	if (!exits_with(tracer, 0))
+		return 1;
+	look("/traces/again");
+	return asleep();
+}
+
 /* The last one that is left of all was traced by another, who is gone. */
 static int alone(void)
 {
@@ -257,6 +301,10 @@ int main(int argc, char **argv)
 		return refused();
 	if (!strcmp(argv[1], "unwanted"))
 		return unwanted();
+	if (!strcmp(argv[1], "goes"))
+		return goes();
+	if (!strcmp(argv[1], "asleep-later"))
+		return asleep_later();
 	if (!strcmp(argv[1], "alone"))
 		return alone();
 	return 66;
