@@ -3,8 +3,8 @@
 //! A process has one tracer. With a listener, calls reach us without ptrace, so that the tracer's
 //! place can be given up: the process lives on as one that we hear of only by its calls. How a call
 //! of its ends is not seen then, nor is a child before its first call, nor an end before somebody
-//! looks: the descriptor of each process tells, or its number where there is none to be had. When no other tracer has a thread, nor is about to have
-//! it, that is seized again before its next call.
+//! looks: the descriptor of each process tells, or its number where there is none to be had. When no
+//! other tracer has a thread, nor is about to have it, that is seized again before its next call.
 
 use super::sys::{self, Process};
 use crate::trace::ExitStatus;
