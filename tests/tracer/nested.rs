@@ -1,7 +1,7 @@
 //! Tracers below us: strace and gdb on what they trace, while we observe both.
 
 use crate::everywhere::{Case, Ending, may_listen, recording, run};
-use crate::support::{WAYS, directory, tracee};
+use crate::support::{WAYS, again_as_nobody, directory, tracee, watch};
 use crate::trace::Trace;
 use nixtrace::trace::{Errno, Executed, ExitStatus, GapKind, Operation, Outcome, Record};
 use nixtrace::tracer::Options;
@@ -235,6 +235,26 @@ fn who_was_left_by_a_tracer_that_has_ended_is_ours_again() {
 #[test]
 fn who_was_let_go_for_a_tracer_that_was_refused_is_ours_again() {
     is_ours_again("refused", 1);
+}
+
+/// Root may trace whom it likes.
+#[test]
+fn who_cannot_be_traced_again_goes_on_and_is_told_of() {
+    if again_as_nobody("nested::who_cannot_be_traced_again_goes_on_and_is_told_of") {
+        return;
+    }
+    for way in notified_ways() {
+        let trace = watch(way, tracee("traces"), ["protects-itself"]);
+        assert_eq!(trace.status(), ExitStatus::Code(0), "{way:?}");
+        let gaps = trace.gaps();
+        let mut details = gaps.iter().map(|gap| gap.detail.as_str());
+        assert!(
+            details.any(|it| it.contains("cannot be traced again (EPERM)")),
+            "{gaps:?}"
+        );
+        let statuses = statuses(&trace);
+        assert!(statuses.contains(&ExitStatus::Code(5)), "{statuses:?}");
+    }
 }
 
 #[test]

@@ -159,6 +159,25 @@ static int refused(void)
 	return exits_with(pid, 5) ? 0 : 3;
 }
 
+/* One that another tracer has left protects itself from its user. */
+static int protects_itself(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		while (!shared->has_left)
+			;
+		if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+			_exit(6);
+		look("/traces/protected");
+		_exit(5);
+	}
+	take(pid);
+	leave(pid);
+	look("/traces/after");
+	shared->has_left = 1;
+	return exits_with(pid, 5) ? 0 : 2;
+}
+
 /* One that is traced makes a child, which its tracer did not want. */
 static int unwanted(void)
 {
@@ -299,6 +318,8 @@ int main(int argc, char **argv)
 		return left_by_the_dead();
 	if (!strcmp(argv[1], "refused"))
 		return refused();
+	if (!strcmp(argv[1], "protects-itself"))
+		return protects_itself();
 	if (!strcmp(argv[1], "unwanted"))
 		return unwanted();
 	if (!strcmp(argv[1], "goes"))
