@@ -78,8 +78,8 @@ enum Then {
     AgainAsOurs,
 }
 
-/// A tracee that is about to stop and is to be let go then, and the call, if any, of the one who wants
-/// it that waits for that.
+/// A tracee that is to be let go once it stops, and the call, if any, of the one who wants it that
+/// waits for that; without one it is about to stop already.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) tid: pid_t,
@@ -131,13 +131,15 @@ impl Errands {
     /// Runs all errands that wait.
     pub(super) fn run(&self, listener: &Listener) -> Remaining {
         let mut remaining = Remaining::default();
-        if self.count.load(Ordering::SeqCst) == 0 {
+        if !self.are_waiting() {
             return remaining;
         }
         let mut waiting = await_lock(&self.waiting);
         for Errand { tid, call, then } in waiting.drain(..) {
-            // ESRCH: it was killed, and needs no answer either.
-            let interrupt = || sys::interrupt(tid).is_ok();
+            let interrupt = || {
+                // ESRCH: it was killed, and needs no answer either.
+                let _ = sys::interrupt(tid);
+            };
             match then {
                 Then::AgainAsOurs => remaining.left.push(call),
                 Then::Again => {
@@ -149,11 +151,10 @@ impl Errands {
                     listener.again(call.id);
                     remaining.wanted.push(Wanted { tid, waiting: None });
                 }
-                Then::Later if interrupt() => remaining.wanted.push(Wanted {
+                Then::Later => remaining.wanted.push(Wanted {
                     tid,
                     waiting: Some(call),
                 }),
-                Then::Later => listener.proceed(call.id),
                 Then::Made => {
                     interrupt();
                     listener.proceed(call.id);
@@ -162,6 +163,11 @@ impl Errands {
         }
         self.count.store(0, Ordering::SeqCst);
         remaining
+    }
+
+    /// Whether there is something to run.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > 0
     }
 
     /// Sends the attendants away, and waits until they have left.
@@ -231,7 +237,7 @@ pub(super) fn attend(
         if spare {
             herd.rest_while_together(|| errands.is_deserted());
         }
-        if errands.count.load(Ordering::SeqCst) > 0 {
+        if errands.are_waiting() {
             sys::ring(errands.tracer);
             if !has_call(listener, AGAIN) {
                 continue;

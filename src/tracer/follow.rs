@@ -213,7 +213,10 @@ impl Follower {
             let waited = match next {
                 Ok(Some(waited)) => waited,
                 Ok(None) | Err(Errno::EINTR) => continue,
-                Err(Errno::ECHILD) => break,
+                Err(Errno::ECHILD) => match listener {
+                    Some(listener) if self.outlive_handed(&shared, listener)? => continue,
+                    _ => break,
+                },
                 Err(source) => return Err(Error::Lost { source }),
             };
             let stop = Stop::from_status(waited.status);
@@ -248,9 +251,6 @@ impl Follower {
             self.handle(&mut observer, waited.tid, stop);
             drop(observer);
             self.resume_all();
-        }
-        if let Some(listener) = listener {
-            self.outlive_handed(&shared, listener)?;
         }
         let mut observer = attend::lock(&shared, &self.herd);
         if self.target.ended_background() {

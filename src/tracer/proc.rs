@@ -72,6 +72,25 @@ impl Link {
     }
 }
 
+/// What tells one execution of a program from another: the file, and where its arguments are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Runs {
+    file: sys::FileId,
+    arguments: Option<u64>,
+}
+
+impl Runs {
+    /// What a thread runs.
+    pub(super) fn of(tid: pid_t) -> Option<Self> {
+        let status = Link::Exe.with(tid, |exe| sys::status(libc::AT_FDCWD, exe, 0).ok())?;
+        let stat = procfs::process::Process::new(tid).ok()?.stat().ok()?;
+        Some(Self {
+            file: status.id(),
+            arguments: stat.arg_start,
+        })
+    }
+}
+
 /// What stands for a directory's path that is longer than the kernel names.
 pub(super) const TOO_DEEP: &str = "…";
 

@@ -1,6 +1,7 @@
 //! The tracees: threads and the processes they belong to.
 
-use super::proc::Directory;
+use super::proc::{Directory, Runs};
+use super::sys::Notification;
 use super::view::View;
 use crate::trace::{Contact, ContactAction, Operation, ProcessId};
 use libc::pid_t;
@@ -21,8 +22,8 @@ pub(super) struct Task {
     pub(super) was_stopped: bool,
     /// Whether another tracer was let have it (see `handed`).
     pub(super) is_handed_over: bool,
-    /// Whether that tracer was seen to have it since.
-    pub(super) was_taken: bool,
+    /// The call that waits until it is ours again, since that tracer has left it.
+    pub(super) coming_back: Option<Notification>,
 }
 
 /// How the end of the call that a thread is in will be seen.
@@ -67,6 +68,12 @@ pub(super) enum Pending {
     Messages(Vec<(u32, Contact)>),
     /// What comes may be a DNS server's answer.
     Answer(Receipt),
+    /// A program is executed by who was handed over, and may not be: what runs afterwards tells.
+    Doubtful {
+        execution: Box<Pending>,
+        /// What ran before.
+        ran: Option<Runs>,
+    },
     /// Nothing to record, but an effect.
     Silent(Effect),
     /// Nothing at all at its end, but something to be done before it is made, which needs the tracee
@@ -122,8 +129,19 @@ impl Pending {
             }
             Self::Unread { may_wait } => *may_wait,
             Self::Messages(_) | Self::Answer(_) | Self::AtEntry => true,
-            Self::Access { .. } | Self::Unnamed | Self::Execute { .. } | Self::Silent(_) => false,
+            Self::Access { .. }
+            | Self::Unnamed
+            | Self::Execute { .. }
+            | Self::Doubtful { .. }
+            | Self::Silent(_) => false,
         }
+    }
+}
+
+impl Effect {
+    /// Whether something is to be read anew.
+    pub(super) fn is_any(self) -> bool {
+        !matches!(self, Self::None | Self::Descriptor)
     }
 }
 
@@ -235,7 +253,7 @@ impl Tasks {
                 end: End::Unseen,
                 was_stopped: false,
                 is_handed_over: false,
-                was_taken: false,
+                coming_back: None,
             },
         );
     }

@@ -11,6 +11,7 @@ mod differential;
 mod dns;
 mod everywhere;
 mod happening;
+mod helpers;
 mod honesty;
 mod launch;
 mod life;

@@ -1,7 +1,7 @@
 //! Tracers below us: strace and gdb on what they trace, while we observe both.
 
 use crate::everywhere::{Case, Ending, may_listen, recording, run};
-use crate::support::{WAYS, directory, tracee};
+use crate::support::{WAYS, again_as_nobody, directory, tracee, watch};
 use crate::trace::Trace;
 use nixtrace::trace::{Errno, Executed, ExitStatus, GapKind, Operation, Outcome, Record};
 use nixtrace::tracer::Options;
@@ -198,6 +198,135 @@ fn who_is_left_by_his_tracer_is_ours_again_with_all_that_he_makes() {
             assert_eq!(made, expected.map(|(who, outcome)| (who, true, outcome)));
             assert_eq!(trace.gap_kinds(), [GapKind::NestedTracer]);
         });
+}
+
+/// Which processes tried in vain to make what is there, in the order in which they did: a failure that
+/// changes nothing is seen only of those that are ours.
+fn tried_in_vain(trace: &Trace) -> Vec<u32> {
+    trace
+        .accesses()
+        .filter(|it| it.operation == Operation::MakeDirectory)
+        .filter(|it| it.outcome == Outcome::Failure(Errno(libc::EEXIST)))
+        .map(|it| it.process.0)
+        .collect()
+}
+
+#[track_caller]
+fn is_ours_again(what: &str, who: u32) {
+    Case::new("traces", &[what])
+        .where_tracers_are_let_in()
+        .without_strace("there nobody can be traced by another")
+        .check(|trace, _| {
+            assert_eq!(tried_in_vain(trace), [who]);
+            assert_eq!(trace.gap_kinds(), [GapKind::NestedTracer]);
+        });
+}
+
+#[test]
+fn who_does_nothing_while_another_tracer_has_him_is_ours_again_after_that() {
+    is_ours_again("left-unseen", 1);
+}
+
+#[test]
+fn who_was_left_by_a_tracer_that_has_ended_is_ours_again() {
+    is_ours_again("left-by-the-dead", 1);
+}
+
+#[test]
+fn who_was_let_go_for_a_tracer_that_was_refused_is_ours_again() {
+    is_ours_again("refused", 1);
+}
+
+/// Root may trace whom it likes.
+#[test]
+fn who_cannot_be_traced_again_goes_on_and_is_told_of() {
+    if again_as_nobody("nested::who_cannot_be_traced_again_goes_on_and_is_told_of") {
+        return;
+    }
+    for way in notified_ways() {
+        let trace = watch(way, tracee("traces"), ["protects-itself"]);
+        assert_eq!(trace.status(), ExitStatus::Code(0), "{way:?}");
+        let gaps = trace.gaps();
+        let mut details = gaps.iter().map(|gap| gap.detail.as_str());
+        assert!(
+            details.any(|it| it.contains("cannot be traced again (EPERM)")),
+            "{gaps:?}"
+        );
+        let statuses = statuses(&trace);
+        assert!(statuses.contains(&ExitStatus::Code(5)), "{statuses:?}");
+    }
+}
+
+#[test]
+fn a_child_that_the_other_tracer_did_not_want_is_ours() {
+    is_ours_again("unwanted", 2);
+}
+
+#[test]
+fn who_was_left_by_his_tracer_and_outlives_all_others_is_ours_again() {
+    is_ours_again("alone", 1);
+}
+
+#[test]
+fn where_one_goes_that_another_tracer_has_is_known() {
+    Case::new("traces", &["goes"])
+        .where_tracers_are_let_in()
+        .without_strace("there nobody can be traced by another")
+        .check(|trace, top| {
+            for path in ["inside", "place/inside"] {
+                assert_eq!(trace.who(Operation::Stat, top.join(path)).len(), 1);
+            }
+        });
+}
+
+#[test]
+fn that_one_was_let_go_and_that_he_could_not_be_are_both_told() {
+    let program = tracee("traces");
+    for way in notified_ways() {
+        let place = directory();
+        let command = [program.to_str().unwrap(), "asleep-later"];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        assert_eq!(ending.output, b"EPERM\n", "{ending:?}");
+        let gaps = trace.gaps();
+        let details: Vec<_> = gaps
+            .iter()
+            .filter(|gap| gap.kind == GapKind::NestedTracer)
+            .map(|gap| gap.detail.as_str())
+            .collect();
+        assert_eq!(details.len(), 2, "{details:?}");
+        assert!(details[0].contains("was let go"), "{details:?}");
+        assert!(details[1].contains("could not be let go"), "{details:?}");
+    }
+}
+
+#[test]
+fn programs_that_another_tracer_has_run_are_told_though_they_could_have_failed() {
+    // Just written; with many arguments; and with as many, but open to be written, so that it fails.
+    let script = "printf '#!/bin/sh\\nexec sh -c : $(seq 20000)\\n' >fresh; chmod 755 fresh; \
+         ./fresh; cp fresh busy; exec 3>>busy; ./busy $(seq 20000); exit 3";
+    for way in notified_ways() {
+        let place = directory();
+        let command = ["strace", "-f", "-o", "log", "sh", "-c", script];
+        let (ending, trace) = observed(way, &command, &[], place.path());
+        assert_eq!(ending.status.code(), Some(3), "{ending:?}");
+        let named = |name: &str| {
+            let is_it = |it: &&Executed| {
+                let path = it.path.as_ref().map(|path| path.as_path());
+                path.is_some_and(|path| path.ends_with(name))
+            };
+            trace.executed().iter().filter(|it| is_it(it)).count()
+        };
+        assert_eq!((named("fresh"), named("busy")), (1, 0), "{way:?}");
+        let with_many = |it: &&Executed| {
+            let argv = it.argv.as_ref();
+            argv.is_some_and(|argv| argv.len() == 20003)
+        };
+        assert_eq!(
+            trace.executed().iter().filter(|it| with_many(it)).count(),
+            1
+        );
+        assert!(trace.gap_kinds().contains(&GapKind::Outcome));
+    }
 }
 
 /// A process has one tracer: what wants to be another is told so, and nothing hangs.

@@ -1,12 +1,13 @@
 //! Calls of processes that another tracer was let have: how one ends is inferred from what it left.
 
-use super::{Begun, Entered, Observer, Returned};
+use super::{Answer, Begun, Entered, Observer, Returned};
 use crate::trace::{GapKind, Operation};
-use crate::tracer::abi::PTRACE_TRACEME;
-use crate::tracer::proc;
-use crate::tracer::sys;
+use crate::tracer::abi::{Entry, PTRACE_TRACEME, Shape};
+use crate::tracer::proc::{self, Runs};
+use crate::tracer::sys::{self, Notification};
 use crate::tracer::task::{Effect, End, Pending};
 use libc::pid_t;
+use nix::errno::Errno;
 use std::ffi::CString;
 
 impl Observer {
@@ -24,7 +25,11 @@ impl Observer {
         let wanted = wanted.filter(|_| !self.stops_at_entry);
         let task = wanted.and_then(|tid| Some((tid, self.tasks.task(tid)?)));
         match task {
-            Some((_, task)) if task.is_handed_over => Begun::Done,
+            Some((tracee, task)) if task.is_handed_over && task.coming_back.is_none() => {
+                let asker = call.tid;
+                self.asking.push(Asking { asker, tracee });
+                Begun::Done
+            }
             Some((tid, _)) => Begun::HandsOver(tid),
             // Nobody of ours: the kernel will say what it thinks of it.
             None if wanted.is_some() => Begun::Done,
@@ -45,8 +50,11 @@ impl Observer {
         }
     }
 
-    /// A tracee is ours no more.
-    pub(crate) fn handed_over(&mut self, tid: pid_t) {
+    /// A tracee is ours no more; the calls of these others have asked for that.
+    pub(crate) fn handed_over(&mut self, tid: pid_t, askers: impl Iterator<Item = pid_t>) {
+        let tracee = tid;
+        self.asking
+            .extend(askers.map(|asker| Asking { asker, tracee }));
         let Some(task) = self.tasks.task(tid) else {
             return;
         };
@@ -82,27 +90,67 @@ impl Observer {
             process,
             GapKind::LostProcess,
             format!(
-                "The process was let go for another tracer, and how it ends will not be seen \
+                "The process was let go for another tracer, and how it ends may not be seen \
                  ({errno:?})."
             ),
         );
     }
 
-    /// Whether another tracer had a tracee and has left it, as is seen by the call that it makes.
+    /// Whether another tracer has left a tracee, did not get it, or did not want what it has made, as is
+    /// seen by the call that it makes.
     ///
-    /// Who was let go a moment ago has none yet: only who was seen to be traced since can be left.
-    pub(super) fn is_left(&mut self, tid: pid_t) -> bool {
-        let Some(task) = self.tasks.task(tid).filter(|task| task.is_handed_over) else {
+    /// Who was let go a moment ago is not traced yet: first the calls must be over that asked for it.
+    pub(super) fn is_left(&mut self, notification: &Notification) -> bool {
+        let tid = notification.tid;
+        // Its own last call is over.
+        self.asking.retain(|asking| asking.asker != tid);
+        if !self.tasks.task(tid).is_some_and(|it| it.is_handed_over)
+            || self.asks_for_a_tracer(notification)
+        {
             return false;
-        };
-        match proc::tracer(tid) {
-            Some(0) => std::mem::take(&mut task.was_taken),
-            Some(_) => {
-                task.was_taken = true;
-                false
-            }
-            None => false,
         }
+        match proc::tracer(tid) {
+            Some(0) => {}
+            Some(tracer) => {
+                // Who has asked has it by now, and may leave it without any other call.
+                let tasks = &self.tasks;
+                self.asking
+                    .retain(|it| it.tracee != tid || tasks.tgid_of(it.asker) != Some(tracer));
+                return false;
+            }
+            None => return false,
+        }
+        let tasks = &self.tasks;
+        let is_asked_for = self.asking.iter().any(|asking| {
+            asking.tracee == tid
+                && tasks
+                    .tgid_of(asking.asker)
+                    .is_some_and(|tgid| sys::is_thread_of(asking.asker, tgid))
+        });
+        if is_asked_for {
+            return false;
+        }
+        self.asking.retain(|asking| asking.tracee != tid);
+        if let Some(task) = self.tasks.task(tid) {
+            task.coming_back = Some(*notification);
+        }
+        true
+    }
+
+    fn asks_for_a_tracer(&self, notification: &Notification) -> bool {
+        let table = self.table(notification.arch);
+        table.is_some_and(|table| {
+            matches!(
+                table.entry(notification.call.number),
+                Entry::Decoded(call) if matches!(call.shape, Shape::Trace)
+            )
+        })
+    }
+
+    /// Whether a tracee that another tracer has left is about to be ours again.
+    pub(crate) fn is_coming_back(&mut self, tid: pid_t) -> bool {
+        let task = self.tasks.task(tid);
+        task.is_some_and(|task| task.coming_back.is_some())
     }
 
     /// A tracee is ours again.
@@ -111,14 +159,33 @@ impl Observer {
             return;
         };
         task.is_handed_over = false;
+        task.coming_back = None;
         // Its end will be told as those of all tracees are, and so will the process's by its leader's.
         self.handed.remove(tid);
         self.herd.joined(tid);
     }
 
-    /// A tracee that another tracer has left cannot be ours again; a call of its was not looked at.
-    pub(crate) fn not_taken_back(&mut self, tid: pid_t) {
-        self.unseen(tid);
+    /// A tracee that another tracer has left cannot be ours again; what becomes of its call is
+    /// returned.
+    pub(crate) fn not_taken_back(&mut self, tid: pid_t, errno: Errno) -> Answer {
+        let task = self.tasks.task(tid);
+        let Some(notification) = task.and_then(|task| task.coming_back.take()) else {
+            return Answer::Proceed;
+        };
+        // It was killed.
+        if errno == Errno::ESRCH {
+            return Answer::Proceed;
+        }
+        let process = self.tasks.process_of(tid).map(|process| process.id);
+        self.gap(
+            process,
+            GapKind::NestedTracer,
+            format!(
+                "Another tracer has left the process, which cannot be traced again ({errno:?}): its \
+                 calls are seen as before."
+            ),
+        );
+        self.look_at(&notification)
     }
 
     /// A tracee that another tracer asks for did not stop, so that it could not be let go.
@@ -146,7 +213,21 @@ impl Observer {
             self.tasks.end(tid);
         }
         match self.tasks.task(tid) {
-            Some(task) if task.is_handed_over => self.infer(tid),
+            Some(task) if task.is_handed_over => {
+                // Who executes a program has the number of the process from then on.
+                if task.tgid == tid && self.tasks.process_of(tid).is_some_and(|it| it.threads > 1) {
+                    for other in self.tasks.threads_of(tid) {
+                        let task = self.tasks.task(other);
+                        if task.is_some_and(|task| task.is_handed_over)
+                            && !sys::is_thread_of(other, tid)
+                        {
+                            self.infer(other);
+                            self.tasks.end(other);
+                        }
+                    }
+                }
+                self.infer(tid);
+            }
             Some(_) => {}
             None => self.find_handed(tid),
         }
@@ -174,8 +255,9 @@ impl Observer {
         let Some((tgid, parent)) = proc::family(tid) else {
             return;
         };
+        let tracer = proc::tracer(tid);
         // A tracee of ours is told of by who made it.
-        if proc::tracer(tid) == Some(sys::own_pid()) {
+        if tracer == Some(sys::own_pid()) {
             return;
         }
         let mut found = Vec::new();
@@ -193,7 +275,12 @@ impl Observer {
                 task.is_handed_over = true;
             }
         }
-        self.keeps_handed(tgid);
+        if tracer == Some(0) {
+            // Nobody wants it, so that it is ours before this call is made.
+            self.watches_end(tgid);
+        } else {
+            self.keeps_handed(tgid);
+        }
     }
 
     /// Somebody who was handed over makes a call whose end would have been awaited.
@@ -205,41 +292,69 @@ impl Observer {
         match pending {
             Pending::Execute { sure: Some(_), .. } => {
                 task.pending = Some(pending);
-                self.executed(tgid, tid, None);
-                if let Some(task) = self.tasks.task(tgid) {
-                    task.is_handed_over = true;
-                }
-                self.watches_end(tgid);
+                self.handed_executed(tgid, tid);
             }
             Pending::Silent(_) => task.pending = Some(pending),
             Pending::Access {
                 operation,
                 ref path,
                 ref target,
-                ..
+                effect,
             } => {
                 // Only where it is now otherwise than it will be does a look afterwards tell.
                 let change = change(operation, path, target.as_deref());
                 let tells = self.may_look_at_names(tid)
                     && change.is_some_and(|(name, how)| is_there(name) == (how == Change::Goes));
-                match self.tasks.task(tid) {
-                    Some(task) if tells => task.pending = Some(pending),
-                    _ => self.unseen(tid),
+                let Some(task) = self.tasks.task(tid) else {
+                    return;
+                };
+                if tells {
+                    task.pending = Some(pending);
+                    return;
                 }
+                // What it may have changed is read anew all the same.
+                task.pending = effect.is_any().then_some(Pending::Silent(effect));
+                self.unseen(tid);
             }
             Pending::AtEntry => {}
             Pending::Execute { .. } => {
+                let ran = Runs::of(tid);
+                let execution = Box::new(pending);
+                task.pending = Some(Pending::Doubtful { execution, ran });
                 // If it succeeds, those threads are gone that are ours again.
                 self.watches_end(tgid);
-                self.unseen(tid);
             }
             Pending::Contact(_)
             | Pending::Messages(_)
             | Pending::Answer(_)
             | Pending::Unnamed
+            | Pending::Doubtful { .. }
             | Pending::Unread { .. } => {
                 self.unseen(tid);
             }
+        }
+    }
+
+    fn handed_executed(&mut self, tgid: pid_t, former: pid_t) {
+        self.executed(tgid, former, None);
+        if let Some(task) = self.tasks.task(tgid) {
+            task.is_handed_over = true;
+        }
+        self.watches_end(tgid);
+    }
+
+    /// Says whether a thread that was handed over has executed a program, now that the process makes a
+    /// call, or has ended.
+    fn infer_execution(&mut self, tid: pid_t, execution: Pending, ran: Option<Runs>) {
+        let Some(task) = self.tasks.task(tid) else {
+            return;
+        };
+        let tgid = task.tgid;
+        if ran.is_some() && Runs::of(tgid).is_some_and(|runs| Some(runs) != ran) {
+            task.pending = Some(execution);
+            self.handed_executed(tgid, tid);
+        } else {
+            self.unseen(tid);
         }
     }
 
@@ -264,6 +379,7 @@ impl Observer {
                 let has_happened = self.may_look_at_names(tid)
                     && change.is_some_and(|(name, how)| is_there(name) == (how == Change::Comes));
                 if !has_happened {
+                    self.apply(tid, effect);
                     return self.unseen(tid);
                 }
                 let success = Returned {
@@ -279,6 +395,9 @@ impl Observer {
                 self.access_ends(tid, id, operation, &path, target, effect, success);
             }
             Some(Pending::Silent(effect)) => self.apply(tid, effect),
+            Some(Pending::Doubtful { execution, ran }) => {
+                self.infer_execution(tid, *execution, ran);
+            }
             _ => {}
         }
     }
@@ -302,6 +421,13 @@ impl Observer {
              ended are left out.",
         );
     }
+}
+
+/// A call by which somebody asks to trace a tracee that was let go for that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asking {
+    pub(super) asker: pid_t,
+    pub(super) tracee: pid_t,
 }
 
 /// What a name must have been before a call, and is after it, if the call succeeded.

@@ -23,6 +23,7 @@ use super::sys::{Notification, RawCall};
 use super::task::{Effect, End, Pending, Tasks, Used};
 use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
+use handed::Asking;
 use libc::pid_t;
 use network::listener;
 use std::collections::HashSet;
@@ -144,6 +145,9 @@ fn rights(path: &str) -> Option<Vec<String>> {
     )
 }
 
+/// What a gap is known by: its process, its kind, and its words where those may be others.
+type Reported = (Option<ProcessId>, GapKind, Option<String>);
+
 /// Turns calls into facts.
 pub(super) struct Observer {
     /// What is followed.
@@ -156,6 +160,8 @@ pub(super) struct Observer {
     pub(super) handed: Handed,
     /// Whether there were any.
     pub(super) has_handed_over: bool,
+    /// Calls that ask to trace somebody who was let go for that, as long as they may be under way.
+    asking: Vec<Asking>,
     outbox: Outbox,
     tables: Arc<[Table]>,
     policy: Policy,
@@ -179,7 +185,7 @@ pub(super) struct Observer {
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
-    reported: HashSet<(Option<ProcessId>, GapKind)>,
+    reported: HashSet<Reported>,
     unknown: Unknown,
     served: Served,
     gaps: u64,
@@ -200,6 +206,7 @@ impl Observer {
             root: None,
             handed,
             has_handed_over: false,
+            asking: Vec::new(),
             outbox,
             tables,
             policy: Policy::new(),
@@ -236,16 +243,20 @@ impl Observer {
         Micros(self.began.elapsed().as_micros() as u64)
     }
 
-    /// Reports something that could not be seen; once for each process and kind.
+    /// Reports something that could not be seen; once for each process and kind, but whom a process
+    /// asked, and what became of it and another tracer, each time that it is something else.
     pub(super) fn gap(
         &mut self,
         process: Option<ProcessId>,
         kind: GapKind,
         detail: impl Into<String>,
     ) {
-        if self.reported.insert((process, kind)) {
+        let detail = detail.into();
+        let differs = matches!(kind, GapKind::NestedTracer | GapKind::OutsideHelper);
+        let told_by = differs.then(|| detail.clone());
+        if self.reported.insert((process, kind, told_by)) {
             self.gaps += 1;
-            self.write_gap(process, kind, detail.into(), 1);
+            self.write_gap(process, kind, detail, 1);
         }
     }
 
@@ -284,6 +295,7 @@ impl Observer {
             self.missed(tid);
         }
         self.in_flux.retain(|(other, _)| *other != tid);
+        self.asking.retain(|it| it.asker != tid && it.tracee != tid);
         self.herd.left(tid);
         let at = self.now();
         if let Some(process) = self.tasks.end(tid) {
@@ -346,10 +358,15 @@ impl Observer {
         let tid = notification.tid;
         if self.has_handed_over {
             self.look_after_handed(tid);
-            if self.is_left(tid) {
+            if self.is_left(notification) {
                 return Answer::TakeBack;
             }
         }
+        self.look_at(notification)
+    }
+
+    fn look_at(&mut self, notification: &Notification) -> Answer {
+        let tid = notification.tid;
         let pending = match self.begin(tid, notification.arch, &notification.call) {
             Begun::Done => return Answer::Proceed,
             Begun::HandsOver(tid) => return Answer::HandOver(tid),
@@ -629,7 +646,7 @@ impl Observer {
                 });
             }
             Pending::Answer(receipt) => self.answered(tid, process, receipt, returned),
-            Pending::AtEntry => {}
+            Pending::AtEntry | Pending::Doubtful { .. } => {}
             Pending::Silent(effect) => {
                 if outcome.is_success() {
                     self.apply(tid, effect);

@@ -3,7 +3,7 @@
 
 use super::Follower;
 use crate::tracer::attend::{self, Held, Remaining, Wanted};
-use crate::tracer::decode::Observer;
+use crate::tracer::decode::{Answer, Observer};
 use crate::tracer::engine::Engine;
 use crate::tracer::error::Error;
 use crate::tracer::launch;
@@ -37,16 +37,24 @@ impl Follower {
     /// Does what is left of the attendants' errands.
     pub(super) fn run_errands(&mut self, shared: &Mutex<Observer>, listener: &Listener) {
         let Remaining { wanted, left } = self.errands.run(listener);
+        for call in left {
+            self.take_back(shared, listener, call);
+        }
         for Wanted { tid, waiting } in wanted {
+            // One that another tracer has left may be about to be ours again, and stops then.
+            if let Some(call) = waiting
+                && sys::interrupt(tid).is_err()
+                && !attend::lock(shared, &self.herd).is_coming_back(tid)
+            {
+                listener.proceed(call.id);
+                continue;
+            }
             self.begin_again(tid, listener);
             let wish = self.wanted.entry(tid).or_insert_with(|| Wish {
                 since: Instant::now(),
                 waiting: Vec::new(),
             });
             wish.waiting.extend(waiting);
-        }
-        for call in left {
-            self.take_back(shared, listener, call);
         }
     }
 
@@ -66,19 +74,28 @@ impl Follower {
 
     /// Traces somebody again whom another tracer has left.
     fn take_back(&mut self, shared: &Mutex<Observer>, listener: &Listener, call: Held) {
-        let seized = sys::seize(call.caller, launch::OPTIONS);
+        let tid = call.caller;
         let mut observer = attend::lock(shared, &self.herd);
-        match seized.and_then(|()| sys::interrupt(call.caller)) {
+        // It is ours already when a signal made its call begin again that had asked for this.
+        let seized = if observer.is_coming_back(tid) {
+            sys::seize(tid, launch::OPTIONS)
+        } else {
+            Ok(())
+        };
+        match seized.and_then(|()| sys::interrupt(tid)) {
             Ok(()) => {
-                observer.taken_back(call.caller);
+                observer.taken_back(tid);
                 listener.again(call.id);
             }
             Err(errno) => {
-                // ESRCH: it was killed.
-                if errno != Errno::ESRCH {
-                    observer.not_taken_back(call.caller);
+                match observer.not_taken_back(tid, errno) {
+                    Answer::Refuse => listener.refuse(call.id, Errno::ENOSYS),
+                    _ => listener.proceed(call.id),
                 }
-                listener.proceed(call.id);
+                // Whoever wants it may try in our stead.
+                if let Some(wish) = self.wanted.remove(&tid) {
+                    self.go_on(&wish);
+                }
             }
         }
     }
@@ -101,17 +118,17 @@ impl Follower {
     }
 
     /// Waits until nobody is left who could make a call: those that another tracer was let have end
-    /// without us.
+    /// without us. Whether somebody may be ours again before, so that there is more to follow.
     pub(super) fn outlive_handed(
         &self,
         shared: &Mutex<Observer>,
         listener: &Listener,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut abandoned = None;
         loop {
             let mut observer = attend::lock(shared, &self.herd);
             if !observer.has_handed_over {
-                return Ok(());
+                return Ok(false);
             }
             observer.end_handed();
             drop(observer);
@@ -119,8 +136,11 @@ impl Follower {
             if attend::is_abandoned(listener) {
                 let since = *abandoned.get_or_insert_with(Instant::now);
                 if self.handed.is_empty() || since.elapsed() > LONGEST_END {
-                    return Ok(());
+                    return Ok(false);
                 }
+            }
+            if self.errands.are_waiting() {
+                return Ok(true);
             }
             if self.errands.is_deserted() {
                 return Err(Error::Lost {
@@ -134,7 +154,7 @@ impl Follower {
     /// Lets another tracer have a tracee that has stopped.
     pub(super) fn hand_over(&self, observer: &mut Observer, tid: pid_t, wish: &Wish) {
         let _ = sys::detach(tid);
-        observer.handed_over(tid);
+        observer.handed_over(tid, wish.waiting.iter().map(|call| call.caller));
         self.go_on(wish);
     }
 
