@@ -40,7 +40,7 @@ pub fn add(
                     attr(key)?,
                     attr(line.get("attr")?)?,
                     "",
-                    AliasState::Renamed,
+                    AliasState::Moved,
                 );
             }
             supplemented.insert((kind, key.to_owned()));
