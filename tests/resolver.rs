@@ -89,6 +89,9 @@ fn a_file_dropped_in_for_a_program_to_find_is_not_the_program_s() {
         "/usr/share/polkit-1/actions/org.acme.policy",
         "/usr/share/vala/vapi/acme.vapi",
         "/usr/share/vim/vimfiles/plugin/acme.vim",
+        "/usr/share/nvim/site",
+        "/usr/share/polkit-1/actions",
+        "/usr/share/vim/vimfiles",
     ] {
         check(&resolver, path, "open");
     }

@@ -1,5 +1,6 @@
 //! What an installed package of R says of itself: its `DESCRIPTION` names the archive that it is from
-//! (Writing R Extensions, 1.1.1). nixpkgs has all of CRAN and Bioconductor, so that is an answer.
+//! (Writing R Extensions, 1.1.1). nixpkgs has all that CRAN and Bioconductor have today, so that is an answer,
+//! unless the package has been archived since.
 
 use super::{
     AttrPath, Basis, Candidate, Facts, FileForm, Kind, Query, Source, SourceKind, heuristic,
@@ -88,7 +89,7 @@ fn candidate(attr: AttrPath, archive: &str) -> Candidate {
         place: Bytes::default(),
         popularity: 0,
         note: Some(format!(
-            "its DESCRIPTION says that it is from {archive}, of which nixpkgs has all"
+            "its DESCRIPTION says that it is from {archive}, of which nixpkgs has all that is there today"
         )),
         facts: Facts::default(),
     }
@@ -139,6 +140,16 @@ mod tests {
         let file = "/usr/local/lib/R/site-library/acme/R/acme.rdb";
         assert_eq!(found(Kind::R, file).as_deref(), Some("rPackages.acme"));
         assert_eq!(found(Kind::Python, file), None);
+        let archived = root.path().join("usr/local/lib/R/site-library/rgdal");
+        std::fs::create_dir_all(&archived).unwrap();
+        std::fs::write(
+            archived.join("DESCRIPTION"),
+            "Package: rgdal\nRepository: CRAN\n",
+        )
+        .unwrap();
+        let archived = Query::new(Kind::R, "rgdal").at("/usr/local/lib/R/site-library/rgdal/NEWS");
+        assert_eq!(descriptions.archive(&archived), Some("CRAN"));
+        assert_eq!(descriptions.candidates(&archived), []);
         assert_eq!(
             found(Kind::R, "/usr/lib/R/site-library/acme/R/acme.rdb"),
             None

@@ -25,7 +25,9 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
             form: FileForm::Regular,
             place: Bytes::default(),
             popularity: 0,
-            note: Some("nixpkgs has all of CRAN and Bioconductor, if it is from there".to_owned()),
+            note: Some(
+                "nixpkgs has all of today's CRAN and Bioconductor, if it is from there".to_owned(),
+            ),
             facts: Facts::default(),
         };
         return of_archive(name).map(candidate).into_iter().collect();
@@ -58,14 +60,24 @@ pub(super) fn candidates(query: &Query, index: &dyn Lexicon) -> Vec<Candidate> {
     seen
 }
 
+/// Packages that CRAN has archived and many others needed: an installation of then has them still,
+/// nixpkgs has not.
+const ARCHIVED: [&str; 5] = [
+    "RandomFields",
+    "RandomFieldsUtils",
+    "maptools",
+    "rgdal",
+    "rgeos",
+];
+
 /// A package of R, where the name is one that CRAN accepts (Writing R Extensions, 1.1.1). nixpkgs
-/// has all of CRAN and Bioconductor, more than any index lists.
+/// has all of today's CRAN and Bioconductor, more than any index lists.
 pub(super) fn of_archive(name: &str) -> Option<AttrPath> {
     let is_name = name.len() > 1
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && !name.ends_with('.')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-    is_name
+    (is_name && !ARCHIVED.contains(&name))
         .then(|| AttrPath::new(format!("rPackages.{}", name.replace('.', "_"))).ok())
         .flatten()
 }

@@ -417,10 +417,8 @@ impl Source for Indexes {
         for candidate in &mut candidates {
             if let Some(today) = self.of_a_dissolved_set(&candidate.attr) {
                 candidate.attr = today;
-            } else if query.kind == Kind::Command
-                && let Some(today) = kde::with_qt_6(&candidate.attr)
-            {
-                candidate.attr = today;
+            } else {
+                kde::program_with_qt_6(query, candidate);
             }
         }
         if candidates.is_empty()

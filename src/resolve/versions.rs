@@ -41,6 +41,7 @@ pub fn wanted(query: &Query) -> Option<Wanted> {
         Kind::Command => by_command(name),
         Kind::PkgConfig => by_module(name),
         Kind::CMake => by_package(name),
+        Kind::Typelib if ["Soup-2.4", "SoupGNOME-2.4"].contains(&name) => gone("libsoup"),
         // Which Python's headers a system has is no wish of the program that reads them.
         Kind::Header if is_header_of_python(name) => found("python", "python3", "out"),
         _ => None,
@@ -142,36 +143,26 @@ const SONAMES: &[SonameRule] = &[
     ("libgtk-4", "1", "gtk", "gtk4", "out"),
     ("libgtk-x11-2.0", "0", "gtk", "gtk2", "out"),
     ("libgdk-x11-2.0", "0", "gtk", "gtk2", "out"),
-    (
-        "libMagickCore-6.Q16",
-        "6",
-        "imagemagick",
-        "imagemagick6",
-        "out",
-    ),
-    (
-        "libMagickWand-6.Q16",
-        "6",
-        "imagemagick",
-        "imagemagick6",
-        "out",
-    ),
-    (
-        "libMagick++-6.Q16",
-        "8",
-        "imagemagick",
-        "imagemagick6",
-        "out",
-    ),
     ("libfuse", "2", "fuse", "fuse", "out"),
     ("libfuse3", "3", "fuse", "fuse3", "out"),
     ("libfuse3", "4", "fuse", "fuse3", "out"),
-    ("libmbedtls", "14", "mbedtls", "mbedtls_2", "out"),
-    ("libmbedx509", "1", "mbedtls", "mbedtls_2", "out"),
-    ("libmbedcrypto", "7", "mbedtls", "mbedtls_2", "out"),
     ("libmariadb", "3", "mariadb", "libmysqlclient", "out"),
-    ("libsoup-2.4", "1", "libsoup", "libsoup_2_4", "out"),
     ("libsoup-3.0", "0", "libsoup", "libsoup_3", "out"),
+];
+
+/// Sonames of releases that nixpkgs has removed: the library's name, the version, the family.
+const SONAMES_GONE: &[(&str, &str, &str)] = &[
+    ("libMagickCore-6.Q16", "6", "imagemagick"),
+    ("libMagickCore-6.Q16", "7", "imagemagick"),
+    ("libMagickWand-6.Q16", "6", "imagemagick"),
+    ("libMagickWand-6.Q16", "7", "imagemagick"),
+    ("libMagick++-6.Q16", "8", "imagemagick"),
+    ("libMagick++-6.Q16", "9", "imagemagick"),
+    ("libmbedcrypto", "7", "mbedtls"),
+    ("libmbedtls", "14", "mbedtls"),
+    ("libmbedx509", "1", "mbedtls"),
+    ("libsoup-2.4", "1", "libsoup"),
+    ("libsoup-gnome-2.4", "1", "libsoup"),
 ];
 
 /// A family of libraries that one package brings, each with its own soname number per release.
@@ -275,27 +266,23 @@ const QT_MODULES: &[(&str, &[&str])] = &[
         "qtmultimedia",
         &["Multimedia", "MultimediaWidgets", "MultimediaQuick"],
     ),
-    (
-        "qtwebengine",
-        &[
-            "WebEngine",
-            "WebEngineCore",
-            "WebEngineWidgets",
-            "Pdf",
-            "PdfWidgets",
-        ],
-    ),
     ("qtwebchannel", &["WebChannel"]),
     ("qtwebsockets", &["WebSockets"]),
     ("qtwebview", &["WebView"]),
-    ("qtwayland", &["WaylandClient", "WaylandCompositor"]),
+    ("qtwayland", &["WaylandCompositor"]),
     ("qtserialport", &["SerialPort"]),
     ("qtserialbus", &["SerialBus"]),
     ("qtsensors", &["Sensors"]),
     ("qtlocation", &["Location"]),
     (
         "qttools",
-        &["Designer", "DesignerComponents", "Help", "UiTools"],
+        &[
+            "Designer",
+            "DesignerComponents",
+            "Help",
+            "LinguistTools",
+            "UiTools",
+        ],
     ),
     ("qtcharts", &["Charts"]),
     ("qtdatavis3d", &["DataVisualization"]),
@@ -330,14 +317,35 @@ const QT5_MODULES: &[(&str, &[&str])] = &[
     ("qtlocation", &["Positioning", "PositioningQuick"]),
     ("qtquickcontrols2", &["QuickControls2", "QuickTemplates2"]),
     ("qtscript", &["Script", "ScriptTools"]),
-    ("qtwebkit", &["WebKit", "WebKitWidgets"]),
+    ("qtwayland", &["WaylandClient"]),
     ("qtx11extras", &["X11Extras"]),
     ("qtxmlpatterns", &["XmlPatterns"]),
 ];
 
-/// Modules that only Qt 6 has, or that another package builds there.
+/// Modules of Qt 5 whose packages nixpkgs has removed: engines of browsers that nobody mends any more.
+const QT5_GONE: &[&str] = &[
+    "Pdf",
+    "PdfWidgets",
+    "WebEngine",
+    "WebEngineCore",
+    "WebEngineWidgets",
+    "WebKit",
+    "WebKitWidgets",
+];
+
+/// Modules that only Qt 6 has, or that another package builds there. What Wayland's clients need is in
+/// qtbase since Qt 6.10.
 const QT6_MODULES: &[(&str, &[&str])] = &[
-    ("qtbase", &["OpenGLWidgets", "EglFsKmsGbmSupport"]),
+    (
+        "qtbase",
+        &[
+            "OpenGLWidgets",
+            "EglFsKmsGbmSupport",
+            "WaylandClient",
+            "WaylandEglClientHwIntegration",
+            "WlShellIntegration",
+        ],
+    ),
     (
         "qtdeclarative",
         &[
@@ -382,18 +390,20 @@ const QT6_MODULES: &[(&str, &[&str])] = &[
     ("qtmultimedia", &["SpatialAudio"]),
     (
         "qtwebengine",
-        &["PdfQuick", "WebEngineQuick", "WebEngineQuickDelegatesQml"],
+        &[
+            "Pdf",
+            "PdfQuick",
+            "PdfWidgets",
+            "WebEngine",
+            "WebEngineCore",
+            "WebEngineQuick",
+            "WebEngineQuickDelegatesQml",
+            "WebEngineWidgets",
+        ],
     ),
     ("qtwebchannel", &["WebChannelQuick"]),
     ("qtwebview", &["WebViewQuick"]),
-    (
-        "qtwayland",
-        &[
-            "WaylandEglClientHwIntegration",
-            "WaylandEglCompositorHwIntegration",
-            "WlShellIntegration",
-        ],
-    ),
+    ("qtwayland", &["WaylandEglCompositorHwIntegration"]),
     ("qtpositioning", &["Positioning", "PositioningQuick"]),
     ("qtsensors", &["SensorsQuick"]),
     ("qtcharts", &["ChartsQml"]),
@@ -482,6 +492,12 @@ fn by_soname(soname: &str) -> Option<Wanted> {
     {
         return found(family, *attr, output);
     }
+    if let Some((.., family)) = SONAMES_GONE
+        .iter()
+        .find(|(name, number, _)| *name == library && is(number))
+    {
+        return gone(family);
+    }
     if matches!(library, "libssl" | "libcrypto") && (is("1.0") || is("10") || is("0.9")) {
         return gone("openssl");
     }
@@ -565,6 +581,9 @@ fn qt_module(major: &str, module: &str, output: &'static str) -> Option<Wanted> 
         "6" => ("qt6", QT6_MODULES),
         _ => return None,
     };
+    if set == "qt5" && QT5_GONE.contains(&module) {
+        return gone(set);
+    }
     let (package, _) = own
         .iter()
         .chain(QT_MODULES)
@@ -688,7 +707,10 @@ fn by_module(module: &str) -> Option<Wanted> {
         && is_of_imagemagick(module)
         && build.starts_with(|c: char| c.is_ascii_digit())
     {
-        return found("imagemagick", "imagemagick6", "dev");
+        return gone("imagemagick");
+    }
+    if ["libsoup-2.4", "libsoup-gnome-2.4"].contains(&module) {
+        return gone("libsoup");
     }
     if let Some((major, part)) = module
         .strip_prefix("Qt")

@@ -116,7 +116,9 @@ impl HostSource {
                 form: FileForm::Regular,
                 place: Bytes::default(),
                 popularity: 0,
-                note: Some(format!("{owned}; nixpkgs has all of CRAN and Bioconductor")),
+                note: Some(format!(
+                    "{owned}; nixpkgs has all of today's CRAN and Bioconductor"
+                )),
                 facts: Facts::default(),
             }];
         }

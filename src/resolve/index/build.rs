@@ -179,7 +179,9 @@ impl Builder {
         // Aliases of aliases are few and short; a circle must not hold us up.
         for _ in 0..8 {
             match self.aliases.get(name) {
-                Some((to, _, AliasState::Alias | AliasState::Renamed)) => name = to,
+                Some((to, _, AliasState::Alias | AliasState::Renamed | AliasState::Moved)) => {
+                    name = to;
+                }
                 _ => break,
             }
         }

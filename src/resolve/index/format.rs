@@ -495,6 +495,9 @@ pub enum AliasState {
     Replaced,
     /// The name is a general one that points to the current version; it stays the better name.
     Default,
+    /// Written by hand: what the tables know under this name has another today. nixpkgs may have
+    /// something else under it since, so it says nothing of what a listing of today names.
+    Moved,
 }
 
 /// A record of the alias table.
@@ -517,6 +520,7 @@ impl AliasRecord {
             AliasState::Renamed => 1,
             AliasState::Replaced => 2,
             AliasState::Default => 3,
+            AliasState::Moved => 4,
         });
     }
 
@@ -531,6 +535,7 @@ impl AliasRecord {
                 1 => AliasState::Renamed,
                 2 => AliasState::Replaced,
                 3 => AliasState::Default,
+                4 => AliasState::Moved,
                 _ => return None,
             },
         })

@@ -120,7 +120,10 @@ impl Builder {
     /// The number of an attribute that a database names, with what is known of it from before.
     pub(super) fn describe(&mut self, attr: &AttrPath, pname: &str, known: &Index) -> u32 {
         let seen = self.has(attr.as_str());
-        let facts = if seen { None } else { known.attribute(attr) };
+        // Facts about what an old name has become are not about what has the name today.
+        let facts = known
+            .attribute(attr)
+            .filter(|facts| !seen && facts.attr == *attr);
         let (number, attribute) = self.attribute(attr.as_str());
         if let Some(facts) = facts {
             attribute.main_program = facts.main_program.unwrap_or_default();
@@ -278,6 +281,31 @@ mod tests {
         check("luajitPackages.lpeg", "luajitPackages.lpeg");
         check("python311", "python311");
         check("python27Packages.numpy", "python27Packages.numpy");
+    }
+
+    #[test]
+    fn an_old_name_is_today_s_unless_only_the_tables_had_it() {
+        let known = {
+            let mut builder = Builder::new();
+            for (old, to, state) in [
+                ("old", "renamed", AliasState::Renamed),
+                ("ark", "kdePackages.ark", AliasState::Moved),
+            ] {
+                builder.alias(old, to, "", state);
+                builder.attribute(to).1.main_program = "program".to_owned();
+            }
+            let mut bytes = Vec::new();
+            builder.finish(&mut bytes).unwrap();
+            Index::from_bytes(bytes, crate::resolve::SourceKind::Catalogue).unwrap()
+        };
+        let today = |attr: &str| today_of(attr, &known).unwrap();
+        assert_eq!(today("old").as_str(), "renamed");
+        assert_eq!(today("ark").as_str(), "ark");
+        let mut builder = Builder::new();
+        for (attr, main_program) in [("renamed", "program"), ("ark", "")] {
+            builder.describe(&today(attr), attr, &known);
+            assert_eq!(builder.attribute(attr).1.main_program, main_program);
+        }
     }
 
     #[test]

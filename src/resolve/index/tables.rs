@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// The keys that the supplement answers; what the tables have by hand for them is left out.
 type Supplemented = HashSet<(KeyKind, String)>;
 
+/// The kind of a supplement's line that says since when nixpkgs lacks an attribute.
+const REMOVED: &str = "removed";
+
 /// Adds the tables in a directory, and a supplement of facts written by hand.
 ///
 /// # Errors
@@ -33,15 +36,13 @@ pub fn add(
     aliases.each(|line| alias(builder, line))?;
     if let Some(table) = &supplement {
         table.each(|line| {
+            if line.get("kind")? == REMOVED {
+                return Ok(());
+            }
             let (kind, key) = (key_kind(line.get("kind")?)?, line.get("key")?);
             if kind == KeyKind::Alias {
                 // All that the tables have under the old name is read as the new one's.
-                builder.alias(
-                    attr(key)?,
-                    attr(line.get("attr")?)?,
-                    "",
-                    AliasState::Renamed,
-                );
+                builder.alias(attr(key)?, attr(line.get("attr")?)?, "", AliasState::Moved);
             }
             supplemented.insert((kind, key.to_owned()));
             Ok(())
@@ -320,11 +321,16 @@ fn guess(
 }
 
 fn by_hand(builder: &mut Builder, line: &Line<'_>) -> Result<(), String> {
-    let kind = key_kind(line.get("kind")?)?;
     let why = line.get("why")?;
     if why.is_empty() {
         return Err("a fact written by hand needs its reason in the column `why`".to_owned());
     }
+    if line.get("kind")? == REMOVED {
+        let (_, attribute) = builder.attribute(attr(line.get("attr")?)?);
+        attribute.removed_by = line.get("key")?.to_owned();
+        return Ok(());
+    }
+    let kind = key_kind(line.get("kind")?)?;
     if kind == KeyKind::Alias {
         return Ok(());
     }

@@ -296,15 +296,18 @@ pub(super) fn where_it_is(query: &Query, row: &Candidate) -> String {
         return format!("{below} is from {}", row.attr);
     }
     let known = row.facts.sibling.as_ref().unwrap_or(&query.name);
-    let output = row.output.clone().unwrap_or_default();
+    let owner = match &row.output {
+        Some(output) => format!("its output {output} has"),
+        None => "it has".to_owned(),
+    };
     let place = row.place.as_bytes();
     match query.kind {
-        Kind::Header => format!("its output {output} has include/{known}"),
-        Kind::Data | Kind::Path => format!("its output {output} has {known}"),
+        Kind::Header => format!("{owner} include/{known}"),
+        Kind::Data | Kind::Path => format!("{owner} {known}"),
         Kind::Dpkg | Kind::Rpm | Kind::Pacman | Kind::Apk => {
             format!("it is what {} calls {known}", query.kind)
         }
-        Kind::PkgConfig => format!("its output {output} has {known}.pc"),
+        Kind::PkgConfig => format!("{owner} {known}.pc"),
         Kind::Python => format!("it brings the Python module {known}"),
         Kind::Perl => format!("it brings the Perl module {known}"),
         Kind::Gem => format!("it brings the gem {known}"),
@@ -317,7 +320,7 @@ pub(super) fn where_it_is(query: &Query, row: &Candidate) -> String {
         Kind::Typelib => format!("it brings the typelib {known}"),
         Kind::GSettings => format!("it brings the schema {known}"),
         Kind::Aclocal => format!("it brings the autoconf macros {known}"),
-        _ if place.is_empty() => format!("its output {output} has {known}"),
-        _ => format!("its output {output} has {}/{known}", row.place),
+        _ if place.is_empty() => format!("{owner} {known}"),
+        _ => format!("{owner} {}/{known}", row.place),
     }
 }

@@ -48,11 +48,11 @@ pub(super) fn name_marks<'a>(
         && rows
             .iter()
             .all(|row| is_guess_by_name(row) || row.source == SourceKind::Heuristic);
-    // Of what is dropped in for a program to find, to know the directory is to know nothing.
-    let is_dropped_in = row.facts.below.as_ref().is_some_and(|below| {
-        query.kind == Kind::Data
-            && drop_in(query.name.as_bytes()).is_some_and(|place| below.len() <= place.len())
-    });
+    // Of what is dropped in for a program to find, to know the directory is to know nothing; nor is
+    // the directory itself one package's.
+    let known = row.facts.below.as_ref().unwrap_or(&query.name);
+    let is_dropped_in = query.kind == Kind::Data
+        && drop_in(query.name.as_bytes()).is_some_and(|place| known.len() <= place.len());
     // What many packages fill is called after one of them and is still not its own.
     let is_shared = is_dropped_in
         || query.kind == Kind::Data && row.facts.below.is_some() && field.above_it >= MANY;

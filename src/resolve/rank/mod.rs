@@ -207,14 +207,21 @@ fn judge<'a>(
         .filter_map(|(row, _)| row.note.as_deref())
         .collect();
     notes.dedup();
-    // A listing knows the output; rules only know the custom.
+    // A listing knows the output; rules only know the custom. What was written by hand mends the old
+    // listings of the catalogue, not the person's own.
     let is_listed =
         |row: &Candidate| matches!(row.basis, Basis::Listed | Basis::ListedUnderOtherName);
+    let output_said_by = |row: &Candidate| match row.source {
+        SourceKind::Catalogue if row.basis == Basis::Manual => 1,
+        SourceKind::Catalogue if is_listed(row) => 2,
+        _ if is_listed(row) => 0,
+        _ => 3,
+    };
     let output = marked
         .iter()
-        .filter(|(row, _)| is_listed(row))
-        .chain(&marked)
-        .find_map(|(row, _)| row.output.clone())
+        .filter(|(row, _)| row.output.is_some())
+        .min_by_key(|(row, _)| output_said_by(row))
+        .and_then(|(row, _)| row.output.clone())
         .unwrap_or_default();
     let popularity = rows
         .iter()

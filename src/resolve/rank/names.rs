@@ -101,11 +101,11 @@ const DROP_INS: [&str; 30] = [
     "share/vim/vimfiles",
 ];
 
-/// The directory for drop-ins that a file lies below.
+/// The directory for drop-ins that a file lies below, or that the name is.
 pub(in crate::resolve) fn drop_in(name: &[u8]) -> Option<&'static str> {
     DROP_INS.into_iter().find(|directory| {
         name.strip_prefix(directory.as_bytes())
-            .is_some_and(|rest| rest.starts_with(b"/"))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     })
 }
 

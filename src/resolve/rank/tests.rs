@@ -215,6 +215,21 @@ fn what_nixpkgs_has_removed_is_never_the_answer() {
 }
 
 #[test]
+fn an_output_written_by_hand_mends_the_old_listings_but_not_the_person_s_own() {
+    let output = |listing: SourceKind| {
+        let mut listed = candidate("x^lib lib");
+        listed.source = listing;
+        let mut by_hand = candidate("x^out lib");
+        by_hand.source = SourceKind::Catalogue;
+        by_hand.basis = Basis::Manual;
+        let scored = rank(&Query::parse(b"libx.so.1"), &[listed, by_hand], &[]);
+        scored[0].output.0.clone()
+    };
+    assert_eq!(output(SourceKind::Catalogue), "out");
+    assert_eq!(output(SourceKind::Index), "lib");
+}
+
+#[test]
 fn a_pin_is_certain_and_a_preference_decides() {
     let mut pin = candidate("mine^out ");
     pin.source = SourceKind::Pin;

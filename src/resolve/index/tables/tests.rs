@@ -32,8 +32,14 @@ fn every_fact_of_the_supplement_is_in_the_embedded_index() {
     Table::read(&path)
         .unwrap()
         .each(|line| {
-            let kind = key_kind(line.get("kind")?)?;
             let expected = line.get("attr")?;
+            if line.get("kind")? == REMOVED {
+                let attr = AttrPath::new(expected).map_err(|error| error.to_string())?;
+                let removed_by = index.attribute(&attr).and_then(|facts| facts.removed_by);
+                assert_eq!(removed_by.as_deref(), Some(line.get("key")?), "{attr}");
+                return Ok(());
+            }
+            let kind = key_kind(line.get("kind")?)?;
             if kind == KeyKind::Alias {
                 let old = AttrPath::new(line.get("key")?).map_err(|error| error.to_string())?;
                 let alias = index.alias(&old).map(|alias| alias.to.to_string());
@@ -60,6 +66,9 @@ fn every_attribute_of_the_supplement_is_current() {
     Table::read(&path)
         .unwrap()
         .each(|line| {
+            if line.get("kind")? == REMOVED {
+                return Ok(());
+            }
             let attr = AttrPath::new(line.get("attr")?).map_err(|error| error.to_string())?;
             // What an alias leads to may have nothing else in the index.
             let Some(facts) = index.attribute(&attr) else {
@@ -71,6 +80,49 @@ fn every_attribute_of_the_supplement_is_current() {
             Ok(())
         })
         .unwrap();
+}
+
+/// Attributes of the supplement that no table has, from `catalog/unlisted.txt`.
+fn unlisted() -> HashSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog/unlisted.txt");
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn an_attribute_that_only_the_supplement_has_was_looked_up() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog/supplement.tsv");
+    let index = super::super::Index::embedded();
+    let unlisted = unlisted();
+    let mut named_by_it_alone = HashSet::new();
+    Table::read(&path)
+        .unwrap()
+        .each(|line| {
+            if line.get("kind")? == REMOVED {
+                return Ok(());
+            }
+            let name = line.get("attr")?;
+            let attr = AttrPath::new(name).map_err(|error| error.to_string())?;
+            // The name of a derivation comes from the tables alone; what an alias leads to has that of
+            // the old attribute.
+            let is_listed = line.get("kind")? != "alias"
+                && index
+                    .attribute(&attr)
+                    .is_some_and(|facts| facts.pname.is_some());
+            if !is_listed {
+                named_by_it_alone.insert(name.to_owned());
+            }
+            Ok(())
+        })
+        .unwrap();
+    let mut surprises: Vec<&String> = named_by_it_alone.symmetric_difference(&unlisted).collect();
+    surprises.sort();
+    assert!(
+        surprises.is_empty(),
+        "look these up in nixpkgs and write them into catalog/unlisted.txt, or take them out of it: \
+         {surprises:#?}"
+    );
 }
 
 /// Tables of a header line each, and of what is given.
