@@ -99,6 +99,25 @@ fn a_file_dropped_in_for_a_program_to_find_is_not_the_program_s() {
 }
 
 #[test]
+fn what_nixpkgs_has_in_another_release_only_is_open() {
+    let resolver = plain();
+    for (kind, name) in [
+        (Kind::Soname, "libsoup-2.4.so.1"),
+        (Kind::PkgConfig, "libsoup-2.4"),
+        (Kind::PkgConfig, "Magick++-6.Q16HDRI"),
+        (Kind::Header, "libsoup-2.4/libsoup/soup.h"),
+        (Kind::Typelib, "Soup-2.4"),
+        (Kind::CMake, "Qt5WebEngineCore"),
+    ] {
+        let resolution = resolver.resolve(&Query::new(kind, name));
+        assert!(
+            matches!(resolution.verdict, Verdict::Open),
+            "{kind} {name}: {resolution:?}"
+        );
+    }
+}
+
+#[test]
 fn what_only_the_host_has_is_no_package() {
     let resolver = plain();
     for path in [

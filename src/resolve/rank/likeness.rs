@@ -161,9 +161,9 @@ pub(super) fn version_mark(
     match &wanted.attr {
         Some(right) if right == attr.as_str() => Some(Mark::of(Feature::RightVersion)),
         Some(_) if wanted.contradicts(attr) => Some(Mark::of(Feature::WrongVersion)),
-        // A program that was linked with a version of which nixpkgs has none runs with no other;
-        // a command may well be served by another.
-        None if kind == Kind::Soname => Some(Mark::of(Feature::WrongVersion)),
+        // A program that was linked with a version of which nixpkgs has none runs with no other, nor does
+        // a build find it by its module's name; a command may well be served by another.
+        None if kind != Kind::Command => Some(Mark::of(Feature::WrongVersion)),
         None if wanted.contradicts(attr) => Some(Mark::of(Feature::GoneVersion)),
         _ => None,
     }
