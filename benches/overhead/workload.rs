@@ -118,6 +118,8 @@ impl Workload {
             // The same tools for everyone: a version manager's shims would drown what they start.
             .env("PATH", path())
             .env("LC_ALL", "C")
+            // Cargo's own: every program would first look for its libraries among the bench's.
+            .env_remove("LD_LIBRARY_PATH")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         command
