@@ -2,12 +2,12 @@
 //! the environment that every format is written from.
 
 use crate::emit::{Environment, GapNote, NetworkUse, RunNote, Shipment};
-use crate::graph::resources::Provision;
+use crate::graph::resources::{Provision, Resource};
 use crate::graph::subject::{SubjectForm, desktop_entries};
 use crate::graph::{self, Host, Run, joined};
-use crate::resolve::{self, InstalledPackage, Manager, Query, Resolution};
+use crate::resolve::{self, AttrPath, InstalledPackage, Manager, Query, Resolution};
 use crate::trace::{Bytes, GapKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Notes the versions that this machine has of the packages.
 ///
@@ -95,6 +95,17 @@ pub struct Explained {
     /// For each run, and each need of it whose package is told: the package, and the file that shows
     /// the need.
     pub provisions: Vec<Vec<Provision>>,
+    /// What was answered for each need.
+    answers: Vec<Answered>,
+}
+
+/// A need, with what was answered.
+struct Answered {
+    /// The attribute that has it, if that is certain.
+    attr: Option<AttrPath>,
+    /// The file that shows it.
+    path: Bytes,
+    resolution: Resolution,
 }
 
 impl Explained {
@@ -104,6 +115,25 @@ impl Explained {
         packages
             .filter(|package| package.implied.is_none())
             .map(|package| package.attr.to_string())
+            .collect()
+    }
+
+    /// What was asked about a package or file, and answered; each question once.
+    pub fn answers_about(&self, resource: &Resource) -> Vec<&Resolution> {
+        let is_about = |answered: &&Answered| match resource {
+            Resource::Provider(name) => answered
+                .attr
+                .as_ref()
+                .is_some_and(|attr| attr.as_str() == name),
+            Resource::Library(path) | Resource::File(path) => answered.path == *path,
+            _ => false,
+        };
+        let mut asked = HashSet::new();
+        self.answers
+            .iter()
+            .filter(is_about)
+            .map(|answered| &answered.resolution)
+            .filter(|it| asked.insert((it.query.kind, &it.query.name)))
             .collect()
     }
 
@@ -145,6 +175,14 @@ pub fn explained(
         .into_iter()
         .map(|numbers| numbers.filter_map(provision).collect())
         .collect();
+    let answers = usage.needs.iter().zip(choice.of_needs).zip(choice.answers);
+    let answers = answers
+        .map(|((need, attr), resolution)| Answered {
+            attr,
+            path: need.path.clone(),
+            resolution,
+        })
+        .collect();
     let leading = leading.map(|number| &runs[number].run.header);
     let environment = Environment {
         subject: usage.subject,
@@ -177,6 +215,7 @@ pub fn explained(
     Explained {
         environment,
         provisions,
+        answers,
     }
 }
 

@@ -2,12 +2,9 @@
 
 use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure};
-use crate::report::printable;
-use crate::resolve::rank::Counted;
-use crate::resolve::{Kind, Query, Resolution, Scored, Verdict};
-use crate::trace::Bytes;
+use crate::report::answer;
+use crate::resolve::{Kind, Query, Resolution, Verdict};
 use bstr::io::BufReadExt;
-use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -61,7 +58,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let resolver = args.sources.open()?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut all_answered = true;
-    let mut answer = |text: &[u8]| -> io::Result<()> {
+    let mut respond = |text: &[u8]| -> io::Result<()> {
         let query = match args.kind {
             Some(kind) => Query::parse_as(kind, text),
             None => Query::parse(text),
@@ -77,14 +74,14 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     let written = args
         .queries
         .iter()
-        .try_for_each(|query| answer(query.as_bytes()))
+        .try_for_each(|query| respond(query.as_bytes()))
         .and_then(|()| {
             if !args.stdin {
                 return Ok(());
             }
             io::stdin().lock().for_byte_line(|line| {
                 if !line.is_empty() {
-                    answer(line)?;
+                    respond(line)?;
                 }
                 Ok(true)
             })
@@ -105,56 +102,10 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
     } as u8)
 }
 
-/// One answer as `--json` writes it.
-#[derive(Serialize)]
-struct Answer<'a> {
-    query: Bytes,
-    kind: Kind,
-    best: Option<Explained<'a>>,
-    candidates: Vec<Explained<'a>>,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'a str>,
-}
-
-/// A candidate with what its score comes from.
-#[derive(Serialize)]
-struct Explained<'a> {
-    #[serde(flatten)]
-    scored: &'a Scored,
-    features: &'a [Counted],
-}
-
-impl<'a> From<&'a Scored> for Explained<'a> {
-    fn from(scored: &'a Scored) -> Self {
-        Self {
-            scored,
-            features: &scored.features,
-        }
-    }
-}
-
 fn write_json(out: &mut impl Write, text: &[u8], resolution: &Resolution) -> io::Result<()> {
-    let (verdict, why) = match &resolution.verdict {
-        Verdict::Package => ("package", None),
-        Verdict::Open => ("open", None),
-        Verdict::Host(why) => ("host", Some(*why)),
-        Verdict::Ignored(pattern) => ("ignored", Some(pattern.as_str())),
-    };
-    let answer = Answer {
-        query: text.into(),
-        kind: resolution.query.kind,
-        best: resolution.best.as_ref().map(Explained::from),
-        candidates: resolution.candidates.iter().map(Explained::from).collect(),
-        verdict,
-        why,
-    };
-    serde_json::to_writer(&mut *out, &answer)?;
+    serde_json::to_writer(&mut *out, &answer::json(text, resolution))?;
     out.write_all(b"\n")
 }
-
-/// How many candidates beside the best one a person is shown.
-const OTHERS: usize = 3;
 
 fn write_words(
     out: &mut impl Write,
@@ -162,68 +113,8 @@ fn write_words(
     resolution: &Resolution,
     explain: bool,
 ) -> io::Result<()> {
-    let query = printable(text);
-    let kind = resolution.query.kind;
-    let mut others = &resolution.candidates[..];
-    match &resolution.verdict {
-        Verdict::Package => {}
-        Verdict::Open if others.is_empty() => {
-            writeln!(out, "{query} ({kind}): nothing known provides it")?
-        }
-        Verdict::Open => writeln!(out, "{query} ({kind}): no certain answer")?,
-        Verdict::Host(why) => writeln!(out, "{query} ({kind}): the host's, no package\n    {why}")?,
-        Verdict::Ignored(pattern) => writeln!(out, "{query} ({kind}): ignored by `{pattern}`")?,
-    }
-    if let Some(best) = &resolution.best {
-        writeln!(
-            out,
-            "{query} ({kind}): {} {:.2}",
-            attribute(best),
-            best.score
-        )?;
-        for reason in &best.because {
-            writeln!(out, "    {}", printable(reason.as_bytes()))?;
-        }
-        if explain {
-            write_features(out, best)?;
-        }
-        others = &others[1..];
-    }
-    let shown = if explain { others.len() } else { OTHERS };
-    for other in others.iter().take(shown) {
-        let reason = other
-            .because
-            .first()
-            .map(|reason| format!(": {}", printable(reason.as_bytes())));
-        writeln!(
-            out,
-            "  ? {} {:.2}{}",
-            attribute(other),
-            other.score,
-            reason.unwrap_or_default()
-        )?;
-        if explain {
-            write_features(out, other)?;
-        }
+    for answer::Line { indent, text } in answer::words(text, resolution, explain) {
+        writeln!(out, "{:indent$}{text}", "")?;
     }
     Ok(())
-}
-
-/// `listed +4.0, popular +2.9, link -0.4`, and their sum.
-fn write_features(out: &mut impl Write, scored: &Scored) -> io::Result<()> {
-    let features: Vec<String> = scored
-        .features
-        .iter()
-        .map(|Counted { feature, weight }| format!("{feature} {weight:+.1}"))
-        .collect();
-    let strength: f64 = scored.features.iter().map(|it| it.weight).sum();
-    writeln!(out, "    {} = {strength:.1}", features.join(", "))
-}
-
-/// `zlib`, `zlib.dev`.
-fn attribute(scored: &Scored) -> String {
-    match scored.output.0.as_str() {
-        "out" => scored.attr.to_string(),
-        output => format!("{}.{output}", scored.attr),
-    }
 }

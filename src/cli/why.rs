@@ -11,7 +11,8 @@ use std::path::PathBuf;
 /// Say why a run needs a package, file, library, variable or address
 ///
 /// Prints the shortest chains from the command to it: which process started which, what that one
-/// did, and for a package which file shows that it is needed and by which rule. NAME is an attribute
+/// did, and for a package which file shows that it is needed and by which rule; then what was asked
+/// for and which packages have it. NAME is an attribute
 /// (`openssl`), a path, the last component of one (`libssl.so.3`), a search variable
 /// (`LD_LIBRARY_PATH`), an address (`192.0.2.1:443`, `192.0.2.1`, `443`), or a name that a DNS server
 /// was asked for: that leads to the addresses that it has, too.
@@ -28,9 +29,14 @@ pub(super) struct Args {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
-    /// Print all chains to each thing and not only the three shortest
+    /// Print all chains to each thing, and all names that were asked for, and not only the first three
     #[arg(long)]
     all: bool,
+
+    /// Show every candidate for what is needed of a package or file, with what speaks for and against
+    /// it, and how much
+    #[arg(long, conflicts_with = "json")]
+    explain: bool,
 
     /// Write JSON, one object a line (docs/reading.md)
     #[arg(long)]
@@ -85,10 +91,12 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         for (run, resources) in runs.iter().zip(&graphs) {
             for target in resources.named(&run.of, name) {
                 is_known = true;
-                let mut note = note(resources.resource(target));
+                let resource = resources.resource(target);
+                let mut note = note(resource);
+                let answers = explained.answers_about(resource);
                 if args.json {
                     let note = note.as_deref();
-                    let value = report::why::json(&run.of, resources, target, note, most);
+                    let value = report::why::json(&run.of, resources, target, note, most, &answers);
                     text.push_str(&reading::json_line(value, &run.name, is_several));
                     continue;
                 }
@@ -105,6 +113,7 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
                 let note = note.as_deref();
                 let why = report::why::why(&run.of, resources, target, note, most, width);
                 text.push_str(&why);
+                text.push_str(&report::why::answers(&answers, args.explain, most, width));
             }
         }
         if !is_known {
@@ -138,7 +147,7 @@ fn nothing_listed(environment: &Environment) -> String {
     match environment.unresolved.len() + environment.missing.len() {
         0 => "the run needs no package that stdenv does not bring\n".to_owned(),
         open => {
-            format!("no package is certain; of {open} needs `nixtrace emit` tells what is known\n")
+            format!("no package is certain; `nixtrace emit` tells of {open} that may be needed\n")
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Why a run needs a thing: the chains from the command to it, in words and as JSON.
 
 use super::endpoint::{action, outcome, place};
-use super::printable;
 use super::table::{cut_end, cut_start, wrapped};
 use super::tree::what;
 use super::words::{counted, duration};
+use super::{answer, printable};
 use crate::graph::Evidence;
 use crate::graph::chronicle::Chronicle;
 use crate::graph::resources::{Chain, Edge, Relation, Resource, ResourceId, Resources};
+use crate::resolve::Resolution;
 use crate::trace::Bytes;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
@@ -41,6 +42,27 @@ pub fn why(
     let more = chains.len() - shown.len();
     if more > 0 {
         let more = counted(more as u64, "more chain", "more chains");
+        let _ = writeln!(text, "\n  {more}; all with --all");
+    }
+    text
+}
+
+/// What was asked about a thing and answered, as lines of at most `width` columns. `explain` shows every
+/// candidate, and what each score comes from.
+pub fn answers(resolutions: &[&Resolution], explain: bool, most: usize, width: usize) -> String {
+    const INDENT: usize = 2;
+    let shown = &resolutions[..resolutions.len().min(most)];
+    let mut text = String::new();
+    for resolution in shown {
+        text.push('\n');
+        for line in answer::words(resolution.query.name.as_bytes(), resolution, explain) {
+            let first = " ".repeat(INDENT + line.indent);
+            text.push_str(&wrapped(&first, &line.text, width));
+        }
+    }
+    let more = resolutions.len() - shown.len();
+    if more > 0 {
+        let more = counted(more as u64, "more name", "more names");
         let _ = writeln!(text, "\n  {more}; all with --all");
     }
     text
@@ -214,11 +236,16 @@ pub fn json(
     target: ResourceId,
     note: Option<&str>,
     most: usize,
+    resolutions: &[&Resolution],
 ) -> serde_json::Value {
     let chains: Vec<serde_json::Value> = resources
         .chains(target, most)
         .iter()
         .map(|chain| chain_json(chronicle, resources, chain))
+        .collect();
+    let answers: Vec<answer::Answer<'_>> = resolutions
+        .iter()
+        .map(|it| answer::json(it.query.name.as_bytes(), it))
         .collect();
     let resource = resources.resource(target);
     serde_json::json!({
@@ -226,6 +253,7 @@ pub fn json(
         "name": name(chronicle, resource),
         "implied": note,
         "chains": chains,
+        "answers": answers,
     })
 }
 

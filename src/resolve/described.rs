@@ -2,10 +2,7 @@
 //! (Writing R Extensions, 1.1.1). nixpkgs has all that CRAN and Bioconductor have today, so that is an answer,
 //! unless the package has been archived since.
 
-use super::{
-    AttrPath, Basis, Candidate, Facts, FileForm, Kind, Query, Source, SourceKind, heuristic,
-};
-use crate::trace::Bytes;
+use super::{Candidate, Kind, Query, Source, heuristic};
 use bstr::ByteSlice;
 use std::fs::File;
 use std::io::Read;
@@ -73,25 +70,14 @@ impl Source for Descriptions {
             Kind::R => query.name.to_str().ok().and_then(heuristic::of_archive),
             _ => None,
         };
-        attr.and_then(|attr| Some(candidate(attr, self.archive(query)?)))
-            .into_iter()
-            .collect()
-    }
-}
-
-fn candidate(attr: AttrPath, archive: &str) -> Candidate {
-    Candidate {
-        attr,
-        output: None,
-        source: SourceKind::Host,
-        basis: Basis::Guess(2),
-        form: FileForm::Regular,
-        place: Bytes::default(),
-        popularity: 0,
-        note: Some(format!(
-            "its DESCRIPTION says that it is from {archive}, of which nixpkgs has all that is there today"
-        )),
-        facts: Facts::default(),
+        let candidate = attr.and_then(|attr| {
+            let note = format!(
+                "its DESCRIPTION says that it is from {}, of which nixpkgs has all that is there today",
+                self.archive(query)?
+            );
+            Some(heuristic::candidate_of_archive(attr, note))
+        });
+        candidate.into_iter().collect()
     }
 }
 

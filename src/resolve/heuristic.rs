@@ -82,6 +82,21 @@ pub(super) fn of_archive(name: &str) -> Option<AttrPath> {
         .flatten()
 }
 
+/// The answer that a package of an archive is, where something of the host's own says so.
+pub(super) fn candidate_of_archive(attr: AttrPath, note: String) -> Candidate {
+    Candidate {
+        attr,
+        output: None,
+        source: SourceKind::Host,
+        basis: Basis::Guess(2),
+        form: FileForm::Regular,
+        place: Bytes::default(),
+        popularity: 0,
+        note: Some(note),
+        facts: Facts::default(),
+    }
+}
+
 fn proposals(kind: Kind, name: &str) -> Vec<String> {
     match kind {
         Kind::Soname | Kind::LinkName => {

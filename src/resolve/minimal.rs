@@ -99,6 +99,8 @@ pub struct Choice {
     pub missing: Vec<Missing>,
     /// The attribute that has each need, by the need's number; none where that stayed open.
     pub of_needs: Vec<Option<AttrPath>>,
+    /// What was answered for each need, likewise.
+    pub answers: Vec<Resolution>,
 }
 
 /// Commands that every `stdenv` has, compiler or not (nixpkgs manual, "Tools provided by
@@ -204,6 +206,7 @@ pub fn choose(usage: &Usage, mut resolve: impl FnMut(&Query) -> Resolution) -> C
             .collect(),
         missing: missing(usage, &mut resolve),
         of_needs,
+        answers,
     }
 }
 

@@ -168,3 +168,53 @@ fn what_the_run_does_not_have_is_said_with_what_is_like_it() {
         .says("the run has nothing called `host`")
         .says("hint: it has hosts");
 }
+
+#[test]
+fn every_candidate_for_what_is_needed_is_told_with_its_features() {
+    let home = Home::new();
+    needs!("gcc");
+    let program = "#include <zlib.h>\nint main(void) { return zlibVersion() == 0; }\n";
+    home.write("project/app.c", program);
+    let trace = record(&home, "build", "gcc app.c -lz -o app && ./app");
+    let object = why(&home, &trace, &["zlib", "--json"]).exits(0).text();
+    let object: Value = serde_json::from_str(&object).unwrap();
+    let answers = object["answers"].as_array().unwrap();
+    let asked: Vec<&str> = answers
+        .iter()
+        .map(|answer| answer["query"].as_str().unwrap())
+        .collect();
+    assert_eq!(asked, ["libz.so.1", "zlib.h"]);
+    let text = why(&home, &trace, &["zlib", "--explain"]).exits(0).text();
+    for answer in answers {
+        assert_eq!(answer["best"]["attr"], "zlib");
+        for candidate in answer["candidates"].as_array().unwrap() {
+            let features = candidate["features"].as_array().unwrap();
+            assert!(!features.is_empty(), "{candidate}");
+            let first = features[0]["feature"].as_str().unwrap();
+            assert!(text.contains(candidate["attr"].as_str().unwrap()), "{text}");
+            assert!(text.contains(&format!("{first} ")), "{text}");
+        }
+    }
+    let brief = why(&home, &trace, &["zlib"]).exits(0).text();
+    assert!(
+        brief.contains("\n  libz.so.1 (soname): zlib 0.99\n"),
+        "{brief}"
+    );
+    assert!(!brief.contains("listed +"), "{brief}");
+    let file = why(&home, &trace, &["zlib.h"]).exits(0).text();
+    assert!(
+        file.contains("\n  zlib.h (header): zlib.dev 0.99\n"),
+        "{file}"
+    );
+}
+
+#[test]
+fn needs_without_a_certain_package_are_not_kept_silent() {
+    let home = Home::new();
+    let open = record(&home, "open", "no-such-command-at-all; exit 3");
+    let text = why(&home, &open, &[]).exits(0).text();
+    assert_eq!(
+        text,
+        "no package is certain; `nixtrace emit` tells of 1 that may be needed\n"
+    );
+}

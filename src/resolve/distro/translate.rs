@@ -108,19 +108,8 @@ impl HostSource {
             owned.push_str(&format!(", as {target}"));
         }
         if let Some(attr) = of_archive(query, package) {
-            return vec![Candidate {
-                attr,
-                output: None,
-                source: SourceKind::Host,
-                basis: Basis::Guess(2),
-                form: FileForm::Regular,
-                place: Bytes::default(),
-                popularity: 0,
-                note: Some(format!(
-                    "{owned}; nixpkgs has all of today's CRAN and Bioconductor"
-                )),
-                facts: Facts::default(),
-            }];
+            let note = format!("{owned}; nixpkgs has all of today's CRAN and Bioconductor");
+            return vec![heuristic::candidate_of_archive(attr, note)];
         }
         self.translate(package, index)
             .iter()
