@@ -218,3 +218,31 @@ fn needs_without_a_certain_package_are_not_kept_silent() {
         "no package is certain; `nixtrace emit` tells of 1 that may be needed\n"
     );
 }
+
+#[test]
+fn the_name_of_a_run_does_not_steer_the_terminal() {
+    let home = Home::new();
+    let failed = record(
+        &home,
+        "failed",
+        "git --version; no-such-command-at-all; exit 3",
+    );
+    let both = home.outside("both.jsonl");
+    let named = ["a\x1b[31mb", "c"].map(|name| format!("{name}={}", failed.display()));
+    home.command([nixtrace(), "merge".as_ref(), "-q".as_ref(), "-o".as_ref()])
+        .arg(&both)
+        .args(named)
+        .run()
+        .exits(0);
+    let explained = why(&home, &both, &["git"]).exits(0).text();
+    let lacking = home
+        .command([nixtrace(), "doctor".as_ref(), "--trace".as_ref()])
+        .arg(&both)
+        .run()
+        .exits(1)
+        .text();
+    for text in [explained, lacking] {
+        assert!(text.contains(r"a\u{1b}[31mb"), "{text:?}");
+        assert!(!text.contains('\x1b'), "{text:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Scenes of counting: what a chronicle keeps, and how it is sorted into classes.
 
 use super::*;
+use crate::graph::builder::GAPS;
 use crate::graph::chronicle::{Chronicle, Chronicler, Limits};
 use crate::graph::inventory::{Class, Subject, inventory};
 use crate::graph::resources::Resources;
@@ -566,4 +567,22 @@ proptest! {
         one_after_the_other.sort_unstable();
         prop_assert_eq!(tell(&order), tell(&one_after_the_other));
     }
+}
+
+#[test]
+fn gaps_without_end_are_counted_and_not_kept() {
+    let mut story = Story::new();
+    story.runs(0, None, "/usr/bin/app");
+    for number in 0..GAPS + 2 {
+        story.add(Record::Gap(Gap {
+            process: Some(ProcessId(0)),
+            at: Micros(5),
+            kind: GapKind::Unreadable,
+            detail: number.to_string(),
+            count: 3,
+        }));
+    }
+    let chronicle = story.told();
+    assert_eq!(chronicle.gaps.len(), GAPS);
+    assert_eq!(chronicle.left_out.others, 6);
 }

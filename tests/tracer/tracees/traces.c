@@ -178,10 +178,22 @@ static int protects_itself(void)
 	return exits_with(pid, 5) ? 0 : 2;
 }
 
+/* Lets one that was taken go on, and traces it to its end; whether it exits so. */
+static int runs_traced(pid_t pid, int code)
+{
+	int status;
+	if (ptrace(PTRACE_CONT, pid, 0, 0) != 0)
+		return 0;
+	shared->has_left = 1;
+	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+		if (ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status)) != 0)
+			return 0;
+	return WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
 /* One that is traced makes a child, which its tracer did not want. */
 static int unwanted(void)
 {
-	int status;
 	if (mkdir("there", 0777) != 0)
 		return 1;
 	pid_t pid = fork();
@@ -194,19 +206,12 @@ static int unwanted(void)
 		_exit(exits_with(child, 5) ? 7 : 8);
 	}
 	take(pid);
-	if (ptrace(PTRACE_CONT, pid, 0, 0) != 0)
-		return 2;
-	shared->has_left = 1;
-	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
-		if (ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status)) != 0)
-			return 3;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 7 ? 0 : 4;
+	return runs_traced(pid, 7) ? 0 : 2;
 }
 
 /* One that is traced goes to another directory in a way that cannot be foreseen. */
 static int goes(void)
 {
-	int status;
 	if (mkdir("place", 0777) != 0)
 		return 1;
 	pid_t pid = fork();
@@ -221,13 +226,7 @@ static int goes(void)
 		_exit(5);
 	}
 	take(pid);
-	if (ptrace(PTRACE_CONT, pid, 0, 0) != 0)
-		return 2;
-	shared->has_left = 1;
-	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
-		if (ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status)) != 0)
-			return 3;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 5 ? 0 : 4;
+	return runs_traced(pid, 5) ? 0 : 2;
 }
 
 /* One that another tracer had cannot be given away later. */
@@ -301,32 +300,29 @@ static int left(void)
 
 int main(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		int (*run)(void);
+	} ways[] = {
+		{ "each-other", each_other },
+		{ "asleep", asleep },
+		{ "left", left },
+		{ "left-unseen", left_unseen },
+		{ "left-by-the-dead", left_by_the_dead },
+		{ "refused", refused },
+		{ "protects-itself", protects_itself },
+		{ "unwanted", unwanted },
+		{ "goes", goes },
+		{ "asleep-later", asleep_later },
+		{ "alone", alone },
+	};
 	if (argc != 2)
 		return 64;
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return 65;
-	if (!strcmp(argv[1], "each-other"))
-		return each_other();
-	if (!strcmp(argv[1], "asleep"))
-		return asleep();
-	if (!strcmp(argv[1], "left"))
-		return left();
-	if (!strcmp(argv[1], "left-unseen"))
-		return left_unseen();
-	if (!strcmp(argv[1], "left-by-the-dead"))
-		return left_by_the_dead();
-	if (!strcmp(argv[1], "refused"))
-		return refused();
-	if (!strcmp(argv[1], "protects-itself"))
-		return protects_itself();
-	if (!strcmp(argv[1], "unwanted"))
-		return unwanted();
-	if (!strcmp(argv[1], "goes"))
-		return goes();
-	if (!strcmp(argv[1], "asleep-later"))
-		return asleep_later();
-	if (!strcmp(argv[1], "alone"))
-		return alone();
+	for (size_t way = 0; way < sizeof ways / sizeof *ways; way++)
+		if (!strcmp(argv[1], ways[way].name))
+			return ways[way].run();
 	return 66;
 }
