@@ -58,6 +58,8 @@ struct Finding {
     to_build: bool,
     /// What it has to do with how a run ended; none for a program.
     bearing: Option<Bearing>,
+    /// Whether the program cannot do without it, or it was looked for by who made the run fail.
+    of_failure: bool,
     /// How that showed, for a person.
     why: String,
     answer: Resolution,
@@ -114,6 +116,7 @@ fn of_file(file: &Path, resolver: &Resolver) -> Result<Vec<Finding>, Failure> {
         is_loader,
         to_build: false,
         bearing: None,
+        of_failure: true,
         why,
     };
     if let Some(interpreter) = interpreter_of_script(file) {
@@ -167,6 +170,7 @@ fn of_run(sought: Sought, run: &str, ended_well: bool, resolver: &Resolver) -> O
     let answer = minimal::provider(&sought.thing, |query| {
         Resolution::clone(&resolver.resolve(query))
     });
+    let of_failure = sought.is_of_failure();
     let is_provided = answer.verdict == Verdict::Package;
     // A command that nobody has is one of the names that a `configure` tries for many.
     let is_command = matches!(sought.thing, Thing::Command(_));
@@ -193,6 +197,7 @@ fn of_run(sought: Sought, run: &str, ended_well: bool, resolver: &Resolver) -> O
         is_loader: false,
         to_build: sought.to_build,
         bearing: Some(sought.bearing),
+        of_failure,
         why,
         answer,
     })
@@ -246,10 +251,13 @@ fn name(finding: &Finding) -> Bytes {
     finding.answer.query.name.clone()
 }
 
-/// The lines to add, by where; only for what has a certain answer, and not for what a run could do
-/// without.
+/// The lines to add, by where; only for what has a certain answer, and not for what a run, or a program
+/// in it that did not make it fail, could do without.
 fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
-    let lacking = || findings.iter().filter(|finding| !finding.ended_well);
+    let lacking = || {
+        let findings = findings.iter();
+        findings.filter(|finding| !finding.ended_well && finding.of_failure)
+    };
     let tried = |finding: &Finding| finding.bearing == Some(Bearing::Probed);
     // A program or run that only tried has nothing better to tell.
     let tell: BTreeSet<&str> = lacking()

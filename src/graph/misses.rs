@@ -223,6 +223,13 @@ pub struct Sought {
     last: Option<Micros>,
 }
 
+impl Sought {
+    /// Whether any who looked for it failed, and made the command fail.
+    pub fn is_of_failure(&self) -> bool {
+        self.last.is_some()
+    }
+}
+
 /// What a run looked for in vain and a package can have, by how much it explains; what many asked for
 /// before others.
 pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {

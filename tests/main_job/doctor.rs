@@ -256,3 +256,19 @@ fn what_a_run_went_without_is_not_missing() {
         .exits(0)
         .prints("trace went without\n  hamlib.pc  hamlib  looked for by pkg-config\n");
 }
+
+#[test]
+fn what_a_program_did_without_is_no_line_to_add_where_something_else_failed() {
+    needs!("perl");
+    let home = Home::new();
+    let trace = home.outside("trace.jsonl");
+    let script =
+        "perl -e 'eval { require Algorithm::NoSuch; }; eval { require Mojolicious; }'; exit 3";
+    home.command(["sh", "-c", script])
+        .recorded(&trace, &["-q"])
+        .run()
+        .exits(3);
+    doctor(&home, &["--trace", &trace.to_string_lossy()])
+        .exits(1)
+        .prints("trace lacks\n  Mojolicious  perlPackages.Mojolicious  looked for by perl\n");
+}
