@@ -9,6 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     match bytes.split_first() {
         Some((0, file)) => fuzzing::image(file),
         Some((1, address)) => fuzzing::socket_address(address),
+        Some((3, file)) => fuzzing::loader(file),
         Some((_, text)) => fuzzing::text(text),
         None => {}
     }

@@ -144,7 +144,8 @@ impl Header {
     pub fn unrecorded(&self) -> Option<&'static str> {
         let is_ours = ["notify", "ptrace", "syscall"].contains(&self.engine.as_str());
         (is_ours && !self.exact).then_some(
-            "links that only realpath(3) looked at, and names that it missed (--exact has them)",
+            "links that only realpath(3) looked at, names that it missed, and the loader's own look for \
+             ld.so.preload and ld.so.cache (--exact has them)",
         )
     }
 

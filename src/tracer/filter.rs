@@ -4,7 +4,7 @@
 //! for them again; argument tests cost nanoseconds. What the filter stops costs microseconds: so
 //! the tests are here (seccomp(2); linux/Documentation/userspace-api/seccomp_filter.rst).
 
-use super::abi::{Atom, Call, Condition, Table, X32_BIT};
+use super::abi::{Atom, Call, Condition, Habit, PAGE, Table, X32_BIT};
 use libc::sock_filter;
 
 /// What happens to a call that is worth a look.
@@ -33,21 +33,33 @@ const GO: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
 const KEEP: u16 = (libc::BPF_MISC | libc::BPF_TAX) as u16;
 /// The index register's value is taken from the accumulator's.
 const SUBTRACT_KEPT: u16 = (libc::BPF_ALU | libc::BPF_SUB | libc::BPF_X) as u16;
+/// The accumulator's value loses all other bits.
+const MASK: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
 const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const IF_GREATER_OR_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const IF_ANY_BIT: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
+const INSTRUCTION: u32 = 8;
+
+/// Where the halves of 64-bit numbers are in them.
+const LOW: u32 = if cfg!(target_endian = "big") { 4 } else { 0 };
+const HIGH: u32 = 4 - LOW;
+
+/// The place of an argument in `struct seccomp_data`.
+fn argument(arg: u8) -> u32 {
+    16 + 8 * u32::from(arg)
+}
 
 /// The place of an argument's low half in `struct seccomp_data`.
 fn low(arg: u8) -> u32 {
-    16 + 8 * u32::from(arg) + if cfg!(target_endian = "big") { 4 } else { 0 }
+    argument(arg) + LOW
 }
 
 /// The place of an argument's high half in `struct seccomp_data`.
 fn high(arg: u8) -> u32 {
-    16 + 8 * u32::from(arg) + if cfg!(target_endian = "big") { 0 } else { 4 }
+    argument(arg) + HIGH
 }
 
 /// A place in the program that jumps go to.
@@ -136,7 +148,7 @@ pub(super) fn program(tables: &[Table], action: Action) -> Vec<sock_filter> {
             assembler.place(next);
         }
         let calls: Vec<_> = table.calls().collect();
-        search(&mut assembler, &calls, allow, look);
+        search(&mut assembler, table, &calls, allow, look);
     }
     assembler.place(look);
     assembler.emit(RETURN, action.code(), 0, 0);
@@ -146,22 +158,49 @@ pub(super) fn program(tables: &[Table], action: Action) -> Vec<sock_filter> {
 }
 
 /// A binary search for the number that is loaded.
-fn search(assembler: &mut Assembler, calls: &[(u32, &Call)], allow: Label, look: Label) {
+fn search(
+    assembler: &mut Assembler,
+    table: &Table,
+    calls: &[(u32, &Call)],
+    allow: Label,
+    look: Label,
+) {
     match calls {
         [] => assembler.go(allow),
         [(number, call)] => {
             assembler.go_unless(IF_EQUAL, *number, allow);
+            for habit in table.habits(*number) {
+                pass(assembler, habit, allow);
+            }
             test(assembler, call.when, allow, look);
         }
         _ => {
             let (lower, upper) = calls.split_at(calls.len() / 2);
             let right = assembler.label();
             assembler.go_if(IF_GREATER_OR_EQUAL, upper[0].0, right);
-            search(assembler, lower, allow, look);
+            search(assembler, table, lower, allow, look);
             assembler.place(right);
-            search(assembler, upper, allow, look);
+            search(assembler, table, upper, allow, look);
         }
     }
+}
+
+/// Goes to `allow` when the call, whose number it has, is this habit of a loader.
+fn pass(assembler: &mut Assembler, habit: Habit, allow: Label) {
+    let next = assembler.label();
+    assembler.load(INSTRUCTION + LOW);
+    assembler.emit(KEEP, 0, 0, 0);
+    assembler.emit(MASK, PAGE as u32 - 1, 0, 0);
+    assembler.go_unless(IF_EQUAL, habit.in_page, next);
+    assembler.load(low(habit.path));
+    assembler.emit(SUBTRACT_KEPT, 0, 0, 0);
+    assembler.go_unless(IF_EQUAL, habit.distance.cast_unsigned(), next);
+    assembler.load(INSTRUCTION + HIGH);
+    assembler.emit(KEEP, 0, 0, 0);
+    assembler.load(high(habit.path));
+    assembler.emit(SUBTRACT_KEPT, 0, 0, 0);
+    assembler.go_if(IF_EQUAL, 0, allow);
+    assembler.place(next);
 }
 
 /// Goes to `look` when the condition holds, else to `allow`.
@@ -217,6 +256,7 @@ fn test(assembler: &mut Assembler, condition: Condition, allow: Label, look: Lab
 #[cfg(test)]
 mod tests {
     use super::super::abi::{Detail, Entry, tables};
+    use super::super::sys::RawCall;
     use super::*;
     use proptest::prelude::*;
 
@@ -224,14 +264,49 @@ mod tests {
     /// Their numbers on x86-64.
     const READLINK: u32 = 89;
     const READLINKAT: u32 = 267;
+    const ACCESS: u32 = 21;
+    const OPENAT: u32 = 257;
+
+    /// How a loader of a known build asks for its preload file and its cache.
+    const HABITS: [Habit; 2] = [
+        Habit {
+            number: ACCESS,
+            path: 0,
+            in_page: 0xc47,
+            distance: 0xa659,
+        },
+        Habit {
+            number: OPENAT,
+            path: 1,
+            in_page: 0x972,
+            distance: -0x873f,
+        },
+    ];
+
+    fn call(number: u32) -> RawCall {
+        RawCall {
+            number: number.into(),
+            args: [0; 6],
+            instruction: 0,
+        }
+    }
+
+    /// As the loader makes the call, loaded there.
+    fn by_habit(habit: Habit, loaded: u64) -> RawCall {
+        let mut call = call(habit.number);
+        call.instruction = loaded + 0x1f000 + u64::from(habit.in_page);
+        call.args[usize::from(habit.path)] =
+            call.instruction.wrapping_add_signed(habit.distance.into());
+        call
+    }
 
     /// Runs a filter as the kernel would.
-    fn run(program: &[sock_filter], arch: u32, number: u32, args: [u64; 6]) -> u32 {
+    fn run(program: &[sock_filter], arch: u32, call: &RawCall) -> u32 {
         let mut data = Vec::new();
-        data.extend(number.to_ne_bytes());
+        data.extend((call.number as u32).to_ne_bytes());
         data.extend(arch.to_ne_bytes());
-        data.extend(0u64.to_ne_bytes());
-        for arg in args {
+        data.extend(call.instruction.to_ne_bytes());
+        for arg in call.args {
             data.extend(arg.to_ne_bytes());
         }
         let (mut at, mut accumulator, mut kept) = (0, 0u32, 0);
@@ -248,6 +323,7 @@ mod tests {
                 IF_GREATER_OR_EQUAL => branch(accumulator >= k),
                 IF_ANY_BIT => branch(accumulator & k != 0),
                 KEEP => kept = accumulator,
+                MASK => accumulator &= k,
                 SUBTRACT_KEPT => accumulator = accumulator.wrapping_sub(kept),
                 GO => at += k as usize,
                 RETURN => return k,
@@ -258,14 +334,14 @@ mod tests {
 
     #[test]
     fn the_filter_is_short_enough_for_the_kernel() {
-        assert!(program(&tables(Detail::Usual), Action::Stop(COOKIE)).len() < 4096);
+        assert!(program(&tables(Detail::Usual, &[]), Action::Stop(COOKIE)).len() < 4096);
     }
 
     #[test]
     fn an_architecture_without_a_table_passes() {
-        let program = program(&tables(Detail::Usual), Action::Stop(COOKIE));
+        let program = program(&tables(Detail::Usual, &[]), Action::Stop(COOKIE));
         assert_eq!(
-            run(&program, 0xdead_beef, 2, [0; 6]),
+            run(&program, 0xdead_beef, &call(2)),
             libc::SECCOMP_RET_ALLOW
         );
     }
@@ -273,9 +349,9 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn x32_calls_are_worth_a_look() {
-        let program = program(&tables(Detail::Usual), Action::Stop(COOKIE));
+        let program = program(&tables(Detail::Usual, &[]), Action::Stop(COOKIE));
         assert_eq!(
-            run(&program, 0xc000_003e, X32_BIT as u32 + 2, [0; 6]),
+            run(&program, 0xc000_003e, &call(X32_BIT as u32 + 2)),
             libc::SECCOMP_RET_TRACE | u32::from(COOKIE)
         );
     }
@@ -283,8 +359,8 @@ mod tests {
     #[test]
     fn a_listener_is_told_of_the_same_calls() {
         let (stops, notifies) = (
-            program(&tables(Detail::Usual), Action::Stop(COOKIE)),
-            program(&tables(Detail::Usual), Action::Notify),
+            program(&tables(Detail::Usual, &[]), Action::Stop(COOKIE)),
+            program(&tables(Detail::Usual, &[]), Action::Notify),
         );
         let differ: Vec<_> = stops
             .iter()
@@ -297,10 +373,37 @@ mod tests {
         );
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_habits_of_a_loader_pass_wherever_it_is_loaded_and_nothing_else_does() {
+        let arch = 0xc000_003e;
+        let looked_at = libc::SECCOMP_RET_TRACE | u32::from(COOKIE);
+        let of = |detail| program(&tables(detail, &HABITS), Action::Stop(COOKIE));
+        let (usual, full) = (of(Detail::Usual), of(Detail::Full));
+        for habit in HABITS {
+            for loaded in [0x7f12_3456_7000, 0x7fff_f7fc_5000, 0x1000_0000] {
+                let habitual = by_habit(habit, loaded);
+                assert_eq!(run(&usual, arch, &habitual), libc::SECCOMP_RET_ALLOW);
+                assert_eq!(run(&full, arch, &habitual), looked_at);
+                let mut elsewhere = habitual;
+                elsewhere.instruction += 0x10;
+                elsewhere.args[usize::from(habit.path)] += 0x10;
+                assert_eq!(run(&usual, arch, &elsewhere), looked_at);
+                let mut of_another_text = habitual;
+                of_another_text.args[usize::from(habit.path)] += 1;
+                assert_eq!(run(&usual, arch, &of_another_text), looked_at);
+                let mut far = habitual;
+                far.args[usize::from(habit.path)] ^= 1 << 32;
+                assert_eq!(run(&usual, arch, &far), looked_at);
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn the_filter_stops_exactly_what_the_tables_want(
             number in prop_oneof![9 => 0u32..512, 1 => Just(READLINK), 1 => Just(READLINKAT)],
+            instruction in any::<u64>(),
             args in prop::array::uniform6(prop_oneof![
                 any::<u64>(),
                 Just(0),
@@ -310,17 +413,24 @@ mod tests {
                 (0u32..32).prop_map(|bit| 1 << bit),
             ]),
             step_of_realpath in proptest::option::of(0usize..2),
+            habit in proptest::option::of((prop::sample::select(&HABITS[..]), 0u64..1 << 51)),
         ) {
-            let mut args = args;
+            let mut raw = RawCall { args, instruction, ..call(number) };
             if let Some(name) = step_of_realpath {
-                args[name + 1] = args[name].wrapping_add(2080);
-                args[name + 2] = 1023;
+                raw.args[name + 1] = raw.args[name].wrapping_add(2080);
+                raw.args[name + 2] = 1023;
             }
-            let tables = tables(Detail::Usual);
+            if let Some((habit, page)) = habit {
+                let habitual = by_habit(habit, page * 4096);
+                let path = usize::from(habit.path);
+                raw.args[path] = habitual.args[path];
+                raw = RawCall { args: raw.args, ..habitual };
+            }
+            let tables = tables(Detail::Usual, &HABITS);
             let program = program(&tables, Action::Stop(COOKIE));
             for table in &tables {
-                let wanted = match table.entry(u64::from(number)) {
-                    Entry::Decoded(call) => call.is_wanted(&args),
+                let wanted = match table.entry(raw.number) {
+                    Entry::Decoded(call) => table.is_wanted(&call, &raw),
                     Entry::Uninteresting => false,
                     Entry::Unknown => true,
                 };
@@ -329,7 +439,7 @@ mod tests {
                 } else {
                     libc::SECCOMP_RET_ALLOW
                 };
-                prop_assert_eq!(run(&program, table.abi.arch, number, args), expected);
+                prop_assert_eq!(run(&program, table.abi.arch, &raw), expected);
             }
         }
     }

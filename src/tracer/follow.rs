@@ -15,14 +15,14 @@ use super::herd::Herd;
 use super::launch::{Launched, Outcome};
 use super::signals::Target;
 use super::stop::Stop;
-use super::sys::{self, Listener, Phase};
+use super::sys::{self, Interrupted, Listener, Phase, RawCall};
 use super::task::{End, Pending};
 use super::{Command, attend, ignored};
 use crate::trace::{ExitStatus, GapKind, Micros};
 use handing::Wish;
+use hashbrown::{HashMap, HashSet};
 use libc::{c_int, pid_t};
 use nix::errno::Errno;
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -435,11 +435,14 @@ impl Follower {
                 self.target.stopped(true);
             }
             Stop::Signal(signal) => {
-                if matches!(self.engine, Engine::Notify(_)) {
-                    restart_unanswered(observer, tid);
+                let interrupted = sys::interrupted(tid);
+                if let (Engine::Notify(_), Some(Interrupted::MayRestart(call))) =
+                    (&self.engine, interrupted)
+                {
+                    restart_unanswered(observer, tid, &call);
                 }
                 let is_only_our_doing = !was_stopped(observer, tid, signal)
-                    && ignored::is_only_our_doing(tid, signal)
+                    && interrupted.is_some_and(|it| ignored::is_only_our_doing(tid, signal, it))
                     && sys::restart_call(tid).is_ok();
                 let deliver = if is_only_our_doing { 0 } else { signal };
                 self.resume(observer, tid, deliver);
@@ -504,8 +507,8 @@ fn may_have_lost_a_child(observer: &mut Observer, tid: pid_t, status: ExitStatus
 /// Lets a call begin again that a signal interrupted while it waited to be told to us: it would not
 /// have waited untraced, and must not fail with EINTR. Once we were told it waits for our answer only
 /// (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`).
-fn restart_unanswered(observer: &mut Observer, tid: pid_t) {
-    if sys::restarting_call(tid).is_some_and(|call| observer.never_waits(tid, &call)) {
+fn restart_unanswered(observer: &mut Observer, tid: pid_t, call: &RawCall) {
+    if observer.never_waits(tid, call) {
         let _ = sys::restart_always(tid);
     }
 }

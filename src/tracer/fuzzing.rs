@@ -1,12 +1,17 @@
 //! The parsers of foreign bytes that are the tracer's own, opened to the fuzzer (`fuzz/`); compiled
 //! for nothing else.
 
-use super::{decode, header, ignored, image};
+use super::{abi, decode, header, ignored, image};
 use std::hint::black_box;
 
 /// The beginning of a file that was executed.
 pub fn image(file: &[u8]) {
     black_box(image::Image::parse(&image::Memory(file)).wanted());
+}
+
+/// A loader, of the traced program's choosing.
+pub fn loader(file: &[u8]) {
+    black_box(abi::of_loader(file));
 }
 
 /// A socket address in a program's memory.

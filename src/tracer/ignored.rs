@@ -3,7 +3,7 @@
 //! For a traced task the kernel queues also signals that are ignored, so that its tracer may see
 //! them; they then interrupt calls that they would never have touched (ptrace(2), BUGS).
 
-use super::sys;
+use super::sys::Interrupted;
 use libc::{c_int, pid_t};
 use std::fs;
 
@@ -25,10 +25,11 @@ const NOT_RESTARTED: [libc::c_long; 13] = [
     libc::SYS_rt_sigtimedwait,
 ];
 
-/// Whether a signal that is about to be delivered interrupted a call only because the tracee is
+/// Whether a signal that is about to be delivered interrupted this call only because the tracee is
 /// traced.
-pub(super) fn is_only_our_doing(tid: pid_t, signal: c_int) -> bool {
-    sys::interrupted_call(tid).is_some_and(is_not_restarted) && is_ignored(tid, signal)
+pub(super) fn is_only_our_doing(tid: pid_t, signal: c_int, interrupted: Interrupted) -> bool {
+    matches!(interrupted, Interrupted::Fails(call) if is_not_restarted(call.number))
+        && is_ignored(tid, signal)
 }
 
 fn is_not_restarted(number: u64) -> bool {

@@ -74,6 +74,13 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The file that a command's program is, if it is found.
+pub(super) fn found(command: &Command) -> Option<PathBuf> {
+    candidates(&command.program, std::env::var_os("PATH").as_deref())
+        .into_iter()
+        .find(|path| path.is_file())
+}
+
 /// Forks the command and begins to trace it; it has not run a single instruction of the program.
 pub(super) fn launch(
     command: &Command,

@@ -84,7 +84,8 @@ pub struct Options {
     ///
     /// Without this, the outcome of calls that only look at names, or open existing files to read
     /// them, is what the same question gave just before the kernel ran the call; and the readlinks
-    /// by which the C library's realpath(3) goes along a path are left out.
+    /// by which the C library's realpath(3) goes along a path are left out, as is what its loader asks
+    /// for whatever the program.
     pub exact: bool,
     /// By which means.
     pub engine: EngineChoice,
@@ -190,7 +191,8 @@ pub fn observe(
                 true => abi::Detail::Full,
                 false => abi::Detail::Usual,
             };
-            let tables: Arc<[abi::Table]> = abi::tables(detail).into();
+            let habits = abi::habits(launch::found(command).as_deref());
+            let tables: Arc<[abi::Table]> = abi::tables(detail, &habits).into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid, options.background);
             let observer = decode::Observer::new(outbox, tables, herd, handed, options);

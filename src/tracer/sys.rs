@@ -296,6 +296,8 @@ pub(super) struct RawCall {
     pub(super) number: u64,
     /// Its arguments.
     pub(super) args: [u64; 6],
+    /// The address of the instruction after the one that makes it.
+    pub(super) instruction: u64,
 }
 
 /// Asks where a stopped tracee is.
@@ -309,7 +311,11 @@ pub(super) fn syscall_info(tid: pid_t) -> Result<SyscallInfo> {
     )?;
     let call = || {
         let [number, args @ .., _] = raw.words;
-        RawCall { number, args }
+        RawCall {
+            number,
+            args,
+            instruction: raw.instruction_pointer,
+        }
     };
     let phase = match raw.op {
         SYSCALL_INFO_ENTRY => Phase::Entry(call()),
@@ -370,34 +376,35 @@ pub(super) fn returned(_: pid_t) -> Result<i64> {
     Err(Errno::ENOSYS)
 }
 
-/// The number of the call that a tracee, about to get a signal, leaves with EINTR.
+/// A call that a tracee, about to get a signal, comes from without having made it.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "none is known there")
+)]
+pub(super) enum Interrupted {
+    /// It fails with EINTR.
+    Fails(RawCall),
+    /// It begins again or fails with EINTR, as the handler was set up (`ERESTARTSYS`).
+    MayRestart(RawCall),
+}
+
+/// The call that a signal has interrupted, if there is one of this machine's own table.
 #[cfg(target_arch = "x86_64")]
-pub(super) fn interrupted_call(tid: pid_t) -> Option<u64> {
+pub(super) fn interrupted(tid: pid_t) -> Option<Interrupted> {
+    const FAILS: i64 = -(libc::EINTR as i64);
+    const MAY_RESTART: i64 = -512;
     let registers = registers(tid).ok()?;
+    let kind = match registers.rax.cast_signed() {
+        FAILS => Interrupted::Fails,
+        MAY_RESTART => Interrupted::MayRestart,
+        _ => return None,
+    };
     let is_call = registers.orig_rax.cast_signed() >= 0;
     // The code segment of 64-bit programs; the other table has other numbers.
     let is_wide = registers.cs == 0x33;
-    (is_call && is_wide && registers.rax.cast_signed() == -i64::from(libc::EINTR))
-        .then_some(registers.orig_rax)
-}
-
-/// The number of the call that a tracee, about to get a signal, leaves with EINTR: not written for
-/// this architecture.
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) fn interrupted_call(_: pid_t) -> Option<u64> {
-    None
-}
-
-/// The call that a tracee, about to get a signal, leaves with `ERESTARTSYS`: it begins again or fails
-/// with EINTR, as the handler was set up.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn restarting_call(tid: pid_t) -> Option<RawCall> {
-    const ERESTARTSYS: i64 = 512;
-    let registers = registers(tid).ok()?;
-    let is_call = registers.orig_rax.cast_signed() >= 0;
-    // The code segment of 64-bit programs, as above.
-    (is_call && registers.cs == 0x33 && registers.rax.cast_signed() == -ERESTARTSYS).then_some(
-        RawCall {
+    (is_call && is_wide).then(|| {
+        kind(RawCall {
             number: registers.orig_rax,
             args: [
                 registers.rdi,
@@ -407,13 +414,14 @@ pub(super) fn restarting_call(tid: pid_t) -> Option<RawCall> {
                 registers.r8,
                 registers.r9,
             ],
-        },
-    )
+            instruction: registers.rip,
+        })
+    })
 }
 
-/// The call that a tracee leaves with `ERESTARTSYS`: not written for this architecture.
+/// The call that a signal has interrupted: not written for this architecture.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn restarting_call(_: pid_t) -> Option<RawCall> {
+pub(super) fn interrupted(_: pid_t) -> Option<Interrupted> {
     None
 }
 

@@ -31,6 +31,8 @@ struct Difference<'a> {
     others: &'a BTreeSet<Happening>,
     /// What our trace says that it could not see.
     gaps: &'a [GapKind],
+    /// Whether our trace is to have every call.
+    is_exact: bool,
 }
 
 /// Why two correct tracers differ.
@@ -45,6 +47,18 @@ const RULES: &[Rule] = &[
         // A compiler does that for each header; `--exact` tells of them (README.md).
         name: "the steps of realpath(3) are left out unless all is to be exact",
         explains: |it| it.happening.operation == strace::STEP_OF_REALPATH,
+    },
+    Rule {
+        // Whatever the program: `--exact` tells of them (README.md).
+        name: "the loader's look for its preload file and its cache is left out unless all is to be exact",
+        explains: |it| {
+            let is_by_habit = match it.happening.path.as_slice() {
+                b"/etc/ld.so.preload" => it.happening.operation == "check",
+                b"/etc/ld.so.cache" => ["read", "opened-file"].contains(&&*it.happening.operation),
+                _ => false,
+            };
+            it.only == Only::Strace && !it.is_exact && is_by_habit
+        },
     },
     Rule {
         // A pipe, a namespace: then the name is all that a trace has, and strace shows the kernel's
@@ -171,6 +185,7 @@ fn compare(of: &str, strace: &BTreeSet<Happening>, ours: &Ours) {
                     only,
                     others,
                     gaps: &ours.gaps,
+                    is_exact: ours.is_exact,
                 };
                 let rule = RULES.iter().find(|rule| (rule.explains)(&difference));
                 used.extend(rule.map(|rule| rule.name));

@@ -1,9 +1,12 @@
 //! What the kernel and the loader bring in beside the program is told as well.
 
 use crate::everywhere::Case;
-use crate::support::{compiled, tracee};
-use nixtrace::trace::{Operation, Outcome};
+use crate::support::{Trace, compiled, tracee};
+use nixtrace::trace::{Access, Operation, Outcome};
 use std::path::Path;
+
+const CACHE: &str = "/etc/ld.so.cache";
+const PRELOADS: &str = "/etc/ld.so.preload";
 
 /// This machine's loader, by the name that programs ask for it.
 fn loader() -> String {
@@ -49,5 +52,40 @@ fn a_preloaded_library_that_is_missing_is_a_failure() {
         assert_eq!(failed, Some(libc::ENOENT));
         let mapped = |path: &str| trace.has(Operation::Map, Path::new(path), Outcome::Success);
         assert!(!mapped("/loading/missing.so"));
+    });
+}
+
+#[test]
+fn what_the_loader_looks_for_whatever_the_program_is_told_only_when_all_is_to_be_exact() {
+    let looks = |trace: &Trace| {
+        let of = |wanted: Operation, path: &str| {
+            let is_it =
+                |it: &&Access| it.operation == wanted && it.path.as_path() == Path::new(path);
+            trace.accesses().filter(is_it).count()
+        };
+        (of(Operation::Check, PRELOADS), of(Operation::Read, CACHE))
+    };
+    let program = tracee("life");
+    Case::of(&program, &["exit", "0"]).check(|trace, _| {
+        let expected = if trace.header().exact { (1, 1) } else { (0, 0) };
+        assert_eq!(looks(trace), expected);
+    });
+    // Given to the loader, the program is still loaded by it.
+    Case::of(loader(), &[program.to_str().unwrap(), "exit", "0"]).check(|trace, _| {
+        let expected = if trace.header().exact { (1, 1) } else { (0, 0) };
+        assert_eq!(looks(trace), expected);
+    });
+}
+
+#[test]
+fn who_else_looks_for_what_the_loader_looks_for_is_told() {
+    let script = format!("test -r {PRELOADS}; cat {CACHE} | wc -c");
+    Case::of("/bin/sh", &["-c", &script]).check(|trace, _| {
+        let is_there = Path::new(PRELOADS).exists();
+        let asked = trace.accesses().any(|it| {
+            it.path.as_path() == Path::new(PRELOADS) && it.outcome.is_success() == is_there
+        });
+        assert!(asked);
+        assert!(trace.has(Operation::Read, CACHE, Outcome::Success));
     });
 }

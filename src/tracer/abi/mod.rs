@@ -7,6 +7,7 @@
 
 mod aarch64;
 mod conditions;
+mod habits;
 mod i386;
 mod unified;
 mod x86_64;
@@ -17,7 +18,12 @@ pub(super) use conditions::{
     SOCKETCALL_SENDMMSG, SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO,
 };
 
+#[cfg(fuzzing)]
+pub(super) use habits::of_loader;
+pub(super) use habits::{Habit, PAGE, habits};
+
 use super::memory::Width;
+use super::sys::RawCall;
 use crate::trace::{ContactAction, Operation};
 use conditions::{
     ASKS_FOR_A_TRACER, CODE_OF_A_FILE, NAMES_AN_OBJECT, NEW_OPEN_FILES_LIMIT, NO_STEP_OF_REALPATH,
@@ -228,8 +234,8 @@ impl Call {
         Self { when, ..self }
     }
 
-    /// Whether a call with these arguments is worth a look.
-    pub(super) fn is_wanted(&self, args: &[u64; 6]) -> bool {
+    /// Whether a call with these arguments is worth a look, wherever it comes from.
+    fn is_wanted(&self, args: &[u64; 6]) -> bool {
         self.when
             .iter()
             .any(|atoms| atoms.iter().all(|atom| atom.holds(args)))
@@ -412,7 +418,7 @@ pub(super) static CALLS: &[Call] = {
 /// Whether calls that tell little and come often are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// The steps of realpath(3) are left out.
+    /// The steps of realpath(3) are left out, and the habits of loaders.
     Usual,
     /// Nothing is left out.
     Full,
@@ -456,6 +462,8 @@ pub(super) struct Table {
     pub(super) abi: &'static Abi,
     /// By number; all that follow are unknown.
     entries: Vec<Entry>,
+    /// Calls that are not looked at.
+    habits: Vec<Habit>,
 }
 
 impl Table {
@@ -473,7 +481,11 @@ impl Table {
                     Entry::Decoded(call.seen_in(detail))
                 });
         }
-        Self { abi, entries }
+        Self {
+            abi,
+            entries,
+            habits: Vec::new(),
+        }
     }
 
     /// What a number stands for.
@@ -488,6 +500,19 @@ impl Table {
             .and_then(|number| self.entries.get(number))
             .copied()
             .unwrap_or(Entry::Unknown)
+    }
+
+    /// Whether a call of this table is worth a look.
+    pub(super) fn is_wanted(&self, call: &Call, raw: &RawCall) -> bool {
+        call.is_wanted(&raw.args) && !self.habits.iter().any(|habit| habit.is(raw))
+    }
+
+    /// The habits that are not looked at, of the call with this number.
+    pub(super) fn habits(&self, number: u32) -> impl Iterator<Item = Habit> {
+        self.habits
+            .iter()
+            .copied()
+            .filter(move |habit| habit.number == number)
     }
 
     /// All calls that are decoded, by number.
@@ -518,14 +543,19 @@ impl Table {
     }
 }
 
-/// The tables that programs on this machine may use, its own first.
-pub(super) fn tables(detail: Detail) -> Vec<Table> {
+/// The tables that programs on this machine may use, its own first, in which these habits of loaders
+/// are not looked at unless nothing is left out.
+pub(super) fn tables(detail: Detail, habits: &[Habit]) -> Vec<Table> {
     let host: &[&Abi] = if cfg!(target_arch = "x86_64") {
         &[&x86_64::ABI, &i386::ABI]
     } else {
         &[&aarch64::ABI]
     };
-    host.iter().map(|abi| Table::new(abi, detail)).collect()
+    let mut tables: Vec<_> = host.iter().map(|abi| Table::new(abi, detail)).collect();
+    if detail == Detail::Usual {
+        tables[0].habits = habits.to_vec();
+    }
+    tables
 }
 
 /// The `AUDIT_ARCH_*` of this machine's own table.

@@ -454,7 +454,7 @@ impl Observer {
         };
         let width = table.abi.width;
         let call = match table.entry(raw.number) {
-            Entry::Decoded(call) if call.is_wanted(&raw.args) => call,
+            Entry::Decoded(call) if table.is_wanted(&call, raw) => call,
             Entry::Decoded(_) | Entry::Uninteresting => return Begun::Done,
             Entry::Unknown => {
                 let table = table.abi;

@@ -76,6 +76,7 @@ impl Listener {
             call: super::RawCall {
                 number: u64::from(got.data.nr.cast_unsigned()),
                 args: got.data.args,
+                instruction: got.data.instruction_pointer,
             },
         })
     }
