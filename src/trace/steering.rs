@@ -1,5 +1,7 @@
 //! The variables that steer where files are searched: the only ones whose values a trace keeps.
 
+use bstr::ByteSlice;
+
 const STEERING: [&str; 30] = [
     "PATH",
     "LD_LIBRARY_PATH",
@@ -35,9 +37,7 @@ const STEERING: [&str; 30] = [
 
 /// Whether a variable (`NAME=value`) is one whose value is kept.
 pub(crate) fn is_steering(variable: &[u8]) -> bool {
-    STEERING.iter().any(|name| {
-        variable
-            .strip_prefix(name.as_bytes())
-            .is_some_and(|rest| rest.starts_with(b"="))
-    })
+    variable
+        .find_byte(b'=')
+        .is_some_and(|end| STEERING.iter().any(|it| it.as_bytes() == &variable[..end]))
 }

@@ -15,10 +15,10 @@
 //! may use, and a while is waited after a question; after an order they are left alone for good.
 
 use super::sys::Listener;
+use hashbrown::HashMap;
 use libc::pid_t;
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
-use std::collections::HashMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

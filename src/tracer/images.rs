@@ -5,7 +5,7 @@
 
 use super::image::Image;
 use super::sys::{self, FileId, Status};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -27,9 +27,10 @@ struct Known {
 
 /// A file's content and attributes, as long as nobody changes them: which file it is, its size, and
 /// the seconds and nanoseconds of its last change.
-type Version = (FileId, u64, (i64, u32));
+pub(super) type Version = (FileId, u64, (i64, u32));
 
-fn version(status: &Status) -> Version {
+/// The version of the file that has this status.
+pub(super) fn version(status: &Status) -> Version {
     (status.id(), status.size, status.changed)
 }
 

@@ -23,6 +23,7 @@ mod filter;
 mod follow;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod grants;
 mod handed;
 mod header;
 mod herd;
@@ -31,6 +32,7 @@ pub(crate) mod image;
 mod images;
 mod inherited;
 mod launch;
+mod mapped;
 mod memory;
 mod mounts;
 mod name;

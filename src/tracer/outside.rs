@@ -5,8 +5,8 @@
 //! stores something (X11, D-Bus, a database) does its own work.
 
 use crate::trace::{Contact, ContactAction, Endpoint};
+use hashbrown::HashSet;
 use libc::pid_t;
-use std::collections::HashSet;
 
 /// Names of sockets, as the end of a path, with who listens there.
 const SOCKETS: [(&str, &str); 11] = [

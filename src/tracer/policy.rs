@@ -3,13 +3,15 @@
 //! A second stop at a call's end doubles its cost. For calls that only look at names, open existing
 //! files, enter a directory or execute a program, the tracer asks the kernel the same question just
 //! before the tracee does; every answer here is the kernel's, never a guess from remembered state. (What
-//! is remembered is what a file holds, for as long as the kernel says that it is the same.) Where the
-//! answer might differ (other rights, another root, a name that another traced process is about to
-//! change, what depends on who asks), there is none, and the end of the call is awaited.
+//! is remembered is what a file holds and what we may do with it, for as long as the kernel says that it
+//! is the same.) Where the answer might differ (other rights, another root, a name that another traced
+//! process is about to change, what depends on who asks), there is none, and the end of the call is
+//! awaited.
 
 use super::abi::Look;
+use super::grants::Grants;
 use super::image::{Chain, Image, MOST_INTERPRETERS};
-use super::images::{Images, is_settled};
+use super::images::{Images, Version, is_settled, version};
 use super::name::Name;
 use super::registered::{self, Rules};
 use super::sys;
@@ -73,6 +75,7 @@ pub(super) struct Policy {
     /// Who we are, and who sees as we do.
     user: u32,
     images: Images,
+    grants: Grants,
     /// Which files are run by interpreters that they do not name.
     rules: Rules,
 }
@@ -102,6 +105,24 @@ pub(super) enum Kind {
     Unknown,
 }
 
+/// What will become of opening a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opening {
+    /// Whether it succeeds.
+    pub(super) outcome: Outcome,
+    /// The regular file that is then open to be read.
+    pub(super) file: Option<Version>,
+}
+
+impl From<Outcome> for Opening {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            file: None,
+        }
+    }
+}
+
 /// What a look-up of a name found.
 enum Found {
     File(sys::Status),
@@ -122,6 +143,7 @@ impl Policy {
             personal: [device(c"/proc"), device(c"/sys")],
             user: nix::unistd::geteuid().as_raw(),
             images: Images::default(),
+            grants: Grants::default(),
             rules: Rules::find(),
         }
     }
@@ -176,49 +198,51 @@ impl Policy {
         }
     }
 
-    /// The outcome of opening an existing file, if it is sure.
-    pub(super) fn open(&self, name: &Name, flags: c_int) -> Option<Outcome> {
+    /// What will become of opening an existing file, if it is sure.
+    pub(super) fn open(&mut self, name: &Name, flags: c_int) -> Option<Opening> {
         if flags & libc::O_PATH != 0 {
-            return match self.find(name, flags & libc::O_NOFOLLOW == 0) {
-                Found::Nothing(outcome) => Some(outcome),
-                Found::File(status) => match status.kind() {
-                    libc::S_IFLNK => None,
-                    libc::S_IFDIR => Some(Outcome::Success),
-                    _ if flags & libc::O_DIRECTORY != 0 => {
-                        Some(failure(nix::errno::Errno::ENOTDIR))
-                    }
-                    _ => Some(Outcome::Success),
-                },
-                Found::Unsure => None,
-            };
+            return self.open_place(name, flags).map(Opening::from);
         }
         if name.asked() == b"/dev/null" && flags & !NULL_FLAGS == 0 {
-            return self.open_null(name, flags);
+            return self.open_null(name, flags).map(Opening::from);
         }
         if flags & !PLAIN_READ != 0 {
-            return self.open_to_write(name, flags);
+            return self.open_to_write(name, flags).map(Opening::from);
         }
         let status = match self.find(name, flags & libc::O_NOFOLLOW == 0) {
             Found::File(status) => status,
-            Found::Nothing(outcome) => return Some(outcome),
+            Found::Nothing(outcome) => return Some(outcome.into()),
             Found::Unsure => return None,
         };
-        match status.kind() {
-            libc::S_IFDIR => {}
+        let file = match status.kind() {
+            libc::S_IFDIR => None,
             libc::S_IFREG if flags & libc::O_DIRECTORY != 0 => {
-                return Some(failure(nix::errno::Errno::ENOTDIR));
+                return Some(failure(nix::errno::Errno::ENOTDIR).into());
             }
-            libc::S_IFREG => {}
+            libc::S_IFREG => Some(version(&status)),
             // A FIFO, device or socket: opening one may wait, or fail for reasons of its own.
             _ => return None,
-        }
+        };
         let (directory, path) = name.place()?;
-        Some(outcome(sys::access(
-            directory,
-            path,
-            libc::R_OK,
-            libc::AT_EACCESS,
-        )))
+        let granted = self.grants.ask(directory, path, &status, libc::R_OK);
+        Some(Opening {
+            file: file.filter(|_| granted.is_ok()),
+            outcome: outcome(granted),
+        })
+    }
+
+    /// The outcome of opening a file as a mere place (`O_PATH`), if it is sure.
+    fn open_place(&self, name: &Name, flags: c_int) -> Option<Outcome> {
+        match self.find(name, flags & libc::O_NOFOLLOW == 0) {
+            Found::Nothing(outcome) => Some(outcome),
+            Found::File(status) => match status.kind() {
+                libc::S_IFLNK => None,
+                libc::S_IFDIR => Some(Outcome::Success),
+                _ if flags & libc::O_DIRECTORY != 0 => Some(failure(nix::errno::Errno::ENOTDIR)),
+                _ => Some(Outcome::Success),
+            },
+            Found::Unsure => None,
+        }
     }
 
     /// The outcome of opening a file to write it that exists already, if it is sure.
@@ -253,7 +277,7 @@ impl Policy {
     }
 
     /// The outcome of making a directory the working one, if it is sure.
-    pub(super) fn enter(&self, name: &Name) -> Option<Outcome> {
+    pub(super) fn enter(&mut self, name: &Name) -> Option<Outcome> {
         let status = match self.find(name, true) {
             Found::File(status) => status,
             Found::Nothing(outcome) => return Some(outcome),
@@ -263,12 +287,8 @@ impl Policy {
             return Some(failure(nix::errno::Errno::ENOTDIR));
         }
         let (directory, path) = name.place()?;
-        Some(outcome(sys::access(
-            directory,
-            path,
-            libc::X_OK,
-            libc::AT_EACCESS,
-        )))
+        let granted = self.grants.ask(directory, path, &status, libc::X_OK);
+        Some(outcome(granted))
     }
 
     /// What will become of executing a file, if it is sure.
@@ -286,7 +306,7 @@ impl Policy {
         if status.kind() != libc::S_IFREG {
             return None;
         }
-        if let Err(errno) = sys::access(directory, path, libc::X_OK, libc::AT_EACCESS) {
+        if let Err(errno) = self.grants.ask(directory, path, &status, libc::X_OK) {
             return Some(Execution::Fails(failure(errno)));
         }
         if !is_settled(&status) {
@@ -336,7 +356,7 @@ impl Policy {
                 let runs = is_ours
                     && loader
                         .as_ref()
-                        .is_none_or(|loader| may_be_executed(loader).is_some());
+                        .is_none_or(|loader| self.may_be_executed(loader).is_some());
                 runs.then(|| self.raises(directory, path, status))
             }
             Image::Script(interpreter)
@@ -345,7 +365,7 @@ impl Policy {
                         .rules
                         .may_match(path.to_bytes(), registered::Kind::Script) =>
             {
-                let (path, status) = may_be_executed(&interpreter)?;
+                let (path, status) = self.may_be_executed(&interpreter)?;
                 self.runs(libc::AT_FDCWD, &path, &status, interpreters - 1)
             }
             Image::Script(_) | Image::Other | Image::Unread => None,
@@ -414,13 +434,16 @@ impl Policy {
             Found::Unsure => None,
         }
     }
-}
 
-/// The path of a regular file that may be executed, if it is one wherever it is looked at from.
-fn may_be_executed(path: &[u8]) -> Option<(CString, sys::Status)> {
-    let path = path.starts_with(b"/").then(|| CString::new(path).ok())??;
-    let status = sys::status(libc::AT_FDCWD, &path, 0).ok()?;
-    let may = status.kind() == libc::S_IFREG
-        && sys::access(libc::AT_FDCWD, &path, libc::X_OK, libc::AT_EACCESS).is_ok();
-    may.then_some((path, status))
+    /// The path of a regular file that may be executed, if it is one wherever it is looked at from.
+    fn may_be_executed(&mut self, path: &[u8]) -> Option<(CString, sys::Status)> {
+        let path = path.starts_with(b"/").then(|| CString::new(path).ok())??;
+        let status = sys::status(libc::AT_FDCWD, &path, 0).ok()?;
+        let may = status.kind() == libc::S_IFREG
+            && self
+                .grants
+                .ask(libc::AT_FDCWD, &path, &status, libc::X_OK)
+                .is_ok();
+        may.then_some((path, status))
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Directories are remembered until the trace sees that one may have changed.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::ops::Range;

@@ -11,7 +11,8 @@ use crate::trace::{
     Access, Bytes, Contact, Executed, Exited, Gap, GapKind, Header, Micros, Named, Operation,
     Outcome, ProcessId, Record, Sink, Started, secrets,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 

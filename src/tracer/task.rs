@@ -1,11 +1,12 @@
 //! The tracees: threads and the processes they belong to.
 
+use super::mapped::Opened;
 use super::proc::{Directory, Runs};
 use super::sys::Notification;
 use super::view::View;
 use crate::trace::{Contact, ContactAction, Operation, ProcessId};
+use hashbrown::HashMap;
 use libc::pid_t;
-use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub(super) struct Task {
     pub(super) is_handed_over: bool,
     /// The call that waits until it is ours again, since that tracer has left it.
     pub(super) coming_back: Option<Notification>,
+    /// The file that it opened in its last call that was seen.
+    pub(super) opened: Option<Opened>,
 }
 
 /// How the end of the call that a thread is in will be seen.
@@ -254,6 +257,7 @@ impl Tasks {
                 was_stopped: false,
                 is_handed_over: false,
                 coming_back: None,
+                opened: None,
             },
         );
     }

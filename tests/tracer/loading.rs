@@ -1,9 +1,11 @@
 //! What the kernel and the loader bring in beside the program is told as well.
 
 use crate::everywhere::Case;
-use crate::support::{Trace, compiled, tracee};
+use crate::support::{Trace, compiled, directory, tracee};
 use nixtrace::trace::{Access, Operation, Outcome};
+use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 const CACHE: &str = "/etc/ld.so.cache";
 const PRELOADS: &str = "/etc/ld.so.preload";
@@ -87,5 +89,34 @@ fn who_else_looks_for_what_the_loader_looks_for_is_told() {
         });
         assert!(asked);
         assert!(trace.has(Operation::Read, CACHE, Outcome::Success));
+    });
+}
+
+#[test]
+fn what_the_loader_maps_is_told_by_its_path_each_time() {
+    let place = directory();
+    let top = place.path().canonicalize().unwrap();
+    // One file with two names, so that only the way that leads there differs.
+    let library = compiled("preloaded", "libpreloaded.so", &["-shared", "-fPIC"]);
+    for name in ["one", "other"] {
+        fs::create_dir(top.join(name)).unwrap();
+    }
+    fs::copy(&library, top.join("one/lib.so")).unwrap();
+    fs::hard_link(top.join("one/lib.so"), top.join("other/lib.so")).unwrap();
+    // A file that was changed a moment ago is looked at anew whatever happens.
+    std::thread::sleep(Duration::from_millis(1100));
+    let top = top.display();
+    let run = format!("LD_PRELOAD={top}/way/lib.so /bin/true; ");
+    let lead = |to: &str| format!("ln -sfn {to} {top}/way; ");
+    let script = format!("{}{run}{run}{run}{}{run}{run}", lead("one"), lead("other"));
+    Case::of("/bin/sh", &["-c", &script]).check(|trace, _| {
+        let maps_of = |name: &str| {
+            let path = format!("{top}/{name}/lib.so");
+            let maps = |it: &&Access| {
+                it.operation == Operation::Map && it.path.as_path() == Path::new(&path)
+            };
+            trace.accesses().filter(maps).count()
+        };
+        assert_eq!((maps_of("one"), maps_of("other")), (3, 2));
     });
 }

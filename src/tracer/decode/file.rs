@@ -4,6 +4,7 @@ use super::{Entered, Observer, Returned};
 use crate::trace::{GapKind, Operation, Outcome, ProcessId};
 use crate::tracer::abi::{At, BPF_OBJ_GET, BPF_OBJ_PIN, Look, OpenFlags};
 use crate::tracer::facts::{Fact, Real};
+use crate::tracer::mapped::{Mapping, Opened, Piece};
 use crate::tracer::memory;
 use crate::tracer::name::{Missing, own_place};
 use crate::tracer::policy::Kind;
@@ -136,6 +137,9 @@ impl Observer {
 
     /// Has looked up what names led to so far.
     fn look_up_now(&mut self, links_change: bool) {
+        if links_change {
+            self.mapped.forget();
+        }
         if !self.outbox.look_up_now(links_change) {
             self.gap(
                 None,
@@ -233,9 +237,16 @@ impl Observer {
         if is_plain
             && !few
             && self.may_foresee(call.tid)
-            && let Some(outcome) = self.policy.open(&self.names[0], flags)
+            && let Some(opening) = self.policy.open(&self.names[0], flags)
         {
-            return self.learn(call, operation, Learnt::Known(outcome), Effect::None);
+            if let Some(version) = opening.file
+                && let Some(task) = self.tasks.task(call.tid)
+            {
+                let path = self.names[0].absolute().to_vec();
+                task.opened = Some(Opened { path, version });
+            }
+            let learnt = Learnt::Known(opening.outcome);
+            return self.learn(call, operation, learnt, Effect::None);
         }
         if flags & (libc::O_CREAT | libc::O_TRUNC) != 0 {
             self.enters_flux(call.tid, 0);
@@ -491,6 +502,30 @@ impl Observer {
         self.descriptor(&mapped, Operation::Map, 0)
     }
 
+    /// The file behind a descriptor is mapped.
+    pub(super) fn map(&mut self, call: &Entered, fd: u8) -> Option<Pending> {
+        let mapping = self.mapping(call);
+        let fd = call.args[usize::from(fd)] as c_int;
+        if let Some(path) = mapping.as_ref().and_then(|it| self.mapped.path(it)) {
+            self.used(call.tid, Operation::Map, fd, &path);
+            return None;
+        }
+        let path = self.linked(call.tid, fd)?;
+        if let Some(mapping) = mapping {
+            self.mapped.is_at(mapping, &path);
+        }
+        self.uses(call.tid, Operation::Map, fd, path)
+    }
+
+    /// What tells which file the caller maps, if it is the one that it has just opened.
+    fn mapping(&mut self, call: &Entered) -> Option<Mapping> {
+        let opened = self.opened.take()?;
+        let piece = Piece::of_loader(&call.args)?;
+        let may_tell =
+            !self.awaits_outcomes(call.tid) && self.tasks.process_of(call.tid)?.sees_as_we_do;
+        may_tell.then_some(Mapping { opened, piece })
+    }
+
     /// A call on an open file, which is named by its descriptor.
     pub(super) fn descriptor(
         &mut self,
@@ -499,20 +534,35 @@ impl Observer {
         fd: u8,
     ) -> Option<Pending> {
         let fd = call.args[usize::from(fd)] as c_int;
+        let path = self.linked(call.tid, fd)?;
+        self.uses(call.tid, operation, fd, path)
+    }
+
+    /// Where a descriptor leads. What has no path (a memfd, a pipe) or is not open names no file.
+    fn linked(&mut self, tid: pid_t, fd: c_int) -> Option<Vec<u8>> {
         let mut path = Vec::new();
-        // What has no path (a memfd, a pipe) or is not open names no file.
-        let read = Link::Fd(fd).read(call.tid, &mut path);
+        let read = Link::Fd(fd).read(tid, &mut path);
         self.is_unread |= read == Err(Errno::EACCES);
-        read.ok()?;
+        read.ok().map(|()| path)
+    }
+
+    /// An open file is used, whose path this is as the kernel names it to us.
+    fn uses(
+        &mut self,
+        tid: pid_t,
+        operation: Operation,
+        fd: c_int,
+        mut path: Vec<u8>,
+    ) -> Option<Pending> {
         let effect = match operation {
             Operation::ChangeDirectory => Effect::WorkingDirectory,
             _ => Effect::None,
         };
-        if effect == Effect::None && !self.awaits_outcomes(call.tid) {
-            self.used(call.tid, operation, fd, &path);
+        if effect == Effect::None && !self.awaits_outcomes(tid) {
+            self.used(tid, operation, fd, &path);
             return None;
         }
-        if let Some(view) = &self.tasks.process_of(call.tid)?.view {
+        if let Some(view) = &self.tasks.process_of(tid)?.view {
             path = view.inside(&path).to_vec();
         }
         Some(Pending::Access {

@@ -15,6 +15,7 @@ use super::abi::{Entry, Shape, Table};
 use super::facts::{Fact, Outbox, Real};
 use super::handed::Handed;
 use super::herd::Herd;
+use super::mapped::{Mapped, Opened};
 use super::memory::{self, Width};
 use super::name::{EarlyText, Name};
 use super::outside::Served;
@@ -24,9 +25,9 @@ use super::task::{Effect, End, Pending, Tasks, Used};
 use super::{Allowances, Options};
 use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
 use handed::Asking;
+use hashbrown::HashSet;
 use libc::pid_t;
 use network::listener;
-use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
@@ -182,6 +183,9 @@ pub(super) struct Observer {
     early: EarlyText,
     /// Whether what the call that is looked at names could not be read.
     is_unread: bool,
+    /// What the caller opened just before the call that is looked at.
+    opened: Option<Opened>,
+    mapped: Mapped,
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
@@ -220,6 +224,8 @@ impl Observer {
             names: Default::default(),
             early: EarlyText::default(),
             is_unread: false,
+            opened: None,
+            mapped: Mapped::default(),
             in_flux: Vec::new(),
             reported: HashSet::new(),
             unknown: Unknown::default(),
@@ -449,6 +455,7 @@ impl Observer {
     /// Reports what is known about a call.
     fn begin(&mut self, tid: pid_t, arch: u32, raw: &RawCall) -> Begun {
         self.missed(tid);
+        self.opened = self.tasks.task(tid).and_then(|task| task.opened.take());
         let Some(table) = self.table(arch) else {
             return Begun::Done;
         };
@@ -519,7 +526,7 @@ impl Observer {
             Shape::Object(command, attributes) => self.object(call, command, attributes),
             Shape::MapArguments(arguments) => self.map_arguments(call, arguments),
             Shape::List(fd) => self.descriptor(call, Operation::List, fd),
-            Shape::Map(fd) => self.descriptor(call, Operation::Map, fd),
+            Shape::Map(fd) => self.map(call, fd),
             Shape::ChangeDirectory(fd) => self.descriptor(call, Operation::ChangeDirectory, fd),
             Shape::Execute(at, argv, flags) => self.execute(call, at, argv, flags),
             Shape::Clone(_)

@@ -10,8 +10,8 @@ use crate::tracer::facts::Fact;
 use crate::tracer::memory;
 use crate::tracer::sys;
 use crate::tracer::task::{Pending, Receipt, Used};
+use hashbrown::HashSet;
 use libc::{c_int, pid_t};
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
