@@ -237,11 +237,9 @@ pub(super) fn attend(
         if spare {
             herd.rest_while_together(|| errands.is_deserted());
         }
-        if errands.are_waiting() {
+        if errands.are_waiting() && !has_call(listener, AGAIN) {
             sys::ring(errands.tracer);
-            if !has_call(listener, AGAIN) {
-                continue;
-            }
+            continue;
         }
         match listener.receive() {
             Ok(notification) => {

@@ -187,7 +187,7 @@ pub fn observe(
         })?;
         // Whatever happens from here on, the shepherd goes: the scope waits for it.
         let watched = herd::Watched::new(&herd);
-        let (watch, mut target) = signals.watch(handed.clone())?;
+        let (watch, mut target) = signals.watch(handed.clone());
         let tracer = spawn(scope, "tracer", move || {
             let detail = match options.exact {
                 true => abi::Detail::Full,

@@ -1,18 +1,19 @@
 //! Signals sent to nixtrace while the command runs.
 //!
-//! They are blocked and read, not handled: their dispositions, which the command inherits, stay as
-//! they are. What the terminal sends (Ctrl-C, Ctrl-\) reaches the command by itself, and nixtrace
+//! They are blocked and waited for, not handled: their dispositions, which the command inherits, stay
+//! as they are. What the terminal sends (Ctrl-C, Ctrl-\) reaches the command by itself, and nixtrace
 //! must live on to write what it has seen.
+//!
+//! No descriptor tells of them (signalfd(2)): whoever waits for one is woken by every signal that any
+//! thread gets, also by those that the threads of ours ring each other with.
 
 use super::background::{self, Background};
 use super::error::Error;
 use super::handed::Handed;
 use super::sys;
 use libc::pid_t;
+use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::pipe2;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -33,6 +34,10 @@ struct Shared {
     pid: AtomicI32,
     /// The thread that traces.
     tracer: AtomicI32,
+    /// Whether nobody is left.
+    is_over: AtomicBool,
+    /// Whether what the command leaves behind is to end.
+    is_to_end: AtomicBool,
     /// Whether what the command left behind was told to end.
     is_ending: AtomicBool,
     /// Whether Ctrl-Z was typed and the command did not stop yet.
@@ -59,15 +64,14 @@ impl Shared {
 pub(super) struct Target {
     shared: Arc<Shared>,
     background: Background,
-    /// A byte is written when what the command left behind is to end.
-    alive: OwnedFd,
+    /// The thread that passes signals on.
+    watcher: pid_t,
 }
 
 /// Passes signals on.
 pub(super) struct Watch {
     shared: Arc<Shared>,
-    signals: SignalFd,
-    ended: OwnedFd,
+    signals: SigSet,
     handed: Handed,
 }
 
@@ -80,6 +84,7 @@ impl Signals {
             Signal::SIGTERM,
             Signal::SIGHUP,
             Signal::SIGTSTP,
+            sys::BELL,
         ]
         .into_iter()
         .collect();
@@ -97,41 +102,27 @@ impl Signals {
         self.previous
     }
 
-    /// Prepares to pass them on.
-    pub(super) fn watch(&self, handed: Handed) -> Result<(Watch, Target), Error> {
-        let start = |while_doing| {
-            move |source| Error::Start {
-                while_doing,
-                source,
-            }
-        };
-        let signals =
-            SignalFd::with_flags(&self.taken, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-                .map_err(start("watching for signals"))?;
-        let (ended, alive) = pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(start("making a pipe"))?;
+    /// Prepares to pass them on, in the calling thread.
+    pub(super) fn watch(&self, handed: Handed) -> (Watch, Target) {
         let shared = Arc::new(Shared::default());
-        Ok((
-            Watch {
-                shared: Arc::clone(&shared),
-                signals,
-                ended,
-                handed,
-            },
-            Target {
-                shared,
-                background: Background::default(),
-                alive,
-            },
-        ))
+        let watch = Watch {
+            shared: Arc::clone(&shared),
+            signals: self.taken,
+            handed,
+        };
+        let target = Target {
+            shared,
+            background: Background::default(),
+            watcher: sys::own_tid(),
+        };
+        (watch, target)
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
         // A Ctrl-C that was meant for the command must not end us late.
-        if let Ok(signals) = SignalFd::with_flags(&self.taken, SfdFlags::SFD_NONBLOCK) {
-            while let Ok(Some(_)) = signals.read_signal() {}
-        }
+        while let Ok(Some(_)) = sys::await_signal(&self.taken, Some(Duration::ZERO)) {}
         // The mask was ours a moment ago; setting it again cannot fail.
         let _ = self.previous.thread_set_mask();
     }
@@ -141,8 +132,7 @@ impl Target {
     /// Says who it is, that this thread traces it, and what is to become of what it leaves behind.
     pub(super) fn set(&mut self, pid: pid_t, background: Background) {
         self.background = background;
-        let tracer = nix::unistd::gettid().as_raw();
-        self.shared.tracer.store(tracer, Ordering::SeqCst);
+        self.shared.tracer.store(sys::own_tid(), Ordering::SeqCst);
         self.shared.pid.store(pid, Ordering::SeqCst);
     }
 
@@ -150,7 +140,8 @@ impl Target {
     pub(super) fn ended(&self) {
         self.shared.pid.store(0, Ordering::SeqCst);
         if self.background == Background::End {
-            let _ = nix::unistd::write(&self.alive, &[1]);
+            self.shared.is_to_end.store(true, Ordering::SeqCst);
+            sys::ring(self.watcher);
         }
     }
 
@@ -166,6 +157,13 @@ impl Target {
     }
 }
 
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::SeqCst);
+        sys::ring(self.watcher);
+    }
+}
+
 impl Watch {
     /// Passes signals on until the target is gone.
     pub(super) fn pass_on(mut self) {
@@ -173,22 +171,18 @@ impl Watch {
         let mut deadline: Option<Instant> = None;
         loop {
             let patience = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let Ok((signal, ended)) =
-                sys::readable(self.signals.as_fd(), self.ended.as_fd(), patience)
-            else {
-                return;
+            let signal = match sys::await_signal(&self.signals, patience) {
+                Ok(signal) => signal,
+                Err(Errno::EINTR) => None,
+                Err(_) => return,
             };
-            let mut is_to_end = false;
-            if signal {
-                while let Ok(Some(info)) = self.signals.read_signal() {
-                    is_to_end |= self.pass(info.ssi_signo as i32);
-                }
+            if self.shared.is_over.load(Ordering::SeqCst) {
+                return;
             }
-            if ended {
-                match nix::unistd::read(&self.ended, &mut [0]) {
-                    Ok(1) => is_to_end = true,
-                    _ => return,
-                }
+            let mut is_to_end = self.shared.is_to_end.swap(false, Ordering::SeqCst);
+            // Whoever rang has said why.
+            if let Some(signal) = signal.filter(|&signal| signal != sys::BELL as i32) {
+                is_to_end |= self.pass(signal);
             }
             let is_late = deadline.is_some_and(|at| at <= Instant::now());
             if is_late || (is_to_end && deadline.is_some()) {

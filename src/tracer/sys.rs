@@ -25,8 +25,9 @@ pub(super) use process::Process;
 use libc::{c_int, c_long, c_void, pid_t};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
+use nix::sys::time::TimeSpec;
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -80,7 +81,7 @@ extern "C" fn nothing(_: c_int) {}
 
 /// What interrupts a system call of one of our own threads: ignored by default, so that one that
 /// comes too late does no harm.
-const BELL: c_int = libc::SIGURG;
+pub(super) const BELL: Signal = Signal::SIGURG;
 
 /// Whether the bell's signal was ignored before it was hung: a command inherits that.
 static IS_BELL_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -95,12 +96,12 @@ pub(super) fn hang_bell() {
             let mut action: libc::sigaction = std::mem::zeroed();
             let mut before: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
-            libc::sigaction(BELL, &raw const action, &raw mut before);
+            libc::sigaction(BELL as c_int, &raw const action, &raw mut before);
             IS_BELL_IGNORED.store(before.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
         }
     });
     // It fails for no signal that there is.
-    let _ = SigSet::from(Signal::SIGURG).thread_unblock();
+    let _ = SigSet::from(BELL).thread_unblock();
 }
 
 /// The id of the calling thread.
@@ -116,7 +117,7 @@ pub(super) fn own_pid() -> pid_t {
 /// Interrupts the call, if any, that a thread of this process waits in.
 pub(super) fn ring(tid: pid_t) {
     // SAFETY: plain numbers. ESRCH: the thread is gone and waits for nothing.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, BELL) };
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, BELL as c_int) };
 }
 
 /// Whether a thread belongs to a process.
@@ -518,26 +519,19 @@ pub(super) fn kill(pid: pid_t, signal: c_int) -> Result<()> {
     check(c_long::from(unsafe { libc::kill(pid, signal) })).map(drop)
 }
 
-/// Waits until one of two descriptors can be read, or for so long; whether each can.
-pub(super) fn readable(
-    first: BorrowedFd<'_>,
-    second: BorrowedFd<'_>,
-    patience: Option<Duration>,
-) -> Result<(bool, bool)> {
-    // Rounded up: to wake before the time is to wake in vain.
-    let timeout = patience.map_or(-1, |time| {
-        c_int::try_from(time.as_millis() + 1).unwrap_or(c_int::MAX)
-    });
-    let mut polled = [first, second].map(|fd| libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    });
-    // SAFETY: the array has as many elements as said.
-    match check(c_long::from(unsafe {
-        libc::poll(polled.as_mut_ptr(), 2, timeout)
-    })) {
-        Ok(_) | Err(Errno::EINTR) => Ok((polled[0].revents != 0, polled[1].revents != 0)),
+/// Waits for one of these signals, which the calling thread blocks, or for so long: its number, or
+/// none when the time is over. `EINTR` when another signal was handled.
+pub(super) fn await_signal(signals: &SigSet, patience: Option<Duration>) -> Result<Option<c_int>> {
+    let time = patience.map(TimeSpec::from);
+    let time = time
+        .as_ref()
+        .map_or(ptr::null(), |time| ptr::from_ref(time.as_ref()));
+    // SAFETY: the set and the time, if there is one, are valid for the call; nothing is wanted to
+    // know of the signal.
+    let signal = unsafe { libc::sigtimedwait(signals.as_ref(), ptr::null_mut(), time) };
+    match check(c_long::from(signal)) {
+        Ok(signal) => Ok(Some(signal as c_int)),
+        Err(Errno::EAGAIN) => Ok(None),
         Err(errno) => Err(errno),
     }
 }

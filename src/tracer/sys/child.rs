@@ -120,7 +120,7 @@ fn become_program(child: &mut Child<'_>) -> ! {
         // An exec makes a default of our handler.
         if IS_BELL_IGNORED.load(Ordering::Relaxed) {
             // SAFETY: as above.
-            unsafe { libc::signal(BELL, libc::SIG_IGN) };
+            unsafe { libc::signal(BELL as libc::c_int, libc::SIG_IGN) };
         }
         for fd in inherited::closed_descriptors() {
             // SAFETY: nothing in this process uses the descriptor any more.
