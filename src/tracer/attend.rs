@@ -273,6 +273,7 @@ fn give(answer: Answer, listener: &Listener, errands: &Errands, notification: &N
         Answer::HandOver(tid) => errands.add(errand(tid, Then::Later)),
         Answer::TakeBack => errands.add(errand(caller, Then::AgainAsOurs)),
         Answer::Refuse => listener.refuse(notification.id, Errno::ENOSYS),
+        Answer::Reply(value) => listener.reply(notification.id, value),
     }
 }
 

@@ -7,25 +7,27 @@
 //! the two change places for ever. So all of them are held on one core, which nobody misses as long
 //! as each waits for the other: a shell and its commands, a program and its tracer.
 //!
-//! What could run at once is to run at once. A thread looks a hundred times a second how long the
+//! What could run at once is to run at once. A thread looks hundreds of times a second how long the
 //! tracees had to wait for their core (schedstat of proc(5)); when that is a good part of the time,
 //! all are let go, and held again for a trial some time later, which grows as the trials fail.
 //!
-//! The tracees are not to notice. They are let go before anybody can ask or say which cores a task
-//! may use, and a while is waited after a question; after an order they are left alone for good.
+//! The tracees are not to notice. Who asks which cores a task may use is told what that is by rights
+//! where the tracer can answer; else they are let go first, and a while is waited after the question.
+//! Before an order they are let go, and left alone for good.
 
-use super::sys::Listener;
+use super::sys::{Cores, Listener};
 use hashbrown::HashMap;
 use libc::pid_t;
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the shepherd looks.
-const GLANCE: Duration = Duration::from_millis(10);
+const GLANCE: Duration = Duration::from_millis(4);
 
 /// How much of the time the tracees may wait for the core, all together, before they are let go.
 const PATIENCE: f64 = 0.4;
@@ -39,7 +41,7 @@ const GOOD_TRIAL: Duration = Duration::from_millis(500);
 
 /// So many glances without an event, and they are let go: what is at rest, or only computes, is not
 /// made faster by being held.
-const AT_REST: u32 = 20;
+const AT_REST: u32 = 50;
 
 /// How often the shepherd looks at those.
 const SLOW_GLANCE: Duration = Duration::from_millis(200);
@@ -84,6 +86,8 @@ impl Default for Shared {
 struct State {
     /// The cores that the command was given, and that each tracee may use by rights.
     own: Option<CpuSet>,
+    /// The same, as a tracee is told when it asks.
+    own_as_told: Option<Cores>,
     /// The core that all are held on.
     core: Option<usize>,
     /// Whether there is one.
@@ -221,7 +225,11 @@ impl State {
 
 /// How long a task was ready to run and had no core: the second number of its schedstat.
 fn time_waited(tid: pid_t) -> Option<Duration> {
-    let text = fs::read_to_string(format!("/proc/{tid}/schedstat")).ok()?;
+    let mut file = File::open(format!("/proc/{tid}/schedstat")).ok()?;
+    // Three numbers of 64 bits fit. The kernel gives all of them at once.
+    let mut text = [0; 64];
+    let length = file.read(&mut text).ok()?;
+    let text = std::str::from_utf8(&text[..length]).ok()?;
     let nanoseconds = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(Duration::from_nanos(nanoseconds))
 }
@@ -252,6 +260,7 @@ impl Herd {
         let mut state = self.lock();
         state.listener = listener;
         state.own = sched_getaffinity(Pid::from_raw(root)).ok();
+        state.own_as_told = Cores::of(root).ok();
         state.tracees.insert(root, None);
         state.gather(Instant::now());
     }
@@ -331,7 +340,28 @@ impl Herd {
         self.lock().tracees.remove(&tid);
     }
 
-    /// A tracee is about to ask which cores a task may use.
+    /// Which cores a tracee may use by rights; none when it is not ours to hold, or somebody else has
+    /// said which.
+    pub(super) fn rights_of(&self, tid: pid_t) -> Option<Cores> {
+        let state = self.lock();
+        if state.is_left_alone || !state.tracees.contains_key(&tid) {
+            return None;
+        }
+        let now = Cores::of(tid).ok()?;
+        let is_held = state.core.is_some_and(|core| now.are_only(core));
+        let own = state.own_as_told?;
+        (is_held || now == own).then_some(own)
+    }
+
+    /// A process has got many threads, which may run at once: each is to begin where there is room.
+    /// Whoever watches a call of theirs stays where the caller is.
+    pub(super) fn may_spread(&self) {
+        let mut state = self.lock();
+        state.rest(Instant::now(), SHORT_BREAK);
+        self.0.apart.notify_all();
+    }
+
+    /// A tracee is about to be told by the kernel which cores a task may use.
     pub(super) fn is_asked(&self) {
         self.lock().rest(Instant::now(), AFTER_A_QUESTION);
         self.0.apart.notify_all();
@@ -413,6 +443,47 @@ mod tests {
         assert_eq!(count(&cores(tid)), 1);
         herd.is_asked();
         assert_eq!(cores(tid), own);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn who_is_held_has_more_rights_than_one_core_and_whom_others_have_moved_has_what_they_said() {
+        let (mut child, tid) = sleeper();
+        let own = Cores::of(tid).unwrap();
+        let herd = Herd::default();
+        assert_eq!(herd.rights_of(tid), None);
+        herd.begin(tid, None);
+        assert_eq!(herd.rights_of(tid), Some(own));
+        assert_eq!(herd.rights_of(std::process::id() as pid_t), None);
+        let (all, held) = {
+            let state = herd.lock();
+            (state.own.unwrap(), state.core)
+        };
+        let other = (0..CpuSet::count())
+            .find(|&core| all.is_set(core) == Ok(true) && held.is_some_and(|held| held != core));
+        if let Some(other) = other {
+            allow(tid, &only(other).unwrap());
+            assert_eq!(herd.rights_of(tid), None);
+        }
+        herd.is_ordered();
+        assert_eq!(herd.rights_of(tid), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn who_has_many_threads_is_let_go_for_a_while() {
+        let (mut child, tid) = sleeper();
+        let own = cores(tid);
+        let herd = Herd::default();
+        herd.begin(tid, None);
+        herd.may_spread();
+        assert_eq!(cores(tid), own);
+        let mut state = herd.lock();
+        state.glance(Instant::now(), GLANCE, true, |_| None);
+        assert_eq!(state.core, None);
+        drop(state);
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -9,11 +9,13 @@
 )]
 
 mod child;
+mod cores;
 mod files;
 mod listener;
 mod process;
 
 pub(super) use child::{Child, ChildNote, read_notes, spawn};
+pub(super) use cores::Cores;
 pub(super) use files::{
     FileId, SPARE_DESCRIPTORS, Status, access, borrow_descriptor, has_capabilities, kept,
     open_directory, open_file, open_in_root, read_link, socket_listener, socket_name, socket_peer,

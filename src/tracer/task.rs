@@ -303,6 +303,13 @@ impl Tasks {
         self.tasks.iter().filter_map(of_process).collect()
     }
 
+    /// How many threads of a process are followed.
+    pub(super) fn threads(&self, tgid: pid_t) -> u32 {
+        self.processes
+            .get(&tgid)
+            .map_or(0, |process| process.threads)
+    }
+
     fn has_threads(&self, tgid: pid_t) -> bool {
         self.processes
             .get(&tgid)

@@ -11,7 +11,7 @@ mod unknown;
 #[cfg(fuzzing)]
 pub(super) use network::endpoint;
 
-use super::abi::{Entry, Shape, Table};
+use super::abi::{CoreUse, Entry, Shape, Table};
 use super::facts::{Fact, Outbox, Real};
 use super::handed::Handed;
 use super::herd::Herd;
@@ -44,6 +44,8 @@ pub(super) enum Answer {
     Again,
     /// It is not made and fails with ENOSYS.
     Refuse,
+    /// It is not made and returns this.
+    Reply(i64),
     /// It is made once this tracee, perhaps the caller itself, is ours no more.
     HandOver(pid_t),
     /// It begins again once the caller, whom another tracer has left, is ours again.
@@ -59,6 +61,9 @@ pub(super) enum Begun {
     Awaited(Pending),
     /// Not to make it.
     Refused,
+    /// Not to make it: what it asks for was told already, and it returns this. Only where calls wait for
+    /// answers.
+    Told(i64),
     /// To let another tracer have this tracee first.
     HandsOver(pid_t),
 }
@@ -338,8 +343,8 @@ impl Observer {
                 }
                 true
             }
-            // Its tracer's place is given up only where calls come as notifications.
-            Begun::HandsOver(_) => true,
+            // Only where calls come as notifications.
+            Begun::HandsOver(_) | Begun::Told(_) => true,
             Begun::Refused => false,
         }
     }
@@ -378,6 +383,7 @@ impl Observer {
             Begun::HandsOver(tid) => return Answer::HandOver(tid),
             Begun::Awaited(pending) => pending,
             Begun::Refused => return Answer::Refuse,
+            Begun::Told(value) => return Answer::Reply(value),
         };
         let Some(task) = self.tasks.task(tid) else {
             return Answer::Proceed;
@@ -478,6 +484,7 @@ impl Observer {
         match call.shape {
             Shape::Ring => return self.ring(&call_of),
             Shape::Trace => return self.another_tracer(&call_of),
+            Shape::Cores(CoreUse::Ask) => return self.asks_for_cores(&call_of),
             _ => {}
         }
         self.is_unread = false;

@@ -348,6 +348,42 @@ impl Observer {
         begun
     }
 
+    /// It is asked which cores a task may use.
+    ///
+    /// One that is held on a core is not to know. Where the call waits for an answer, that is what it
+    /// would be told untraced; else all are let go first.
+    pub(super) fn asks_for_cores(&mut self, call: &Entered) -> Begun {
+        match self.told_cores(call) {
+            Some(length) => Begun::Told(length),
+            None => {
+                self.herd.is_asked();
+                Begun::Done
+            }
+        }
+    }
+
+    /// Writes what a task may use by rights where the caller wants it; how many bytes, as the call would
+    /// return it.
+    fn told_cores(&mut self, call: &Entered) -> Option<i64> {
+        if self.stops_at_entry || call.width != Width::Eight {
+            return None;
+        }
+        let [of, room, place, ..] = call.args;
+        let of = match of as pid_t {
+            0 => call.tid,
+            // In a pid namespace of its own the caller means another one.
+            of if self.tasks.process_of(call.tid)?.sees_as_we_do => of,
+            _ => return None,
+        };
+        let cores = self.herd.rights_of(of)?;
+        let cores = cores.bytes();
+        // The kernel takes whole words only, and not too few of them.
+        let room = room as u32 as usize;
+        let is_room = room >= cores.len() && room.is_multiple_of(Width::Eight.bytes());
+        let written = is_room.then(|| sys::write_memory(call.tid, place as usize, cores));
+        (written? == Ok(cores.len())).then_some(cores.len() as i64)
+    }
+
     /// Decodes the calls that are about processes themselves.
     pub(super) fn life(&mut self, call: &Entered, shape: Shape) -> Option<Pending> {
         let process = self.tasks.process_of(call.tid)?;
@@ -390,10 +426,6 @@ impl Observer {
                 {
                     process.few_descriptors = true;
                 }
-                None
-            }
-            Shape::Cores(CoreUse::Ask) => {
-                self.herd.is_asked();
                 None
             }
             Shape::Cores(CoreUse::Order) => {

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// to tell of it.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
+/// So many threads of a program may only wait for each other, for signals, or for the time to pass.
+const FEW_THREADS: u32 = 4;
+
 impl Follower {
     pub(super) fn forked(&mut self, observer: &mut Observer, parent: pid_t, child: pid_t) {
         // Its number may have been somebody else's before.
@@ -23,6 +26,9 @@ impl Follower {
         let end = self.gone.remove(&child).filter(|_| !lives());
         if sys::is_thread_of(child, tgid) {
             observer.tasks.start_thread(child, tgid);
+            if observer.tasks.threads(tgid) > FEW_THREADS {
+                observer.herd.may_spread();
+            }
         } else {
             observer.process_starts(child, Some(parent));
         }

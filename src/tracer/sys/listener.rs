@@ -81,10 +81,10 @@ impl Listener {
         })
     }
 
-    fn answer(&self, id: u64, error: c_int, flags: u32) {
+    fn answer(&self, id: u64, value: i64, error: c_int, flags: u32) {
         let mut answer = libc::seccomp_notif_resp {
             id,
-            val: 0,
+            val: value,
             error,
             flags,
         };
@@ -106,17 +106,22 @@ impl Listener {
 
     /// Lets the call be made.
     pub(in crate::tracer) fn proceed(&self, id: u64) {
-        self.answer(id, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
+        self.answer(id, 0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32);
     }
 
     /// Lets the call begin again; for a tracee that is to stop first.
     pub(in crate::tracer) fn again(&self, id: u64) {
-        self.answer(id, -ERESTARTNOINTR, 0);
+        self.answer(id, 0, -ERESTARTNOINTR, 0);
     }
 
     /// Lets the call fail without being made.
     pub(in crate::tracer) fn refuse(&self, id: u64, errno: Errno) {
-        self.answer(id, -(errno as c_int), 0);
+        self.answer(id, 0, -(errno as c_int), 0);
+    }
+
+    /// Lets the call return this without being made.
+    pub(in crate::tracer) fn reply(&self, id: u64, value: i64) {
+        self.answer(id, value, 0, 0);
     }
 }
 

@@ -293,6 +293,47 @@ static int keeps_cores(void)
 	return 0;
 }
 
+static void *answers(void *attributes)
+{
+	cpu_set_t cores;
+	hurries();
+	if (!pthread_getattr_np(pthread_self(), attributes) &&
+	    !pthread_attr_getaffinity_np(attributes, sizeof cores, &cores))
+		printf("thread: %d\n", CPU_COUNT(&cores));
+	return NULL;
+}
+
+/* What is told of the cores, by all that the call makes of its arguments. */
+static int asks_for_cores(void)
+{
+	static const unsigned rooms[] = {0, 4, 8, 12, 16, 32, 64, 128, 132, 1024, 8192};
+	static unsigned char buffer[8192];
+	pid_t whom[] = {0, getpid(), -1, 0x3fffffff};
+	pthread_attr_t attributes;
+	pthread_t thread;
+	for (unsigned who = 0; who < sizeof whom / sizeof *whom; who++)
+		for (unsigned room = 0; room < sizeof rooms / sizeof *rooms; room++) {
+			memset(buffer, 0xaa, sizeof buffer);
+			hurries();
+			errno = 0;
+			long got = syscall(SYS_sched_getaffinity, whom[who], rooms[room], buffer);
+			unsigned written = 0;
+			for (unsigned at = 0; at < sizeof buffer; at++)
+				if (buffer[at] != 0xaa)
+					written = at + 1;
+			printf("%u %u: %ld %d, %u: %02x\n", who, rooms[room], got, errno, written, buffer[0]);
+		}
+	for (uintptr_t place = 0; place <= 1; place++) {
+		hurries();
+		errno = 0;
+		long got = syscall(SYS_sched_getaffinity, 0, 128, place ? (void *)asks_for_cores : NULL);
+		printf("place %d: %ld %d\n", (int)place, got, errno);
+	}
+	if (pthread_create(&thread, NULL, answers, &attributes) || pthread_join(thread, NULL))
+		return 84;
+	return 0;
+}
+
 /* A child makes a sibling of itself. */
 static int by_clone_parent(void)
 {
@@ -466,6 +507,8 @@ int main(int argc, char **argv)
 		return by_shared_directory();
 	if (!strcmp(way, "cores"))
 		return keeps_cores();
+	if (!strcmp(way, "asks-for-cores"))
+		return asks_for_cores();
 	if (!strcmp(way, "exit"))
 		return atoi(argv[2]);
 	if (!strcmp(way, "kill")) {
