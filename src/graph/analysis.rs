@@ -15,10 +15,10 @@ use crate::trace::{Bytes, ContactAction, Endpoint};
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The loader's list of what it puts into every program (ld.so(8), FILES).
-const PRELOAD_FILE: &str = "/etc/ld.so.preload";
+/// The loader's list of what it puts into every program (ld.so(8), FILES), and that of nixpkgs' loader.
+const PRELOAD_FILES: [&str; 2] = ["/etc/ld.so.preload", "/etc/ld-nix.so.preload"];
 
-/// How much of it is read, in bytes.
+/// How much of one is read, in bytes.
 const LONGEST_PRELOAD_FILE: usize = 64 * 1024;
 
 /// Reads off a run what it needs.
@@ -341,22 +341,24 @@ impl Analysis<'_> {
     }
 
     /// The libraries that this machine's loader puts into every program, if it read that it should: as they are named there, and where those names lead.
-    fn preloaded_by_system(&self, program: &Program) -> BTreeSet<Bytes> {
-        let is_read = program
-            .uses
-            .get(&Bytes::from(PRELOAD_FILE))
-            .is_some_and(|usage| usage.seen.has(Evidence::Read));
-        let text = is_read
-            .then(|| self.host.text(PRELOAD_FILE.into(), LONGEST_PRELOAD_FILE))
-            .flatten()
-            .unwrap_or_default();
-        let lines = text.lines().map(|line| line.split_str("#").next());
-        lines
-            .flatten()
-            .flat_map(|line| line.fields_with(|it| it.is_whitespace() || it == ':'))
-            .flat_map(|named| [Some(Bytes::from(named)), self.host.real(named.into())])
-            .flatten()
-            .collect()
+    fn preloaded_by_system(&self, program: &Program) -> BTreeMap<Bytes, &'static str> {
+        let is_read = |file: &&str| {
+            let usage = program.uses.get(&Bytes::from(*file));
+            usage.is_some_and(|usage| usage.seen.has(Evidence::Read))
+        };
+        let mut preloaded = BTreeMap::new();
+        for file in PRELOAD_FILES.into_iter().filter(is_read) {
+            let text = self.host.text(file.into(), LONGEST_PRELOAD_FILE);
+            let text = text.unwrap_or_default();
+            let lines = text.lines().map(|line| line.split_str("#").next());
+            let names = lines
+                .flatten()
+                .flat_map(|line| line.fields_with(|it| it.is_whitespace() || it == ':'))
+                .flat_map(|named| [Some(Bytes::from(named)), self.host.real(named.into())])
+                .flatten();
+            preloaded.extend(names.map(|name| (name, file)));
+        }
+        preloaded
     }
 
     /// Adds the libraries that the program loaded.
@@ -386,13 +388,16 @@ impl Analysis<'_> {
             .zip(first..)
             .map(|(loaded, number)| {
                 let soname = &loaded.soname;
-                if of_the_system.contains(&loaded.path) || of_the_system.contains(soname) {
+                let by_system = of_the_system
+                    .get(&loaded.path)
+                    .or_else(|| of_the_system.get(soname));
+                if let Some(file) = by_system {
                     // The machine's wish, not the program's: it is none of what that needs.
                     return Some(Need {
                         thing: Thing::Library(soname.clone()),
                         role: Role::Library,
                         path: loaded.path.clone(),
-                        why: format!("{soname}, loaded into every program by {PRELOAD_FILE}"),
+                        why: format!("{soname}, loaded into every program by {file}"),
                         brought_by: Some(number),
                         asker: Asker::Other,
                         phases: program.phases,

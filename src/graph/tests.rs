@@ -555,23 +555,25 @@ fn a_preloaded_library_is_no_opened_one() {
 
 #[test]
 fn what_the_machine_puts_into_every_program_is_no_need_of_one() {
-    let mut scene = Scene::new();
-    let snoop = format!("{LIB}/libsnoopy.so");
-    let other = format!("{LIB}/libother.so.1");
-    scene
-        .elf("/usr/bin/jq", None, &[])
-        .elf(&snoop, Some("libsnoopy.so"), &[])
-        .elf(&other, Some("libother.so.1"), &[])
-        .text("/etc/ld.so.preload", &format!("# audit\n{snoop} # all\n"));
-    scene.exec(0, "/usr/bin/jq .");
-    scene.read(0, "/etc/ld.so.preload");
-    scene.map(0, &snoop).map(0, &other);
-    let usage = scene.usage();
-    let why = |soname: &str| {
-        let is_it = |need: &&Need| need.thing == Thing::Library(soname.into());
-        usage.needs.iter().find(is_it).unwrap()
-    };
-    assert!(why("libsnoopy.so").why.ends_with("by /etc/ld.so.preload"));
-    assert!(why("libsnoopy.so").brought_by.is_some());
-    assert!(!why("libother.so.1").why.contains("preload"));
+    for file in ["/etc/ld.so.preload", "/etc/ld-nix.so.preload"] {
+        let mut scene = Scene::new();
+        let snoop = format!("{LIB}/libsnoopy.so");
+        let other = format!("{LIB}/libother.so.1");
+        scene
+            .elf("/usr/bin/jq", None, &[])
+            .elf(&snoop, Some("libsnoopy.so"), &[])
+            .elf(&other, Some("libother.so.1"), &[])
+            .text(file, &format!("# audit\n{snoop} # all\n"));
+        scene.exec(0, "/usr/bin/jq .");
+        scene.read(0, file);
+        scene.map(0, &snoop).map(0, &other);
+        let usage = scene.usage();
+        let why = |soname: &str| {
+            let is_it = |need: &&Need| need.thing == Thing::Library(soname.into());
+            usage.needs.iter().find(is_it).unwrap()
+        };
+        assert!(why("libsnoopy.so").why.ends_with(&format!("by {file}")));
+        assert!(why("libsnoopy.so").brought_by.is_some());
+        assert!(!why("libother.so.1").why.contains("preload"));
+    }
 }

@@ -49,7 +49,7 @@ const DIRECTORIES: [(&[u8], &str); 17] = [
 ];
 
 /// Files below `/etc` that describe the machine and not a program.
-const MACHINE_FILES: [&str; 22] = [
+const MACHINE_FILES: [&str; 23] = [
     "adjtime",
     "fstab",
     "gai.conf",
@@ -58,6 +58,7 @@ const MACHINE_FILES: [&str; 22] = [
     "host.conf",
     "hostname",
     "hosts",
+    "ld-nix.so.preload",
     "ld.so.cache",
     "ld.so.conf",
     "ld.so.preload",

@@ -20,10 +20,11 @@ use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// The calls, each with the end of the name that it is about: where a system is not below `/`, its
-/// loader has longer names. Older ones know only open(2).
-const CALLS_OF_LOADERS: [(&str, &[u8]); 3] = [
+/// The calls, each with the end of the name that it is about: nixpkgs' loader has a list of its own, and
+/// its cache in the store. Older loaders know only open(2).
+const CALLS_OF_LOADERS: [(&str, &[u8]); 4] = [
     ("access", b"/etc/ld.so.preload\0"),
+    ("access", b"/etc/ld-nix.so.preload\0"),
     ("open", b"/etc/ld.so.cache\0"),
     ("openat", b"/etc/ld.so.cache\0"),
 ];
