@@ -175,6 +175,7 @@ pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
     let mut sources: BTreeSet<&Bytes> = BTreeSet::new();
     let mut headers: BTreeMap<Bytes, Bytes> = BTreeMap::new();
     let mut linkable: BTreeMap<Bytes, Bytes> = BTreeMap::new();
+    let mut own = names(&run.outputs, host);
     for program in run.programs.iter() {
         let name = program.name();
         if command::is_pkg_config(name) {
@@ -199,6 +200,7 @@ pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
         }
         if command::is_linker(name) {
             add_libraries(run, program, host, &mut linkable, &mut inputs);
+            own.extend(names(own_libraries(run, program), host));
         }
     }
     let mut named: HashSet<Bytes> = HashSet::new();
@@ -217,6 +219,9 @@ pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
         };
         for needed in &image.needed {
             let soname = Bytes::from(needed.as_slice());
+            if own.contains(&soname) {
+                continue;
+            }
             let path = linkable.get(&soname).unwrap_or(output).clone();
             let link = inputs
                 .libraries
@@ -233,6 +238,34 @@ pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
             .retain(|_, link| link.output.is_some() || link.path.ends_with(b".a"));
     }
     inputs
+}
+
+/// What `DT_NEEDED` may call these files: by their sonames and, where they have none, their names.
+fn names<'a>(
+    files: impl IntoIterator<Item = &'a Bytes>,
+    host: &dyn Host,
+) -> HashSet<Bytes> {
+    files
+        .into_iter()
+        .map(|file| {
+            let image = host.image(file.as_ref());
+            let soname = image.and_then(|image| Some(image.soname.as_ref()?.as_slice().into()));
+            soname.unwrap_or_else(|| file_name(file.as_ref()).into())
+        })
+        .collect()
+}
+
+/// The libraries of the user's own that a linker read.
+fn own_libraries<'a>(run: &'a Run, linker: &'a Program) -> impl Iterator<Item = &'a Bytes> {
+    linker
+        .used(Evidence::Read)
+        .into_iter()
+        .map(|(path, usage)| usage.file(path))
+        .filter(|file| {
+            let origin = run.territory.origin(file.as_ref());
+            matches!(origin, Origin::Own | Origin::Scratch)
+                && is_library_name(file_name(file.as_ref()))
+        })
 }
 
 /// Whether one of the run's own results is a program or library.

@@ -66,6 +66,42 @@ fn a_build_with_rustc_needs_the_libraries_that_it_links() {
 }
 
 #[test]
+fn a_library_of_the_projects_own_is_no_need() {
+    let mut scene = Scene::new();
+    let build = "/home/ada/project/build";
+    scene.exec(0, "/usr/bin/cmake --build .").start(1, Some(0));
+    // One that this run makes, and one that an earlier one made.
+    scene
+        .link(1, "shapes.o", &format!("{build}/libshapes.so.2.1"))
+        .elf(
+            &format!("{build}/libshapes.so.2.1"),
+            Some("libshapes.so.2"),
+            &["libz.so.1"],
+        )
+        .exit(1, 0)
+        .start(2, Some(0));
+    scene
+        .link(2, "main.o", &format!("{build}/draw"))
+        .read(2, &format!("{build}/libshapes.so.2.1"))
+        .read(2, &format!("{build}/libolder.so"))
+        .elf(&format!("{build}/libolder.so"), None, &[])
+        .elf(
+            &format!("{build}/draw"),
+            None,
+            &["libshapes.so.2", "libolder.so", "libz.so.1"],
+        )
+        .exit(2, 0)
+        .exit(0, 0);
+    assert_eq!(
+        needed(&scene.usage())
+            .into_iter()
+            .filter(|need| need.starts_with("Library"))
+            .collect::<Vec<_>>(),
+        ["Library libz.so.1"]
+    );
+}
+
+#[test]
 fn a_build_in_a_scratch_directory_is_a_build_too() {
     let mut scene = Scene::new();
     scene.exec(0, "/bin/bash -c cd").start(1, Some(0));
