@@ -12,7 +12,7 @@ use super::{
     misses, subject, surroundings,
 };
 use crate::trace::{Bytes, ContactAction, Endpoint};
-use bstr::ByteSlice;
+use bstr::{BStr, ByteSlice};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The loader's list of what it puts into every program (ld.so(8), FILES), and that of nixpkgs' loader.
@@ -250,36 +250,45 @@ impl Analysis<'_> {
                 brought_by: None,
             });
         }
-        // What `configure` asked pkg-config for is used by the build proper, so it must be there.
-        let has_pkg_config = self
+        // What found for `configure` or Meson what the build proper uses must be there.
+        if !inputs.libraries.is_empty() {
+            if inputs.probed_modules {
+                self.add_probing(command::is_pkg_config);
+            }
+            if inputs.probed_packages {
+                self.add_probing(command::is_cmake);
+            }
+        }
+    }
+
+    /// Adds a program that only probed, unless it is needed for something else already.
+    fn add_probing(&mut self, is_it: fn(&BStr) -> bool) {
+        let is_needed = self
             .needs
             .iter()
-            .any(|need| matches!(&need.thing, Thing::Command(name) if command::is_pkg_config(name.as_ref())));
-        let uses_libraries = !inputs.libraries.is_empty();
-        if inputs.probed_modules && uses_libraries && !has_pkg_config {
-            let probing = self
-                .run
-                .programs
-                .iter()
-                .enumerate()
-                .find(|(_, program)| program.probing && command::is_pkg_config(program.name()));
-            if let Some((number, program)) = probing {
-                let (executable, id) = (program.executable.clone(), ProgramId(number));
-                let phases = program.phases;
-                let by = self.program(id).by.map_or_else(
+            .any(|need| matches!(&need.thing, Thing::Command(name) if is_it(name.as_ref())));
+        if is_needed {
+            return;
+        }
+        let probing = self
+            .run
+            .programs
+            .iter()
+            .find(|program| program.probing && is_it(program.name()));
+        if let Some(program) = probing {
+            let executable = program.executable.clone();
+            self.needs.push(Need {
+                thing: Thing::Command(file_name(executable.as_ref()).into()),
+                role: Role::Command,
+                path: executable,
+                why: program.by.map_or_else(
                     || "the command".to_owned(),
                     |by| format!("run by {}", self.program_shown(by)),
-                );
-                self.needs.push(Need {
-                    thing: Thing::Command(file_name(executable.as_ref()).into()),
-                    role: Role::Command,
-                    path: executable,
-                    why: by,
-                    asker: Asker::Main,
-                    phases,
-                    brought_by: None,
-                });
-            }
+                ),
+                asker: Asker::Main,
+                phases: program.phases,
+                brought_by: None,
+            });
         }
     }
 

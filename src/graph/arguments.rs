@@ -380,7 +380,14 @@ pub(super) fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
 
 /// Whether a program only tries what the system has: autoconf's `configure` and its helpers, and
 /// the test projects of CMake and Meson. What they find is used, if at all, by the build proper.
-pub fn is_probe(script: Option<&Bytes>, argv: &[Bytes], cwd: Option<&Bytes>) -> bool {
+///
+/// `by` is the name of who runs it.
+pub fn is_probe(
+    by: Option<&BStr>,
+    script: Option<&Bytes>,
+    argv: &[Bytes],
+    cwd: Option<&Bytes>,
+) -> bool {
     const SCRIPTS: &[&str] = &["configure", "config.guess", "config.sub", "config.status"];
     const PLACES: &[&[u8]] = &[
         b"CMakeFiles/CMakeTmp",
@@ -388,13 +395,25 @@ pub fn is_probe(script: Option<&Bytes>, argv: &[Bytes], cwd: Option<&Bytes>) -> 
         b"/CompilerIdC",
         b"meson-private/tmp",
     ];
-    script.is_some_and(|script| {
-        SCRIPTS
+    // Commands of the build proper name files in that directory, but run elsewhere.
+    let is_mesons_own = cwd.is_some_and(|cwd| {
+        cwd.split_str("/")
+            .any(|component| component == b"meson-private")
+    });
+    // Meson turns to CMake for what pkg-config does not know, and asks for its version first.
+    let is_mesons_question = by.is_some_and(|by| by == "meson" || by == "meson.py")
+        && matches!(argv, [name, argument]
+            if command::is_cmake(file_name(name.as_ref())) && argument.as_bytes() == b"--version");
+    is_mesons_own
+        || is_mesons_question
+        || script.is_some_and(|script| {
+            SCRIPTS
+                .iter()
+                .any(|name| file_name(script.as_ref()) == *name)
+        })
+        || argv
             .iter()
-            .any(|name| file_name(script.as_ref()) == *name)
-    }) || argv
-        .iter()
-        .any(|argument| argument.starts_with(b"conftest") || argument.contains_str("/conftest"))
+            .any(|argument| argument.starts_with(b"conftest") || argument.contains_str("/conftest"))
         || argv
             .iter()
             .chain(cwd)
@@ -513,6 +532,25 @@ mod tests {
         ] {
             assert_eq!(script(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn what_meson_runs_in_its_private_directory_is_a_probe_and_what_names_a_file_in_it_is_none() {
+        let is_probe = |line: &str, cwd: &str| {
+            let argv: Vec<Bytes> = line.split(' ').map(Bytes::from).collect();
+            is_probe(Some("meson".into()), None, &argv, Some(&cwd.into()))
+        };
+        assert!(is_probe(
+            "cc sanitycheckc.c -o sanitycheckc.exe",
+            "/w/b/meson-private"
+        ));
+        assert!(is_probe("cmake -G Ninja .", "/w/b/meson-private/cmake_fmt"));
+        assert!(is_probe("/usr/bin/cmake --version", "/w"));
+        assert!(!is_probe("git --version", "/w"));
+        assert!(!is_probe(
+            "meson --internal exe --unpickle meson-private/meson_exe_gen.dat",
+            "/w/b"
+        ));
     }
 
     #[test]

@@ -273,8 +273,14 @@ impl Builder {
             .run
             .territory
             .true_origin(executable.as_ref(), real.as_ref());
-        let probing = by.is_some_and(|by| self.run.programs[by.0].probing)
-            || arguments::is_probe(script.as_ref(), argv, executed.cwd.as_ref());
+        let caller = by.map(|by| &self.run.programs[by.0]);
+        let probing = caller.is_some_and(|caller| caller.probing)
+            || arguments::is_probe(
+                caller.map(|caller| file_name(caller.shown().as_ref())),
+                script.as_ref(),
+                argv,
+                executed.cwd.as_ref(),
+            );
         let governor = by.and_then(|by| self.governor(by, &executable, executed, origin));
         let key = Key {
             executable,

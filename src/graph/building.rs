@@ -26,6 +26,8 @@ pub struct Inputs {
     pub libraries: BTreeMap<Bytes, Link>,
     /// Whether a pkg-config that only probed found a module.
     pub probed_modules: bool,
+    /// Whether a CMake that only probed found a package's own configuration.
+    pub probed_packages: bool,
 }
 
 /// A library that the build linked.
@@ -181,6 +183,9 @@ pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
         if command::is_pkg_config(name) {
             add_modules(program, &mut inputs);
         }
+        if program.probing && command::is_cmake(name) {
+            inputs.probed_packages |= finds_package(run, program);
+        }
         if program.probing {
             continue;
         }
@@ -241,10 +246,7 @@ pub fn inputs(run: &Run, host: &dyn Host) -> Inputs {
 }
 
 /// What `DT_NEEDED` may call these files: by their sonames and, where they have none, their names.
-fn names<'a>(
-    files: impl IntoIterator<Item = &'a Bytes>,
-    host: &dyn Host,
-) -> HashSet<Bytes> {
+fn names<'a>(files: impl IntoIterator<Item = &'a Bytes>, host: &dyn Host) -> HashSet<Bytes> {
     files
         .into_iter()
         .map(|file| {
@@ -287,6 +289,18 @@ fn add_modules(program: &Program, inputs: &mut Inputs) {
                 .or_insert_with(|| path.clone());
         }
     }
+}
+
+/// Whether CMake read what an installed package has to say of itself (`fmt-config.cmake`).
+fn finds_package(run: &Run, cmake: &Program) -> bool {
+    cmake.used(Evidence::Read).into_iter().any(|(path, usage)| {
+        let name = file_name(path.as_ref());
+        (name.ends_with(b"-config.cmake") || name.ends_with(b"Config.cmake"))
+            && run
+                .territory
+                .origin(usage.file(path).as_ref())
+                .has_package()
+    })
 }
 
 fn add_libraries(

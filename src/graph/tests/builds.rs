@@ -101,6 +101,30 @@ fn a_library_of_the_projects_own_is_no_need() {
     );
 }
 
+/// A build with Meson, which has a CMake probe in its private directory that reads this file.
+fn mesons_build_with_a_cmake_that_reads(file: &str) -> Vec<String> {
+    let mut scene = Scene::new();
+    scene
+        .exec_script(0, "/usr/bin/meson setup build", &["/usr/bin/python3"])
+        .start(1, Some(0));
+    exec_with(&mut scene, 1, "/usr/bin/cmake .", |executed| {
+        executed.cwd = Some("/home/ada/project/build/meson-private/cmake_fmt".into());
+    });
+    scene.read(1, file).exit(1, 0).start(2, Some(0));
+    scene.link(2, "main.o", "/home/ada/project/build/draw");
+    scene.exit(2, 0).exit(0, 0);
+    scene.needs()
+}
+
+#[test]
+fn a_cmake_that_meson_asks_is_needed_only_if_it_finds_a_package() {
+    let cmake = "Command cmake".to_owned();
+    let found = "/usr/lib/x86_64-linux-gnu/cmake/fmt/fmt-config.cmake";
+    assert!(mesons_build_with_a_cmake_that_reads(found).contains(&cmake));
+    let nothing = "/usr/share/cmake-3.25/Modules/CMakeCInformation.cmake";
+    assert!(!mesons_build_with_a_cmake_that_reads(nothing).contains(&cmake));
+}
+
 #[test]
 fn a_build_in_a_scratch_directory_is_a_build_too() {
     let mut scene = Scene::new();
