@@ -404,8 +404,16 @@ pub fn is_probe(
     let is_mesons_question = by.is_some_and(|by| by == "meson" || by == "meson.py")
         && matches!(argv, [name, argument]
             if command::is_cmake(file_name(name.as_ref())) && argument.as_bytes() == b"--version");
+    // `go build` asks which commit it builds, and goes without where there is no git or no
+    // repository; what it fetches goes through `$GOMODCACHE/cache/vcs`.
+    let is_stamp = by.is_some_and(|by| by == "go")
+        && argv
+            .first()
+            .is_some_and(|name| file_name(name.as_ref()) == "git")
+        && !cwd.is_some_and(|cwd| cwd.contains_str("/cache/vcs/"));
     is_mesons_own
         || is_mesons_question
+        || is_stamp
         || script.is_some_and(|script| {
             SCRIPTS
                 .iter()
@@ -550,6 +558,21 @@ mod tests {
         assert!(!is_probe(
             "meson --internal exe --unpickle meson-private/meson_exe_gen.dat",
             "/w/b"
+        ));
+    }
+
+    #[test]
+    fn git_is_a_probe_where_go_only_asks_for_the_commit_and_none_where_it_fetches() {
+        let is_probe = |by: &str, line: &str, cwd: &str| {
+            let argv: Vec<Bytes> = line.split(' ').map(Bytes::from).collect();
+            is_probe(Some(by.into()), None, &argv, Some(&cwd.into()))
+        };
+        assert!(is_probe("go", "git status --porcelain", "/w"));
+        assert!(!is_probe("make", "git status --porcelain", "/w"));
+        assert!(!is_probe(
+            "go",
+            "git fetch -f https://example.org/x",
+            "/home/ada/go/pkg/mod/cache/vcs/1f"
         ));
     }
 
