@@ -63,6 +63,22 @@ fn a_build_goes_through_the_phases_that_it_went_through() {
 }
 
 #[test]
+fn a_tool_that_a_build_only_runs_does_not_take_its_phases_over() {
+    let of_make = package(&runs::make_with(&["cmake", "meson", "ninja"]));
+    let declined = "  dontUseCmakeConfigure = true;
+  dontUseMesonConfigure = true;
+  dontUseMesonCheck = true;
+  dontUseMesonInstall = true;
+  dontUseNinjaBuild = true;
+  dontUseNinjaCheck = true;
+  dontUseNinjaInstall = true;
+";
+    assert!(of_make.contains(declined), "{of_make}");
+    let of_cmake = package(&runs::cmake());
+    assert!(!of_cmake.contains("dontUse"), "{of_cmake}");
+}
+
+#[test]
 fn a_language_has_its_builder() {
     use nixtrace::graph::phase::Tool;
     let has = |environment: &Environment, words: &[&str]| {

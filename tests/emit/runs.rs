@@ -320,6 +320,25 @@ pub(crate) fn cmake() -> Environment {
     cmake
 }
 
+/// A build by make, whose rules run these tools.
+pub(crate) fn make_with(tools: &[&str]) -> Environment {
+    let steps = [step(Phase::Build, Tool::Make, "make")];
+    let environment = run(RunKind::Build, &["make"]).of(
+        "acme",
+        project(with_files(&["Makefile"]), &steps, &["acme"]),
+        &["Makefile"],
+    );
+    tools.iter().fold(environment, |environment, tool| {
+        environment.uses(
+            Role::Command,
+            tool,
+            Asker::Other,
+            &[Phase::Build],
+            "run by make",
+        )
+    })
+}
+
 /// A build by the tool of a language.
 pub(crate) fn language(tool: Tool, manifest: &[&str], requires: &[&str]) -> Environment {
     let manifest = Manifest {
@@ -451,6 +470,7 @@ pub(crate) fn all() -> Vec<(&'static str, Environment)> {
         ("static", statically(Linkage::Static)),
         ("static pie", statically(Linkage::StaticPie)),
         ("cmake", cmake()),
+        ("make with tools", make_with(&["cmake", "meson", "ninja"])),
         (
             "cargo",
             language(Tool::Cargo, &["Cargo.toml", "Cargo.lock"], &[]),

@@ -53,10 +53,12 @@ fn a_project_of_cmake() {
     home.write(
         "project/CMakeLists.txt",
         "cmake_minimum_required(VERSION 3.16)\nproject(acme VERSION 1.4.0 LANGUAGES C)\n\
-         find_package(ZLIB REQUIRED)\nadd_executable(acme src/main.c)\n\
-         target_link_libraries(acme ZLIB::ZLIB)\ninstall(TARGETS acme)\nenable_testing()\n\
+         find_package(ZLIB REQUIRED)\nadd_library(shapes SHARED src/shapes.c)\n\
+         add_executable(acme src/main.c)\ntarget_link_libraries(acme shapes ZLIB::ZLIB)\n\
+         target_link_options(acme PRIVATE -Wl,--no-as-needed)\ninstall(TARGETS acme shapes)\nenable_testing()\n\
          add_test(NAME runs COMMAND acme)\n",
     );
+    home.write("project/src/shapes.c", "int sides(void) { return 4; }\n");
     let line = "cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DWITH_X=ON && cmake --build build \
                 && ctest --test-dir build";
     let text = package(&home, ["sh", "-c", line], None);
@@ -72,6 +74,8 @@ fn a_project_of_cmake() {
             "mainProgram = \"acme\";",
         ],
     );
+    // Its own library has no package, and needs none.
+    assert!(!text.contains("libshapes"), "{text}");
     // ctest is cmake's, which is there anyway; what was built is no source.
     assert!(!text.contains("nativeCheckInputs"), "{text}");
     assert_eq!(sources(&text), ["./CMakeLists.txt", "./src"]);
@@ -79,13 +83,21 @@ fn a_project_of_cmake() {
 
 #[test]
 fn a_project_of_meson() {
-    needs!("cc", "meson", "ninja", "pkg-config", "/usr/include/zlib.h");
+    needs!(
+        "cc",
+        "cmake",
+        "meson",
+        "ninja",
+        "pkg-config",
+        "/usr/include/zlib.h"
+    );
     let home = Home::new();
     home.write("project/main.c", MAIN);
     home.write(
         "project/meson.build",
         "project('acme', 'c', version: '0.3.1', license: 'MIT')\n\
-         executable('acme', 'main.c', dependencies: dependency('zlib'), install: true)\n",
+         dependency('nobody-has-this', required: false)\n\
+         executable('tool', 'main.c', dependencies: dependency('zlib'), install: true)\n",
     );
     let line = "meson setup build --buildtype=release -Dwerror=true && meson compile -C build";
     let text = package(&home, ["sh", "-c", line], None);
@@ -99,8 +111,11 @@ fn a_project_of_meson() {
             "buildInputs = [\n    zlib #",
             "mesonFlags = [ \"-Dwerror=true\" ];",
             "license = lib.licenses.mit;",
+            "mainProgram = \"tool\";",
         ],
     );
+    // Meson asked it, in vain, for what pkg-config did not know.
+    assert!(!text.contains("cmake"), "{text}");
     // The compiler was told `../main.c`.
     assert_eq!(sources(&text), ["./main.c", "./meson.build"]);
 }

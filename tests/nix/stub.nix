@@ -192,7 +192,18 @@ let
     assert arguments ? src;
     if allowed made then made else throw "${arguments.pname} has an unfree license";
 
-  mkDerivation = builder [
+  # What keeps the hooks of tools from taking phases over.
+  declined = [
+    "dontUseCmakeConfigure"
+    "dontUseMesonCheck"
+    "dontUseMesonConfigure"
+    "dontUseMesonInstall"
+    "dontUseNinjaBuild"
+    "dontUseNinjaCheck"
+    "dontUseNinjaInstall"
+  ];
+
+  mkDerivation = builder (declined ++ [
     "appendRunpaths"
     "autoPatchelfIgnoreMissingDeps"
     "buildPhase"
@@ -216,7 +227,7 @@ let
     "runtimeDependencies"
     "sourceRoot"
     "unpackCmd"
-  ];
+  ]);
 
   fhs =
     {
@@ -347,16 +358,16 @@ let
         "subPackages"
         "vendorHash"
       ];
-      buildNpmPackage = builder [
+      buildNpmPackage = builder (declined ++ [
         "dontNpmBuild"
         "npmDepsHash"
-      ];
+      ]);
       python3Packages = known.python3Packages // {
-        buildPythonApplication = builder [
+        buildPythonApplication = builder (declined ++ [
           "build-system"
           "dependencies"
           "pyproject"
-        ];
+        ]);
       };
       buildFHSEnv = fhs;
       requireFile =

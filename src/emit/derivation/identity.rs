@@ -26,10 +26,10 @@ impl Identity {
             _ => pname(&subject.name),
         };
         let program = match &subject.form {
-            // The first program that was linked is what a project is for.
             SubjectForm::Project { products, .. } => products
                 .iter()
-                .find(|product| !product.library)
+                .filter(|product| !product.library)
+                .min_by_key(|product| remoteness(&product.path, &subject.name))
                 .map(|product| file_name(&product.path).to_vec()),
             SubjectForm::Program(_) => {
                 let file = file_name(subject.file.as_ref().unwrap_or(&subject.name));
@@ -76,6 +76,16 @@ impl Identity {
     }
 }
 
+/// How unlikely a program is what a project is for. That is the one of its name, or one that was
+/// installed; helpers and tests lie deeper in the tree than what is to be found there (Cargo's build
+/// scripts, Meson's programs that try the compiler).
+fn remoteness<'a>(path: &'a [u8], project: &[u8]) -> impl Ord + use<'a> {
+    let place = path.rsplit_once_str("/").map(|(directory, _)| directory);
+    let is_installed = place.is_some_and(|it| matches!(file_name(it), b"bin" | b"sbin"));
+    let depth = path.find_iter("/").count();
+    (file_name(path) != project, !is_installed, depth, path)
+}
+
 pub(super) fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit_str("/").next().unwrap_or(path)
 }
@@ -103,6 +113,28 @@ fn pname(name: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_main_program_has_the_projects_name_or_was_installed_or_lies_on_top() {
+        let main = |paths: &[&'static str]| {
+            let best = paths
+                .iter()
+                .min_by_key(|path| remoteness(path.as_bytes(), b"acme"));
+            best.copied()
+        };
+        assert_eq!(main(&["a", "src/acme", "bin/b"]), Some("src/acme"));
+        assert_eq!(
+            main(&["lib/make-table", "/tmp/d/usr/bin/tool", "src/tool"]),
+            Some("/tmp/d/usr/bin/tool")
+        );
+        let cargo = "target/release/build/acme-1f/build-script-build";
+        assert_eq!(
+            main(&[cargo, "target/release/ac"]),
+            Some("target/release/ac")
+        );
+        let meson = "build/meson-private/sanitycheckc.exe";
+        assert_eq!(main(&[meson, "build/tool"]), Some("build/tool"));
+    }
 
     #[test]
     fn a_name_is_made_one_that_a_store_path_can_have() {

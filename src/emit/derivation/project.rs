@@ -113,6 +113,7 @@ pub(super) fn derivation(ingredients: &Ingredients<'_>, project: &Project<'_>) -
     );
     entries.extend(inputs(ingredients, project, brought, !wrapping.is_empty()));
     entries.extend(environment(ingredients));
+    entries.extend(declined_hooks(ingredients, project));
     if builder == Builder::Stdenv {
         entries.extend(phases(ingredients, project));
     } else if project.reached(Phase::Check) && builder == Builder::Npm {
@@ -157,6 +158,46 @@ fn wrapped(wrapping: Wrapping) -> Entry {
     lines.extend(wrapping.lines(first, "    ", " \\"));
     lines.push(Line::shell("done"));
     Entry::binding("postFixup", Expression::Lines(lines))
+}
+
+/// A tool's hook takes over phases as soon as the tool is an input (nixpkgs manual, "Hooks
+/// reference"). Where the run only used the tool for something else, that has to be declined.
+fn declined_hooks(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Option<Entry> {
+    /// Each with the tools that make its phases those of the build.
+    const HOOKS: &[(&str, &[Tool], &[&str])] = &[
+        ("cmake", &[Tool::Cmake], &["dontUseCmakeConfigure"]),
+        (
+            "meson",
+            &[Tool::Meson],
+            &[
+                "dontUseMesonConfigure",
+                "dontUseMesonCheck",
+                "dontUseMesonInstall",
+            ],
+        ),
+        (
+            "ninja",
+            &[Tool::Ninja, Tool::Cmake, Tool::Meson],
+            &[
+                "dontUseNinjaBuild",
+                "dontUseNinjaCheck",
+                "dontUseNinjaInstall",
+            ],
+        ),
+    ];
+    // These have a `configurePhase` of their own, which no hook replaces.
+    if matches!(project.builder(), Builder::Rust | Builder::Go) {
+        return None;
+    }
+    let inputs = ingredients.parts.attributes(Slot::Native);
+    let flags: Vec<Entry> = HOOKS
+        .iter()
+        .filter(|(attr, tools, _)| {
+            inputs.contains(attr) && !tools.iter().any(|&tool| project.used(tool))
+        })
+        .flat_map(|(_, _, flags)| flags.iter().map(|name| flag(name, true)))
+        .collect();
+    (!flags.is_empty()).then_some(Entry::Together(flags))
 }
 
 /// The lists of inputs, split by when they were used.
