@@ -258,18 +258,31 @@ const FAMILIES: &[(u16, &str)] = &[
     (40, "AF_VSOCK"),
 ];
 
+/// Where a service keeps what, with the option of systemd that makes a directory there.
+const PLACES: &[(&str, &str)] = &[
+    ("/var/lib/", "StateDirectory"),
+    ("/var/cache/", "CacheDirectory"),
+    ("/var/log/", "LogsDirectory"),
+    ("/var/run/", "RuntimeDirectory"),
+    ("/run/", "RuntimeDirectory"),
+];
+
+/// The place that a directory is in, its option, and the name below it.
+fn place(directory: &Bytes) -> Option<(&'static str, &'static str, &[u8])> {
+    PLACES.iter().find_map(|&(place, option)| {
+        let inner = directory.strip_prefix(place.as_bytes())?;
+        let first = inner.split_str("/").next()?;
+        // systemd splits the names at blanks, and a colon or a percent sign means something.
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+@".contains(byte);
+        (!first.is_empty() && first.iter().all(is_plain)).then_some((place, option, first))
+    })
+}
+
 /// The directories that systemd makes for a service, by the option that asks for each, with the
 /// name below it; and those that it has no option for.
 pub(crate) fn directories(
     environment: &Environment,
 ) -> (BTreeMap<&'static str, BTreeSet<Bytes>>, Vec<Bytes>) {
-    const PLACES: &[(&str, &str)] = &[
-        ("/var/lib/", "StateDirectory"),
-        ("/var/cache/", "CacheDirectory"),
-        ("/var/log/", "LogsDirectory"),
-        ("/var/run/", "RuntimeDirectory"),
-        ("/run/", "RuntimeDirectory"),
-    ];
     let mut made: BTreeMap<&'static str, BTreeSet<Bytes>> = BTreeMap::new();
     let mut others = Vec::new();
     for directory in &environment.surroundings.writes {
@@ -280,21 +293,24 @@ pub(crate) fn directories(
         {
             continue;
         }
-        let place = PLACES.iter().find_map(|(place, option)| {
-            let inner = directory.strip_prefix(place.as_bytes())?;
-            let first = inner.split_str("/").next()?;
-            // systemd splits the names at blanks, and a colon or a percent sign means something.
-            let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-+@".contains(byte);
-            (!first.is_empty() && first.iter().all(is_plain)).then_some((*option, first))
-        });
-        match place {
-            Some((option, name)) => {
+        match place(directory) {
+            Some((_, option, name)) => {
                 made.entry(option).or_default().insert(name.into());
             }
             None => others.push(directory.clone()),
         }
     }
     (made, others)
+}
+
+/// The directories that a service writes to where every system has a place for them, as they are
+/// called there: `/var/lib/acme`.
+pub(crate) fn kept(environment: &Environment) -> BTreeSet<Bytes> {
+    let writes = environment.surroundings.writes.iter();
+    writes
+        .filter_map(place)
+        .map(|(place, _, name)| [place.as_bytes(), name].concat().into())
+        .collect()
 }
 
 #[cfg(test)]

@@ -118,6 +118,11 @@ fn an_image_has_what_was_used_besides_the_program() {
       # it writes files for the moment
       extraCommands = "mkdir -m 1777 tmp";
 
+      # it keeps files there
+      fakeRootCommands = ''
+        install -d -o 65534 -g 65534 var/cache/acmed
+      '';
+
       config = {
         Cmd = [
           (pkgs.lib.getExe package)

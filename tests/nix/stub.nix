@@ -285,10 +285,16 @@ let
       name,
       contents ? [ ],
       extraCommands ? "",
+      fakeRootCommands ? "",
       config,
     }:
     derive {
-      inherit name contents extraCommands;
+      inherit
+        name
+        contents
+        extraCommands
+        fakeRootCommands
+        ;
       config = builtins.toJSON (imageConfig config);
     };
 

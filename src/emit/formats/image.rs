@@ -1,12 +1,13 @@
 //! image.nix: a container image that runs the program.
 
 use super::Writer;
-use crate::emit::nix::{Entry, Expression, NixText};
+use crate::emit::nix::{Entry, Expression, Line, NixText};
 use crate::emit::page::{Page, text};
 use crate::emit::scope::Scope;
-use crate::emit::services::Listening;
+use crate::emit::services::{self, Listening};
 use crate::emit::{Environment, Error, Options, template, variables};
 use crate::graph::surroundings::WellKnown;
+use bstr::ByteSlice;
 use minijinja::context;
 
 pub(super) struct Image;
@@ -47,6 +48,19 @@ fn entries(page: &Page<'_>) -> Vec<Entry> {
                 NixText::constant("\"mkdir -m 1777 tmp\"").into(),
             )
             .below(page.comment("it writes files for the moment")),
+        );
+    }
+    let kept = services::kept(environment);
+    if !kept.is_empty() {
+        let mut command = Line::shell("install -d -o 65534 -g 65534");
+        for directory in kept {
+            command = command
+                .then(" ")
+                .word(directory.trim_start_with(|it| it == '/'));
+        }
+        entries.push(
+            Entry::binding("fakeRootCommands", Expression::Lines(vec![command]))
+                .below(page.comment("it keeps files there")),
         );
     }
     entries.push(Entry::binding(
