@@ -4,7 +4,7 @@
 //! Only the words are judged here. A script that they seem to name counts once the trace shows that
 //! the interpreter found such a file (see [`super::builder::Builder::finish`]).
 
-use super::classify::{file_name, is_library_name, tidy};
+use super::classify::{file_name, from_directory, is_library_name, tidy};
 use super::command::{self, Language, Part};
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
@@ -369,13 +369,17 @@ pub fn loader_argument(argv: &[Bytes], cwd: Option<&Bytes>) -> Option<Bytes> {
     None
 }
 
+/// The path as seen from the root, where the directory it starts in is known.
 pub(super) fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
-    match cwd {
-        Some(cwd) if !path.starts_with(b"/") => {
-            tidy(&[cwd.as_bytes(), b"/", path.as_bytes()].concat().into())
-        }
-        _ => tidy(path),
-    }
+    let Some(cwd) = cwd else {
+        return tidy(path);
+    };
+    let path = if path.starts_with(b"/") {
+        tidy(path)
+    } else {
+        tidy(&[cwd.as_bytes(), b"/", path.as_bytes()].concat().into())
+    };
+    from_directory(path, cwd)
 }
 
 /// Whether a program only tries what the system has: autoconf's `configure` and its helpers, and

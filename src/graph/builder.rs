@@ -6,7 +6,7 @@
 
 use super::arguments;
 use super::building::Products;
-use super::classify::{Managed, Origin, Territory, file_name, tidy};
+use super::classify::{Managed, Origin, Territory, file_name, from_directory, tidy};
 use super::command::{self, Part};
 use super::evidence::Evidence;
 use super::misses::{self, LookUps};
@@ -212,7 +212,7 @@ impl Builder {
             return;
         };
         // A command is started by the word that was typed, which can be `./app`.
-        let asked = tidy(&arguments::absolute(path, executed.cwd.as_ref()));
+        let asked = arguments::absolute(path, executed.cwd.as_ref());
         self.look_ups.executed(executed.process);
         let before = self
             .running
@@ -460,7 +460,7 @@ impl Builder {
 
     fn accessed(&mut self, access: &Access) {
         let evidence = Evidence::of(access);
-        let path = tidy(&access.path);
+        let path = from_directory(tidy(&access.path), &self.run.header.cwd);
         if evidence == Evidence::Written {
             self.write(access, &path);
         }

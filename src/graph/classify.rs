@@ -278,6 +278,23 @@ pub fn tidy(path: &Bytes) -> Bytes {
     }
 }
 
+/// The path without the steps up that it takes from the working directory. Where these lead is
+/// known, since the kernel tells a working directory without symbolic links (getcwd(2)).
+pub fn from_directory(path: Bytes, cwd: &Bytes) -> Bytes {
+    let inner = path
+        .strip_prefix(cwd.as_bytes())
+        .and_then(|rest| rest.strip_prefix(b"/"));
+    let Some(mut inner) = inner.filter(|inner| inner.starts_with(b"../")) else {
+        return path;
+    };
+    let mut directory = cwd.as_bytes();
+    while let Some(rest) = inner.strip_prefix(b"../") {
+        inner = rest;
+        directory = &directory[..directory.rfind_byte(b'/').unwrap_or(0)];
+    }
+    [directory, b"/", inner].concat().into()
+}
+
 /// The last component of a path.
 pub fn file_name(path: &BStr) -> &BStr {
     match path.rfind_byte(b'/') {
@@ -334,6 +351,15 @@ pub fn is_public_library_directory(directory: &BStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_up_from_the_working_directory_are_taken_and_others_are_left() {
+        let from = |path: &str| from_directory(path.into(), &"/home/ada/w".into()).to_string();
+        assert_eq!(from("/home/ada/w/../bin/app"), "/home/ada/bin/app");
+        assert_eq!(from("/home/ada/w/../../../../app"), "/app");
+        assert_eq!(from("/home/ada/w/link/../app"), "/home/ada/w/link/../app");
+        assert_eq!(from("/home/ada/wide/../app"), "/home/ada/wide/../app");
+    }
 
     fn territory(home: &str, cwd: &str, executable: &str) -> Territory {
         let header = Header {

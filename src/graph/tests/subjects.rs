@@ -60,6 +60,24 @@ fn a_program_in_a_directory_of_its_own_comes_with_all_of_it() {
 }
 
 #[test]
+fn a_program_named_by_a_way_up_comes_with_what_lies_beside_it() {
+    let mut scene = Scene::new();
+    let asked = format!("{HERE}/../acme/bin/acme");
+    let root = "/home/ada/acme";
+    scene
+        .elf(&format!("{root}/bin/acme"), None, &["libacme.so"])
+        .elf(&format!("{root}/lib/libacme.so"), Some("libacme.so"), &[]);
+    exec_with(&mut scene, 0, &asked, |executed| {
+        executed.real = Some(format!("{root}/bin/acme").as_str().into());
+    });
+    scene.map(0, &format!("{root}/lib/libacme.so")).exit(0, 0);
+    let subject = scene.usage().subject;
+    assert_eq!(subject.root, root.into());
+    assert_eq!(subject.file, Some("bin/acme".into()));
+    assert_eq!(names(&subject.files), ["bin/acme", "lib/libacme.so"]);
+}
+
+#[test]
 fn what_the_caller_names_is_no_part_of_the_program() {
     let mut scene = Scene::new();
     let app = format!("{HERE}/app");
