@@ -415,9 +415,15 @@ pub fn is_probe(
             .first()
             .is_some_and(|name| file_name(name.as_ref()) == "git")
         && !cwd.is_some_and(|cwd| cwd.contains_str("/cache/vcs/"));
+    // What Python's `ctypes.util.find_library` asks, and its like: what nixpkgs builds has no such
+    // cache, and does without the question.
+    let is_of_loader_cache = argv
+        .first()
+        .is_some_and(|name| file_name(name.as_ref()) == "ldconfig");
     is_mesons_own
         || is_mesons_question
         || is_stamp
+        || is_of_loader_cache
         || script.is_some_and(|script| {
             SCRIPTS
                 .iter()

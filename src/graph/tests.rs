@@ -357,6 +357,16 @@ fn a_helper_in_a_private_directory_belongs_to_its_command() {
 }
 
 #[test]
+fn the_cache_of_the_loader_is_no_need_of_a_script() {
+    let mut scene = Scene::new();
+    scene
+        .exec_script(0, "/home/ada/project/run.py", &["/usr/bin/python3"])
+        .start(1, Some(0));
+    scene.exec(1, "/sbin/ldconfig -p").exit(1, 0).exit(0, 0);
+    assert_eq!(scene.needs(), ["Interpreter python3"]);
+}
+
+#[test]
 fn what_an_installed_tool_asks_the_host_is_no_need() {
     let mut scene = Scene::new();
     scene
