@@ -226,8 +226,11 @@ fn subject() -> impl Strategy<Value = Subject> {
             argv,
             cwd: "/home/me".into(),
         });
-    let product =
-        (hostile_name(), any::<bool>()).prop_map(|(path, library)| Product { path, library });
+    let product = (hostile_name(), any::<bool>()).prop_map(|(path, library)| Product {
+        path,
+        library,
+        helper: false,
+    });
     let form = prop_oneof![
         Just(SubjectForm::Installed),
         facts.prop_map(SubjectForm::Program),

@@ -113,6 +113,7 @@ pub(crate) fn project(manifest: Manifest, steps: &[Step], products: &[&str]) -> 
     let products = products.iter().map(|&path| Product {
         path: path.into(),
         library: path.contains(".so"),
+        helper: false,
     });
     SubjectForm::Project {
         manifest,

@@ -2,7 +2,7 @@
 
 use crate::emit::Environment;
 use crate::emit::nix::{Comment, Entry, Expression, NixText};
-use crate::graph::subject::SubjectForm;
+use crate::graph::subject::{Product, SubjectForm};
 use bstr::ByteSlice;
 
 /// Name and version.
@@ -29,7 +29,7 @@ impl Identity {
             SubjectForm::Project { products, .. } => products
                 .iter()
                 .filter(|product| !product.library)
-                .min_by_key(|product| remoteness(&product.path, &subject.name))
+                .min_by_key(|product| remoteness(product, &subject.name))
                 .map(|product| file_name(&product.path).to_vec()),
             SubjectForm::Program(_) => {
                 let file = file_name(subject.file.as_ref().unwrap_or(&subject.name));
@@ -77,13 +77,20 @@ impl Identity {
 }
 
 /// How unlikely a program is what a project is for. That is the one of its name, or one that was
-/// installed; helpers and tests lie deeper in the tree than what is to be found there (Cargo's build
-/// scripts, Meson's programs that try the compiler).
-fn remoteness<'a>(path: &'a [u8], project: &[u8]) -> impl Ord + use<'a> {
+/// installed, or one that the build had no use for itself; tests and what only tries the compiler
+/// (Cargo's build scripts, Meson's checks) lie deeper in the tree than what is to be found there.
+fn remoteness<'a>(product: &'a Product, project: &[u8]) -> impl Ord + use<'a> {
+    let path = product.path.as_bytes();
     let place = path.rsplit_once_str("/").map(|(directory, _)| directory);
     let is_installed = place.is_some_and(|it| matches!(file_name(it), b"bin" | b"sbin"));
     let depth = path.find_iter("/").count();
-    (file_name(path) != project, !is_installed, depth, path)
+    (
+        file_name(path) != project,
+        !is_installed,
+        product.helper,
+        depth,
+        path,
+    )
 }
 
 pub(super) fn file_name(path: &[u8]) -> &[u8] {
@@ -116,24 +123,27 @@ mod tests {
 
     #[test]
     fn the_main_program_has_the_projects_name_or_was_installed_or_lies_on_top() {
-        let main = |paths: &[&'static str]| {
-            let best = paths
-                .iter()
-                .min_by_key(|path| remoteness(path.as_bytes(), b"acme"));
-            best.copied()
+        // The build itself runs what is called `make-…`.
+        let main = |paths: &[&str]| {
+            let products = paths.iter().map(|&path| Product {
+                path: path.into(),
+                library: false,
+                helper: path.contains("make-"),
+            });
+            let mut products: Vec<Product> = products.collect();
+            products.sort_by(|a, b| remoteness(a, b"acme").cmp(&remoteness(b, b"acme")));
+            products[0].path.to_string()
         };
-        assert_eq!(main(&["a", "src/acme", "bin/b"]), Some("src/acme"));
+        assert_eq!(main(&["a", "src/acme", "bin/b"]), "src/acme");
         assert_eq!(
             main(&["lib/make-table", "/tmp/d/usr/bin/tool", "src/tool"]),
-            Some("/tmp/d/usr/bin/tool")
+            "/tmp/d/usr/bin/tool"
         );
+        assert_eq!(main(&["make-table", "src/tool"]), "src/tool");
         let cargo = "target/release/build/acme-1f/build-script-build";
-        assert_eq!(
-            main(&[cargo, "target/release/ac"]),
-            Some("target/release/ac")
-        );
+        assert_eq!(main(&[cargo, "target/release/ac"]), "target/release/ac");
         let meson = "build/meson-private/sanitycheckc.exe";
-        assert_eq!(main(&[meson, "build/tool"]), Some("build/tool"));
+        assert_eq!(main(&[meson, "build/tool"]), "build/tool");
     }
 
     #[test]

@@ -72,7 +72,11 @@ impl Subject {
                 }
                 products.extend(more_products);
                 products.sort();
-                products.dedup();
+                products.dedup_by(|more, kept| {
+                    let is_same = more.path == kept.path;
+                    kept.helper |= is_same && more.helper;
+                    is_same
+                });
                 built.extend(products.iter().map(|it| it.path.clone()));
             }
             (SubjectForm::Program(facts), SubjectForm::Program(more)) => {
@@ -174,6 +178,8 @@ pub struct Product {
     pub path: Bytes,
     /// Whether it is a shared library.
     pub library: bool,
+    /// Whether the build itself ran it, as it runs what writes its sources.
+    pub helper: bool,
 }
 
 /// No more files of a subject are named than these.
@@ -281,6 +287,12 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
             .filter(|name| manifest.files.contains(**name))
             .map(|&name| Bytes::from(name)),
     );
+    let helpers: BTreeSet<&Bytes> = run
+        .programs
+        .iter()
+        .filter(|program| program.phases.iter().any(|it| it == Some(Phase::Build)))
+        .map(Program::file)
+        .collect();
     let products = run
         .outputs
         .iter()
@@ -289,6 +301,7 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
             Some(Product {
                 path: below(path, &root).unwrap_or_else(|| path.clone()),
                 library: image.form() == Form::Library || is_library_name(file_name(path.as_ref())),
+                helper: helpers.contains(path),
             })
         })
         .collect::<BTreeSet<_>>();

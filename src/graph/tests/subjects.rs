@@ -78,6 +78,40 @@ fn a_program_named_by_a_way_up_comes_with_what_lies_beside_it() {
 }
 
 #[test]
+fn a_program_that_the_build_runs_is_a_helper_and_one_that_its_tests_run_is_none() {
+    let mut scene = Scene::new();
+    scene.exec(0, "/bin/sh -c all").start(1, Some(0));
+    scene.exec(1, "/usr/bin/make").start(2, Some(1));
+    scene
+        .link(2, "gen.o", &format!("{HERE}/gen"))
+        .exit(2, 0)
+        .start(3, Some(1));
+    scene
+        .exec(3, &format!("{HERE}/gen"))
+        .exit(3, 0)
+        .start(4, Some(1));
+    scene
+        .link(4, "tool.o", &format!("{HERE}/tool"))
+        .exit(4, 0)
+        .exit(1, 0)
+        .start(5, Some(0));
+    scene.exec(5, "/usr/bin/make check").start(6, Some(5));
+    scene
+        .exec(6, &format!("{HERE}/tool"))
+        .exit(6, 0)
+        .exit(5, 0)
+        .exit(0, 0);
+    let SubjectForm::Project { products, .. } = scene.usage().subject.form else {
+        panic!("no project");
+    };
+    let told: Vec<(String, bool)> = products
+        .iter()
+        .map(|product| (product.path.to_string(), product.helper))
+        .collect();
+    assert_eq!(told, [("gen".to_owned(), true), ("tool".to_owned(), false)]);
+}
+
+#[test]
 fn what_the_caller_names_is_no_part_of_the_program() {
     let mut scene = Scene::new();
     let app = format!("{HERE}/app");
