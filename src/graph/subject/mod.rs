@@ -43,7 +43,8 @@ pub struct Subject {
     pub files: Vec<Bytes>,
     /// Whether it has more files than are told here.
     pub more_files: bool,
-    /// Whether a build read less than a whole one would, because an earlier one had made the rest.
+    /// Whether a build read less than a whole one would: because an earlier one had made the rest,
+    /// or because it ended when it had configured.
     pub partial: bool,
 }
 
@@ -310,7 +311,11 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
         .steps
         .iter()
         .any(|step| step.phase == Phase::Build && step.tool.compiles());
-    let partial = used.has_older_products() || is_compiled && products.is_empty();
+    // What only configured has read nothing of what it would compile.
+    let is_only_configured =
+        !run.steps.is_empty() && run.steps.iter().all(|step| step.phase == Phase::Configure);
+    let partial =
+        used.has_older_products() || is_compiled && products.is_empty() || is_only_configured;
     let directory = file_name(root.as_ref());
     let more_files = files.len() > FILES;
     Subject {

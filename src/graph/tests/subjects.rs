@@ -112,6 +112,16 @@ fn a_program_that_the_build_runs_is_a_helper_and_one_that_its_tests_run_is_none(
 }
 
 #[test]
+fn a_run_that_only_configures_has_not_read_all_sources() {
+    let mut scene = Scene::new();
+    scene
+        .exec_script(0, &format!("{HERE}/configure"), &["/bin/sh"])
+        .read(0, &format!("{HERE}/Makefile.in"))
+        .exit(0, 0);
+    assert!(scene.usage().subject.partial);
+}
+
+#[test]
 fn what_the_caller_names_is_no_part_of_the_program() {
     let mut scene = Scene::new();
     let app = format!("{HERE}/app");
