@@ -384,6 +384,7 @@ pub(super) fn absolute(path: &Bytes, cwd: Option<&Bytes>) -> Bytes {
 
 /// Whether a program only tries what the system has: autoconf's `configure` and its helpers, and
 /// the test projects of CMake and Meson. What they find is used, if at all, by the build proper.
+/// Probes are also questions that may as well find no answer: those of go to git, of anybody to ldconfig.
 ///
 /// `by` is the name of who runs it.
 pub fn is_probe(

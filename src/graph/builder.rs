@@ -458,9 +458,14 @@ impl Builder {
         (is_helper && is_foreign(&parent.executable)).then_some(by)
     }
 
+    /// A path of a call, without what means nothing and what the command's directory tells.
+    fn tidied(&self, path: &Bytes) -> Bytes {
+        from_directory(tidy(path), &self.run.header.cwd)
+    }
+
     fn accessed(&mut self, access: &Access) {
         let evidence = Evidence::of(access);
-        let path = from_directory(tidy(&access.path), &self.run.header.cwd);
+        let path = self.tidied(&access.path);
         if evidence == Evidence::Written {
             self.write(access, &path);
         }
@@ -480,7 +485,7 @@ impl Builder {
         let Some(program) = running.program else {
             return;
         };
-        let target = access.target.as_ref().map(tidy);
+        let target = access.target.as_ref().map(|target| self.tidied(target));
         let by = &self.run.programs[program.0];
         self.products.add(access, &path, target.as_ref(), by);
         self.look_ups.found(access.process, &path);
@@ -505,7 +510,7 @@ impl Builder {
 
     /// Remembers what a call has written, moved or removed.
     fn write(&mut self, access: &Access, path: &Bytes) {
-        let target = access.target.as_ref().map(tidy);
+        let target = access.target.as_ref().map(|target| self.tidied(target));
         let is_room = self.written.len() < self.limits.written;
         match access.operation {
             Operation::Remove => {

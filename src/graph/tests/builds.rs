@@ -126,6 +126,25 @@ fn a_cmake_that_meson_asks_is_needed_only_if_it_finds_a_package() {
 }
 
 #[test]
+fn a_result_that_is_moved_by_a_way_up_is_the_same_result() {
+    let mut scene = Scene::new();
+    let here = "/home/ada/project";
+    scene.exec(0, "/usr/bin/make").start(1, Some(0));
+    scene
+        .link(1, "main.o", &format!("{here}/a.out"))
+        .to(
+            0,
+            Operation::Rename,
+            &format!("{here}/a.out"),
+            &format!("{here}/../bin/tool"),
+        )
+        .elf("/home/ada/bin/tool", None, &["libz.so.1"])
+        .exit(0, 0);
+    let needs = scene.needs();
+    assert!(needs.contains(&"Library libz.so.1".to_owned()), "{needs:?}");
+}
+
+#[test]
 fn a_build_in_a_scratch_directory_is_a_build_too() {
     let mut scene = Scene::new();
     scene.exec(0, "/bin/bash -c cd").start(1, Some(0));
