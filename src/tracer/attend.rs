@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long to wait before ringing again. Whoever is rung for just before it goes to sleep does not
 /// hear it.
@@ -215,6 +215,24 @@ impl Drop for Presence<'_> {
     }
 }
 
+/// When to ring again for errands that wait.
+///
+/// Who adds one rings for it, so that to ring at once is to ring twice. To ring only when there are no
+/// calls would be never, as long as somebody makes them.
+#[derive(Debug, Default)]
+struct Reminder {
+    /// Since when errands wait that nobody was reminded of.
+    since: Option<Instant>,
+}
+
+impl Reminder {
+    /// Whether to ring again, when errands wait at this time.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        now.saturating_duration_since(since) >= AGAIN
+    }
+}
+
 /// Answers calls until nobody is left who could make any.
 ///
 /// One attendant is enough for those who take turns, and a single one is quicker: two would be woken
@@ -233,12 +251,16 @@ pub(super) fn attend(
         herd.is_spare();
     }
     let mut early = EarlyText::default();
+    let mut reminder = Reminder::default();
     while !errands.is_deserted() {
         if spare {
             herd.rest_while_together(|| errands.is_deserted());
         }
-        if errands.are_waiting() && !has_call(listener, AGAIN) {
+        if !errands.are_waiting() {
+            reminder = Reminder::default();
+        } else if reminder.is_due(Instant::now()) || !has_call(listener, AGAIN) {
             sys::ring(errands.tracer);
+            reminder = Reminder::default();
             continue;
         }
         match listener.receive() {
@@ -294,5 +316,18 @@ fn events(listener: &Listener, within: Duration) -> PollFlags {
     match poll(&mut polled, timeout) {
         Ok(_) => polled[0].revents().unwrap_or(PollFlags::empty()),
         Err(_) => PollFlags::empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errands_are_rung_for_again_however_often_somebody_looks_meanwhile() {
+        let mut reminder = Reminder::default();
+        let start = Instant::now();
+        let looks = [0, 4, 9, 10, 11].map(|tenths| reminder.is_due(start + AGAIN * tenths / 10));
+        assert_eq!(looks, [false, false, false, true, true]);
     }
 }
