@@ -20,10 +20,12 @@ use super::memory::{self, Width};
 use super::name::{EarlyText, Name};
 use super::outside::Served;
 use super::policy::Policy;
-use super::sys::{Notification, RawCall};
+use super::sys::{self, Listener, Notification, RawCall};
 use super::task::{Effect, End, Pending, Tasks, Used};
 use super::{Allowances, Options};
-use crate::trace::{Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId};
+use crate::trace::{
+    ContactAction, Errno, ExitStatus, GapKind, Micros, Operation, Outcome, ProcessId,
+};
 use handed::Asking;
 use hashbrown::HashSet;
 use libc::pid_t;
@@ -453,7 +455,17 @@ impl Observer {
             | Shape::List(_)
             | Shape::Map(_)
             | Shape::ChangeDirectory(_)
-            | Shape::Execute(..) => true,
+            | Shape::Execute(..)
+            | Shape::Address(ContactAction::Bind, ..)
+            | Shape::Listen(_)
+            | Shape::Clone(_)
+            | Shape::CloneArguments(_)
+            | Shape::Credentials
+            | Shape::Namespaces
+            | Shape::Limit(_)
+            | Shape::Ring
+            | Shape::Cores(_)
+            | Shape::Filter(_) => true,
             _ => false,
         }
     }

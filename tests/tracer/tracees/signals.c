@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -516,7 +517,12 @@ static int is_hurried(void)
 {
 	struct itimerval often = {{0, 150}, {0, 150}};
 	struct stat status;
+	struct sockaddr nobody = {.sa_family = AF_UNIX};
+	struct rlimit limit;
+	unsigned long cores[128];
 	int hurt = 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 2;
 	handle(SIGALRM, 0);
 	setitimer(ITIMER_REAL, &often, NULL);
 	for (int i = 0; i < 1200; i++) {
@@ -528,6 +534,29 @@ static int is_hurried(void)
 		close(file);
 	}
 	setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+	pid_t own = getpid();
+	pid_t sender = fork();
+	if (sender == -1)
+		return 2;
+	if (!sender)
+		while (!kill(own, SIGALRM))
+			usleep(20);
+	for (int i = 0; i < 8000; i++) {
+		if (syscall(SYS_sched_getaffinity, 0, sizeof cores, cores) < 0)
+			hurt++;
+		if (setrlimit(RLIMIT_NOFILE, &limit))
+			hurt++;
+		int end = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (bind(end, &nobody, sizeof nobody.sa_family) || listen(end, 1))
+			hurt++;
+		close(end);
+	}
+	for (int i = 0; i < 500; i++)
+		if (setuid(getuid()) || unshare(CLONE_FS))
+			hurt++;
+	kill(sender, SIGKILL);
+	while (waitpid(sender, NULL, 0) == -1 && errno == EINTR)
+		;
 	return hurt != 0 || count == 0;
 }
 
