@@ -1,8 +1,9 @@
 //! What we were allowed to do with files, remembered for as long as they stay as they are.
 //!
 //! Who may do what with a file is decided by its owner, permissions and access control list, and to
-//! change any of these changes the time of the file's last change. A mount whose options change is
-//! not seen by that: the tracer looks nothing up any more once a tracee changes mounts.
+//! change any of these changes the time of the file's last change. The mount by which the file is
+//! reached has a say as well (`noexec`). When the options of one change, that is not seen: the tracer
+//! looks nothing up any more once a tracee changes mounts.
 
 use super::images::{Version, is_settled, version};
 use super::sys::{self, Status};
@@ -14,10 +15,13 @@ use std::os::fd::RawFd;
 /// How many are remembered before all are forgotten.
 const MOST_GRANTS: usize = 16384;
 
-/// Files, with the uses that were granted.
+/// A file, the mount by which it is reached, and the use.
+type Grant = (Version, u64, c_int);
+
+/// What was granted.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
-    known: HashSet<(Version, c_int)>,
+    known: HashSet<Grant>,
 }
 
 impl Grants {
@@ -29,14 +33,16 @@ impl Grants {
         status: &Status,
         mode: c_int,
     ) -> sys::Result<()> {
-        let grant = (version(status), mode);
+        let grant = (version(status), status.mount, mode);
         if self.known.contains(&grant) {
             return Ok(());
         }
         sys::access(directory, path, mode, libc::AT_EACCESS)?;
         // By the same name it may be another file by now.
-        let is_same =
-            || sys::status(directory, path, 0).is_ok_and(|now| version(&now) == version(status));
+        let is_same = || {
+            sys::status(directory, path, 0)
+                .is_ok_and(|now| version(&now) == version(status) && now.mount == status.mount)
+        };
         if is_settled(status) && is_same() {
             if self.known.len() >= MOST_GRANTS {
                 self.known.clear();
@@ -62,6 +68,11 @@ mod tests {
         assert_eq!(ask(c"/nowhere", &status, libc::R_OK), Ok(()));
         // To execute it is something else.
         assert_eq!(ask(c"/nowhere", &status, libc::X_OK), Err(Errno::ENOENT));
+        // By another mount it may be forbidden.
+        status.mount ^= 1;
+        assert_eq!(ask(c"/nowhere", &status, libc::R_OK), Err(Errno::ENOENT));
+        status.mount ^= 1;
+        assert_eq!(ask(c"/nowhere", &status, libc::R_OK), Ok(()));
         status.changed.1 ^= 1;
         assert_eq!(ask(c"/nowhere", &status, libc::R_OK), Err(Errno::ENOENT));
     }

@@ -15,6 +15,8 @@ pub(in crate::tracer) struct Status {
     pub(in crate::tracer) mode: u32,
     /// Major and minor number of the device the file is on.
     pub(in crate::tracer) device: (u32, u32),
+    /// The mount by which it is reached; 0 where the kernel does not say.
+    pub(in crate::tracer) mount: u64,
     /// The inode's number on that device.
     pub(in crate::tracer) inode: u64,
     /// Major and minor number of the device the file is.
@@ -62,7 +64,8 @@ pub(in crate::tracer) fn status(directory: RawFd, path: &CStr, flags: c_int) -> 
                 | libc::STATX_INO
                 | libc::STATX_UID
                 | libc::STATX_SIZE
-                | libc::STATX_CTIME,
+                | libc::STATX_CTIME
+                | libc::STATX_MNT_ID,
             got.as_mut_ptr(),
         )
     };
@@ -72,6 +75,7 @@ pub(in crate::tracer) fn status(directory: RawFd, path: &CStr, flags: c_int) -> 
     Ok(Status {
         mode: u32::from(got.stx_mode),
         device: (got.stx_dev_major, got.stx_dev_minor),
+        mount: got.stx_mnt_id,
         inode: got.stx_ino,
         special: (got.stx_rdev_major, got.stx_rdev_minor),
         owner: got.stx_uid,
