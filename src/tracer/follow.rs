@@ -98,9 +98,7 @@ pub(super) fn follow(
     let engine = await_filters(choice, launched, &mut outcome)?;
     herd.begin(launched.pid, engine.listener());
     let _ = engine.resume(launched.pid, false, 0);
-    if matches!(engine, Engine::Notify(_)) {
-        observer.is_notified();
-    }
+    observer.is_notified(engine.listener());
     let mut follower = Follower {
         observer: Arc::new(Mutex::new(observer)),
         herd: herd.clone(),

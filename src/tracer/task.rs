@@ -310,6 +310,20 @@ impl Tasks {
             .map_or(0, |process| process.threads)
     }
 
+    /// Whether a thread of the same process may be about to execute a program.
+    pub(super) fn is_executing(&self, tid: pid_t) -> bool {
+        let is_executing = |task: &Task| {
+            matches!(
+                task.pending,
+                Some(Pending::Execute { .. } | Pending::Doubtful { .. })
+            )
+        };
+        self.tgid_of(tid).is_some_and(|tgid| {
+            let of_process = |task: &&Task| task.tgid == tgid;
+            self.has_threads(tgid) && self.tasks.values().filter(of_process).any(is_executing)
+        })
+    }
+
     fn has_threads(&self, tgid: pid_t) -> bool {
         self.processes
             .get(&tgid)

@@ -1,7 +1,7 @@
 //! Every process and thread is followed, however it is made, and ends as it would untraced.
 
 use crate::everywhere::Case;
-use crate::support::{Trace, WAYS, tracee, watch};
+use crate::support::{Trace, WAYS, compiled, tracee, watch};
 use nixtrace::trace::{
     Errno, ExitStatus, GapKind, Operation, Outcome, ProcessId, Record, Sink, Started,
 };
@@ -191,6 +191,13 @@ fn a_busy_process_may_use_the_cores_that_it_may_use_untraced() {
 #[test]
 fn a_busy_process_that_asks_for_its_cores_is_told_what_it_would_be_untraced() {
     check("asks-for-cores", 0, &[]);
+}
+
+#[test]
+fn a_program_that_another_thread_executes_finds_nothing_written_that_the_caller_had_asked_for() {
+    // Its data is where the data was of what ran before.
+    let program = compiled("life", "life-in-place", &["-no-pie"]);
+    Case::of(program, &["executes-while-asking", "300"]).check(|_, _| {});
 }
 
 #[test]

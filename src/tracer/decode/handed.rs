@@ -22,7 +22,7 @@ impl Observer {
         } else {
             proc::numbers_as_we_do(call.tid).then_some(call.args[1] as pid_t)
         };
-        let wanted = wanted.filter(|_| !self.stops_at_entry);
+        let wanted = wanted.filter(|_| !self.stops_at_entry());
         let task = wanted.and_then(|tid| Some((tid, self.tasks.task(tid)?)));
         match task {
             Some((tracee, task)) if task.is_handed_over && task.coming_back.is_none() => {
@@ -38,7 +38,7 @@ impl Observer {
                 self.gap(
                     process,
                     GapKind::NestedTracer,
-                    if self.stops_at_entry {
+                    if self.stops_at_entry() {
                         "The program tried to trace a process and was refused: a process has one \
                          tracer only. With `--engine notify` it can have it."
                     } else {

@@ -183,8 +183,11 @@ pub(super) struct Observer {
     /// Whether programs that should get rights of their own do not: under `no_new_privs`, and
     /// always when the tracer is not root (execve(2)).
     pub(super) withholds_rights: bool,
-    /// Whether a tracee that begins a call is stopped, so that its registers can be changed.
-    stops_at_entry: bool,
+    /// Where calls wait for answers. Without it, a tracee that begins a call is stopped, so that its
+    /// registers can be changed.
+    listener: Option<Arc<Listener>>,
+    /// The answer that the call that is looked at waits for.
+    waiting: Option<u64>,
     began: Instant,
     names: [Name; 2],
     early: EarlyText,
@@ -226,7 +229,8 @@ impl Observer {
             looks_are_dear: false,
             serves_files: false,
             withholds_rights: !nix::unistd::geteuid().is_root(),
-            stops_at_entry: true,
+            listener: None,
+            waiting: None,
             began: Instant::now(),
             names: Default::default(),
             early: EarlyText::default(),
@@ -241,9 +245,27 @@ impl Observer {
         }
     }
 
-    /// From now on calls come as notifications.
-    pub(super) fn is_notified(&mut self) {
-        self.stops_at_entry = false;
+    /// From now on calls come as notifications, if there is a listener.
+    pub(super) fn is_notified(&mut self, listener: Option<Arc<Listener>>) {
+        self.listener = listener;
+    }
+
+    /// Whether a tracee that begins a call is stopped.
+    fn stops_at_entry(&self) -> bool {
+        self.listener.is_none()
+    }
+
+    /// Writes into the memory of the tracee whose call is looked at; whether all was written.
+    ///
+    /// One that waits for an answer may be gone, and its number and memory be those of a program that
+    /// another thread of it has executed: nothing may be written there. The call that executes it is
+    /// pending until the program runs, and after that the caller waits no more.
+    fn write(&self, tid: pid_t, address: u64, bytes: &[u8]) -> bool {
+        let is_there = match (&self.listener, self.waiting) {
+            (Some(listener), Some(id)) => !self.tasks.is_executing(tid) && listener.has(id),
+            _ => true,
+        };
+        is_there && sys::write_memory(tid, address as usize, bytes) == Ok(bytes.len())
     }
 
     /// The tables of calls.
@@ -380,6 +402,7 @@ impl Observer {
 
     fn look_at(&mut self, notification: &Notification) -> Answer {
         let tid = notification.tid;
+        self.waiting = Some(notification.id);
         let pending = match self.begin(tid, notification.arch, &notification.call) {
             Begun::Done => return Answer::Proceed,
             Begun::HandsOver(tid) => return Answer::HandOver(tid),

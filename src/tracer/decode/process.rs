@@ -365,7 +365,7 @@ impl Observer {
     /// Writes what a task may use by rights where the caller wants it; how many bytes, as the call would
     /// return it.
     fn told_cores(&mut self, call: &Entered) -> Option<i64> {
-        if self.stops_at_entry || call.width != Width::Eight {
+        if self.stops_at_entry() || call.width != Width::Eight {
             return None;
         }
         let [of, room, place, ..] = call.args;
@@ -377,11 +377,12 @@ impl Observer {
         };
         let cores = self.herd.rights_of(of)?;
         let cores = cores.bytes();
-        // The kernel takes whole words only, and not too few of them.
-        let room = room as u32 as usize;
-        let is_room = room >= cores.len() && room.is_multiple_of(Width::Eight.bytes());
-        let written = is_room.then(|| sys::write_memory(call.tid, place as usize, cores));
-        (written? == Ok(cores.len())).then_some(cores.len() as i64)
+        // The kernel takes whole words only, and not too few of them; it counts their bits.
+        let room = room as u32;
+        let bits = room.wrapping_mul(u8::BITS) as usize;
+        let is_room = bits >= cores.len() * u8::BITS as usize
+            && (room as usize).is_multiple_of(Width::Eight.bytes());
+        (is_room && self.write(call.tid, place, cores)).then_some(cores.len() as i64)
     }
 
     /// Decodes the calls that are about processes themselves.
@@ -391,7 +392,7 @@ impl Observer {
         match shape {
             Shape::Clone(flags) => {
                 let untraced = u64::from(libc::CLONE_UNTRACED.cast_unsigned());
-                if !self.stops_at_entry && call.args[usize::from(flags)] & untraced != 0 {
+                if !self.stops_at_entry() && call.args[usize::from(flags)] & untraced != 0 {
                     return Some(Pending::AtEntry);
                 }
                 self.clear_untraced(call, flags);
@@ -401,9 +402,8 @@ impl Observer {
                 let address = call.args[usize::from(arguments)];
                 let mut flags = [0; 8];
                 if memory::read(call.tid, address, &mut flags) == Ok(8) {
-                    self.child_flags(call, u64::from_ne_bytes(flags), |flags| {
-                        let bytes = flags.to_ne_bytes();
-                        sys::write_memory(call.tid, address as usize, &bytes) == Ok(bytes.len())
+                    self.child_flags(call, u64::from_ne_bytes(flags), |it, flags| {
+                        it.write(call.tid, address, &flags.to_ne_bytes())
                     });
                 }
                 None
@@ -449,7 +449,7 @@ impl Observer {
                         "The program asked for the strict mode of seccomp; a process that has a \
                          filter, as those have that we watch by one, is refused it (EINVAL). With \
                          `--engine syscall` it can have it."
-                    } else if listens && !self.stops_at_entry {
+                    } else if listens && !self.stops_at_entry() {
                         "The program asked for a seccomp filter with a listener; the kernel allows \
                          one, which is ours, and refused (EBUSY). With `--engine ptrace` it can \
                          have its own."
@@ -467,13 +467,13 @@ impl Observer {
     /// Looks at the flags in a register that a child is made with, and clears CLONE_UNTRACED there;
     /// the tracee is stopped.
     pub(super) fn clear_untraced(&mut self, call: &Entered, flags: u8) {
-        self.child_flags(call, call.args[usize::from(flags)], |flags| {
+        self.child_flags(call, call.args[usize::from(flags)], |_, flags| {
             sys::set_first_argument(call.tid, call.arch, flags).is_ok()
         });
     }
 
     /// Looks at the flags a child is made with; `set` makes them others.
-    fn child_flags(&mut self, call: &Entered, flags: u64, set: impl FnOnce(u64) -> bool) {
+    fn child_flags(&mut self, call: &Entered, flags: u64, set: impl FnOnce(&Self, u64) -> bool) {
         let has = |flag: c_int| flags & u64::from(flag.cast_unsigned()) != 0;
         let Some(process) = self.tasks.process_of(call.tid) else {
             return;
@@ -488,7 +488,10 @@ impl Observer {
         if has(libc::CLONE_UNTRACED) {
             let id = process.id;
             let cleared = !self.allowances.untraced
-                && set(flags & !u64::from(libc::CLONE_UNTRACED.cast_unsigned()));
+                && set(
+                    self,
+                    flags & !u64::from(libc::CLONE_UNTRACED.cast_unsigned()),
+                );
             self.gap(
                 Some(id),
                 GapKind::Untraced,

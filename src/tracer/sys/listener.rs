@@ -81,6 +81,19 @@ impl Listener {
         })
     }
 
+    /// Whether a call still waits for its answer: its caller was not killed meanwhile.
+    pub(in crate::tracer) fn has(&self, id: u64) -> bool {
+        // SAFETY: the request reads one such number.
+        check(c_long::from(unsafe {
+            libc::ioctl(
+                self.0.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
+                &raw const id,
+            )
+        }))
+        .is_ok()
+    }
+
     fn answer(&self, id: u64, value: i64, error: c_int, flags: u32) {
         let mut answer = libc::seccomp_notif_resp {
             id,

@@ -306,7 +306,7 @@ static void *answers(void *attributes)
 /* What is told of the cores, by all that the call makes of its arguments. */
 static int asks_for_cores(void)
 {
-	static const unsigned rooms[] = {0, 4, 8, 12, 16, 32, 64, 128, 132, 1024, 8192};
+	static const unsigned rooms[] = {0, 0x20000000, 4, 8, 12, 16, 32, 64, 128, 132, 1024, 8192};
 	static unsigned char buffer[8192];
 	pid_t whom[] = {0, getpid(), -1, 0x3fffffff};
 	pthread_attr_t attributes;
@@ -332,6 +332,34 @@ static int asks_for_cores(void)
 	if (pthread_create(&thread, NULL, answers, &attributes) || pthread_join(thread, NULL))
 		return 84;
 	return 0;
+}
+
+/* Programs that other threads executed find nothing written where a thread asked for its cores. */
+static unsigned char untouched[128] = {1};
+
+static void *executes_itself(void *left)
+{
+	char text[32];
+	struct timespec some = {0, (long)left * 37 % 300 * 1000};
+	snprintf(text, sizeof text, "%ld", (long)left - 1);
+	nanosleep(&some, NULL);
+	execl("/proc/self/exe", "life", "executes-while-asking", text, NULL);
+	_exit(85);
+}
+
+static int executes_while_asking(long left)
+{
+	pthread_t thread;
+	for (int look = 0; look < 400; look++)
+		for (unsigned at = 0; at < sizeof untouched; at++)
+			if (((volatile unsigned char *)untouched)[at] != (at == 0))
+				return 86;
+	if (!left)
+		return 0;
+	if (pthread_create(&thread, NULL, executes_itself, (void *)left))
+		return 87;
+	for (;;)
+		syscall(SYS_sched_getaffinity, 0, sizeof untouched, untouched);
 }
 
 /* A child makes a sibling of itself. */
@@ -509,6 +537,8 @@ int main(int argc, char **argv)
 		return keeps_cores();
 	if (!strcmp(way, "asks-for-cores"))
 		return asks_for_cores();
+	if (!strcmp(way, "executes-while-asking"))
+		return executes_while_asking(atol(argv[2]));
 	if (!strcmp(way, "exit"))
 		return atoi(argv[2]);
 	if (!strcmp(way, "kill")) {
