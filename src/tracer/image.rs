@@ -9,7 +9,8 @@ use super::registered::Kind;
 use super::sys::{self, Status};
 use std::ffi::CString;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// How many bytes of a file the kernel looks at for `#!` (`BINPRM_BUF_SIZE`).
@@ -145,15 +146,26 @@ pub(crate) enum Image {
     Unread,
 }
 
+/// Opens a regular file, if it is one, to read what it holds now.
+///
+/// A path of the traced program may lead to a FIFO, whose opening would wait, or to what the kernel
+/// writes (`/proc/kmsg`), which calls itself regular and is waited for when it is read.
+pub(super) fn open(path: &Path) -> Option<io::Result<File>> {
+    if !path.is_file() {
+        return None;
+    }
+    let mut options = File::options();
+    Some(options.read(true).custom_flags(libc::O_NONBLOCK).open(path))
+}
+
 impl Image {
     /// Reads the beginning of a file.
     pub(crate) fn read(path: &Path) -> Self {
-        // A path of the traced program may lead to a FIFO, whose opening would wait.
-        match path.metadata() {
-            Ok(metadata) if metadata.is_file() => {}
-            _ => return Self::Other,
+        match open(path) {
+            Some(Ok(file)) => Self::parse(&file),
+            Some(Err(_)) => Self::Unread,
+            None => Self::Other,
         }
-        File::open(path).map_or(Self::Unread, |file| Self::parse(&file))
     }
 
     /// Reads the beginning of an open file.
@@ -344,6 +356,13 @@ mod tests {
     /// A program that has a loader. The tests themselves may be a static one.
     fn dynamic() -> std::path::PathBuf {
         Path::new("/bin/sh").canonicalize().unwrap()
+    }
+
+    #[test]
+    fn what_a_file_holds_later_is_not_waited_for() {
+        let file = open(Path::new("/bin/sh")).unwrap().unwrap();
+        let flags = nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETFL).unwrap();
+        assert_ne!(flags & libc::O_NONBLOCK, 0);
     }
 
     #[test]

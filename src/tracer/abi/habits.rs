@@ -7,7 +7,7 @@
 //! opened by the next call, which is seen.)
 
 use super::{CALLS, Call, x86_64};
-use crate::tracer::image::{Image, MACHINE};
+use crate::tracer::image::{self, Image, MACHINE};
 use crate::tracer::sys::RawCall;
 use bstr::ByteSlice;
 use goblin::container::{Container, Ctx, Endian};
@@ -15,7 +15,6 @@ use goblin::elf::program_header::{PF_X, PT_LOAD, ProgramHeader};
 use goblin::elf::{Header, header};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -92,12 +91,8 @@ pub(in crate::tracer) fn habits(program: Option<&Path>) -> Vec<Habit> {
 }
 
 fn content(loader: &Path) -> Option<Vec<u8>> {
-    // A program may name a FIFO, whose opening would wait.
-    if !loader.is_file() {
-        return None;
-    }
     let mut content = Vec::new();
-    let file = File::open(loader).ok()?;
+    let file = image::open(loader)?.ok()?;
     file.take(LARGEST).read_to_end(&mut content).ok()?;
     Some(content)
 }
