@@ -434,6 +434,13 @@ mod tests {
             .count()
     }
 
+    /// One that the herd may use and is not held on; none where there is only one core.
+    fn another_core(herd: &Herd) -> Option<usize> {
+        let state = herd.lock();
+        let (own, held) = (state.own?, state.core?);
+        (0..CpuSet::count()).find(|&core| own.is_set(core) == Ok(true) && held != core)
+    }
+
     #[test]
     fn who_asks_which_cores_it_may_use_is_let_go_before() {
         let (mut child, tid) = sleeper();
@@ -456,13 +463,7 @@ mod tests {
         herd.begin(tid, None);
         assert_eq!(herd.rights_of(tid), Some(own));
         assert_eq!(herd.rights_of(std::process::id() as pid_t), None);
-        let (all, held) = {
-            let state = herd.lock();
-            (state.own.unwrap(), state.core)
-        };
-        let other = (0..CpuSet::count())
-            .find(|&core| all.is_set(core) == Ok(true) && held.is_some_and(|held| held != core));
-        if let Some(other) = other {
+        if let Some(other) = another_core(&herd) {
             allow(tid, &only(other).unwrap());
             assert_eq!(herd.rights_of(tid), None);
         }
@@ -493,11 +494,7 @@ mod tests {
         let (mut child, tid) = sleeper();
         let herd = Herd::default();
         herd.begin(tid, None);
-        let own = herd.lock().own.unwrap();
-        let held = herd.lock().core;
-        let Some(other) = (0..CpuSet::count())
-            .find(|&core| own.is_set(core) == Ok(true) && held.is_some_and(|held| held != core))
-        else {
+        let Some(other) = another_core(&herd) else {
             // One core only: nobody is held.
             child.kill().unwrap();
             child.wait().unwrap();
