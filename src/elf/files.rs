@@ -206,7 +206,7 @@ impl FileSystem for Disk {
 
 /// Opens a file for reading. A named pipe must not make us wait for its writer, nor a terminal
 /// become ours.
-pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
+pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)

@@ -131,17 +131,32 @@ pub struct VersionNeed {
     pub versions: Vec<BString>,
 }
 
+/// A piece of a file that is loaded into memory (`PT_LOAD`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loaded<'f> {
+    /// What of the file it is.
+    pub bytes: &'f [u8],
+    /// Where it is loaded to (`p_vaddr`), from where the file is.
+    pub address: u64,
+    /// Whether it may be executed (`PF_X`).
+    pub is_code: bool,
+}
+
+/// The pieces of a whole file that are loaded, in the order of its program headers.
+///
+/// # Errors
+/// When the bytes are not an ELF file, or one whose headers or pieces lie outside it.
+pub fn loaded(file: &[u8]) -> Result<Vec<Loaded<'_>>, Malformed> {
+    parse::loaded(file).map_err(parse::Failure::of_slice)
+}
+
 impl Image {
     /// Reads an image from the bytes of a whole file.
     ///
     /// # Errors
     /// When the bytes are not an ELF file, or one whose headers lie outside it or make no sense.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        parse::image(&bytes).map_err(|failure| match failure {
-            parse::Failure::Malformed(malformed) => malformed,
-            // A slice is read without system calls, so there is nothing that could fail.
-            parse::Failure::Io(_) => Malformed::OutOfBounds("file"),
-        })
+        parse::image(&bytes).map_err(parse::Failure::of_slice)
     }
 
     /// Reads the image of a file.

@@ -8,7 +8,7 @@
 use super::note;
 use super::source::Source;
 use super::{
-    Class, DlopenNote, Endianness, Error, FileType, Image, Malformed, NotElf, VersionNeed,
+    Class, DlopenNote, Endianness, Error, FileType, Image, Loaded, Malformed, NotElf, VersionNeed,
 };
 use bstr::{BString, ByteSlice};
 use goblin::container::{Container, Ctx, Endian};
@@ -18,7 +18,7 @@ use goblin::elf::dynamic::{
 };
 use goblin::elf::header::{self, Header};
 use goblin::elf::note::NoteDataIterator;
-use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
+use goblin::elf::program_header::{PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
 use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
 use std::cell::Cell;
 use std::io;
@@ -53,6 +53,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// That of bytes in memory, which are read without system calls that could fail.
+    pub(super) fn of_slice(self) -> Malformed {
+        match self {
+            Self::Malformed(malformed) => malformed,
+            Self::Io(_) => Malformed::OutOfBounds("file"),
+        }
+    }
+
     pub(super) fn at(self, path: &Path) -> Error {
         match self {
             Self::Io(source) => Error::io(path, source),
@@ -84,10 +92,7 @@ pub(super) fn image(source: &dyn Source) -> Result<Image, Failure> {
         budget: Cell::new(BUDGET),
     };
     let header = header(&reader)?;
-    let ctx = Ctx::new(
-        header.container().map_err(|error| bad_header(&error))?,
-        header.endianness().map_err(|error| bad_header(&error))?,
-    );
+    let ctx = context(&header)?;
     let segments = segments(&reader, &header, ctx)?;
     let (section_headers, sections_end) = section_headers(&reader, &header, ctx)?;
 
@@ -215,6 +220,39 @@ fn segments(reader: &Reader<'_>, header: &Header, ctx: Ctx) -> Result<Vec<Progra
     let bytes = reader.bytes(header.e_phoff, length, "program header table")?;
     ProgramHeader::parse(&bytes, 0, header.e_phnum.into(), ctx)
         .map_err(|_| Malformed::OutOfBounds("program header table").into())
+}
+
+/// The pieces of a file that are loaded.
+pub(super) fn loaded(file: &[u8]) -> Result<Vec<Loaded<'_>>, Failure> {
+    let reader = Reader {
+        source: &file,
+        budget: Cell::new(BUDGET),
+    };
+    let header = header(&reader)?;
+    let headers = segments(&reader, &header, context(&header)?)?;
+    let loaded = headers.iter().filter(|header| header.p_type == PT_LOAD);
+    loaded
+        .map(|header| {
+            let bytes = usize::try_from(header.p_offset)
+                .ok()
+                .zip(usize::try_from(header.p_filesz).ok())
+                .and_then(|(start, length)| file.get(start..start.checked_add(length)?))
+                .ok_or(Malformed::OutOfBounds("segment"))?;
+            Ok(Loaded {
+                bytes,
+                address: header.p_vaddr,
+                is_code: header.p_flags & PF_X != 0,
+            })
+        })
+        .collect()
+}
+
+/// How numbers are written in a file with this header.
+fn context(header: &Header) -> Result<Ctx, Malformed> {
+    Ok(Ctx::new(
+        header.container().map_err(|error| bad_header(&error))?,
+        header.endianness().map_err(|error| bad_header(&error))?,
+    ))
 }
 
 /// Whether there are section headers, and where they and the sections end.

@@ -11,7 +11,7 @@ pub fn image(file: &[u8]) {
 
 /// A loader, of the traced program's choosing.
 pub fn loader(file: &[u8]) {
-    black_box(abi::of_loader(file));
+    black_box(abi::habits_of_loader(file));
 }
 
 /// A socket address in a program's memory.

@@ -7,10 +7,11 @@
 use super::images::Images;
 use super::registered::Kind;
 use super::sys::{self, Status};
+use crate::elf::files::open_without_waiting;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// How many bytes of a file the kernel looks at for `#!` (`BINPRM_BUF_SIZE`).
@@ -151,11 +152,7 @@ pub(crate) enum Image {
 /// A path of the traced program may lead to a FIFO, whose opening would wait, or to what the kernel
 /// writes (`/proc/kmsg`), which calls itself regular and is waited for when it is read.
 pub(super) fn open(path: &Path) -> Option<io::Result<File>> {
-    if !path.is_file() {
-        return None;
-    }
-    let mut options = File::options();
-    Some(options.read(true).custom_flags(libc::O_NONBLOCK).open(path))
+    path.is_file().then(|| open_without_waiting(path))
 }
 
 impl Image {

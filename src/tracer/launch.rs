@@ -1,9 +1,11 @@
 //! Starts the command as if by exec: found as execvp(3) finds it, and in no way different from what
 //! it would be without us, but for the filter.
 
+use super::abi::Habit;
 use super::engine::{Engine, EngineChoice};
 use super::error::Error;
 use super::filter::Action;
+use super::image::{self, Image};
 use super::sys::{self, Child, ChildNote, Listener};
 use super::{Command, abi, filter};
 use libc::{c_char, c_int, pid_t};
@@ -12,9 +14,11 @@ use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::pipe2;
-use std::ffi::{CStr, CString, OsStr};
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -31,6 +35,12 @@ pub(super) const OPTIONS: c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEEXEC
     | libc::PTRACE_O_TRACESECCOMP
     | libc::PTRACE_O_EXITKILL;
+
+/// No loader is larger.
+const LARGEST_LOADER: u64 = 16 * 1024 * 1024;
+
+/// How many habits a filter has room for.
+const MOST_HABITS: usize = 32;
 
 /// Where execvp(3) looks when PATH is not set (`_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -74,11 +84,44 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The file that a command's program is, if it is found.
-pub(super) fn found(command: &Command) -> Option<PathBuf> {
-    candidates(&command.program, std::env::var_os("PATH").as_deref())
+/// The habits of the loaders that a command and a shell are run by.
+pub(super) fn habits(command: &Command) -> Vec<Habit> {
+    let programs = candidates(&command.program, std::env::var_os("PATH").as_deref());
+    let program = programs.into_iter().find(|path| path.is_file());
+    let loaders: BTreeSet<_> = program
         .into_iter()
-        .find(|path| path.is_file())
+        .chain([PathBuf::from("/bin/sh")])
+        .filter_map(|program| loader(&program)?.canonicalize().ok())
+        .collect();
+    let found: BTreeSet<_> = loaders
+        .iter()
+        .filter_map(|loader| abi::habits_of_loader(&content(loader)?))
+        .flatten()
+        .collect();
+    found.into_iter().take(MOST_HABITS).collect()
+}
+
+/// The loader of a program, or of the interpreter of a script.
+fn loader(program: &Path) -> Option<PathBuf> {
+    let path = |bytes| PathBuf::from(OsString::from_vec(bytes));
+    let image = match Image::read(program) {
+        Image::Script(interpreter) => Image::read(&path(interpreter)),
+        image => image,
+    };
+    match image {
+        Image::Elf {
+            loader: Some(loader),
+            is_native: true,
+        } => Some(path(loader)),
+        _ => None,
+    }
+}
+
+fn content(loader: &Path) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = image::open(loader)?.ok()?;
+    file.take(LARGEST_LOADER).read_to_end(&mut content).ok()?;
+    Some(content)
 }
 
 /// Forks the command and begins to trace it; it has not run a single instruction of the program.
@@ -240,9 +283,9 @@ impl Launched {
             return match existing {
                 Some(path) => Error::NoInterpreter {
                     path: path.to_owned(),
-                    interpreter: super::image::Image::read(path)
+                    interpreter: Image::read(path)
                         .wanted()
-                        .map(|wanted| PathBuf::from(std::ffi::OsString::from_vec(wanted))),
+                        .map(|wanted| PathBuf::from(OsString::from_vec(wanted))),
                 },
                 None => Error::NotFound {
                     program: command.program.clone(),
@@ -279,6 +322,16 @@ mod tests {
             candidates(OsStr::new("a"), Some(OsStr::new("/x::/y"))),
             ["/x/a", "a", "/y/a"].map(PathBuf::from)
         );
+    }
+
+    #[test]
+    fn a_loader_that_is_no_file_has_no_content_and_is_not_waited_for() {
+        let place = tempfile::tempdir().unwrap();
+        let fifo = place.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(content(&fifo), None);
+        assert_eq!(content(place.path()), None);
+        assert_eq!(content(&place.path().join("nothing")), None);
     }
 
     #[test]

@@ -193,8 +193,7 @@ pub fn observe(
                 true => abi::Detail::Full,
                 false => abi::Detail::Usual,
             };
-            let habits = abi::habits(launch::found(command).as_deref());
-            let tables: Arc<[abi::Table]> = abi::tables(detail, &habits).into();
+            let tables: Arc<[abi::Table]> = abi::tables(detail, &launch::habits(command)).into();
             let launched = launch::launch(command, options.engine, &tables, mask)?;
             target.set(launched.pid, options.background);
             let observer = decode::Observer::new(outbox, tables, herd, handed, options);

@@ -7,17 +7,10 @@
 //! opened by the next call, which is seen.)
 
 use super::{CALLS, Call, x86_64};
-use crate::tracer::image::{self, Image, MACHINE};
+use crate::elf::{self, Class, Loaded};
+use crate::tracer::image::MACHINE;
 use crate::tracer::sys::RawCall;
 use bstr::ByteSlice;
-use goblin::container::{Container, Ctx, Endian};
-use goblin::elf::program_header::{PF_X, PT_LOAD, ProgramHeader};
-use goblin::elf::{Header, header};
-use std::collections::BTreeSet;
-use std::ffi::OsString;
-use std::io::Read;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
 
 /// The calls, each with the end of the name that it is about: nixpkgs' loader has a list of its own, and
 /// its cache in the store. Older loaders know only open(2).
@@ -38,16 +31,13 @@ const FAR: usize = 32;
 /// The size of a page: a program is loaded at a multiple of it.
 pub(in crate::tracer) const PAGE: u64 = 4096;
 
-/// No loader is larger.
-const LARGEST: u64 = 16 * 1024 * 1024;
+/// `e_machine` of x86-64 (elf(5)).
+const EM_X86_64: u16 = 62;
 
 /// No loader has more of these. Whatever else a file has is its maker's joke.
 const MOST_SEGMENTS: usize = 16;
 const MOST_TEXTS: usize = 2;
 const MOST_PLACES: usize = 8;
-
-/// How many habits a filter has room for.
-const MOST_HABITS: usize = 32;
 
 /// A call from one place in a loader's code with one text of it as its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,60 +64,15 @@ impl Habit {
     }
 }
 
-/// The habits of the loaders that a program and a shell are run by.
-pub(in crate::tracer) fn habits(program: Option<&Path>) -> Vec<Habit> {
-    let shell = Some(Path::new("/bin/sh"));
-    let loaders: BTreeSet<_> = [program, shell]
-        .into_iter()
-        .flatten()
-        .filter_map(|program| loader(program)?.canonicalize().ok())
-        .collect();
-    let found: BTreeSet<_> = loaders
-        .iter()
-        .filter_map(|loader| of_loader(&content(loader)?))
-        .flatten()
-        .collect();
-    found.into_iter().take(MOST_HABITS).collect()
-}
-
-fn content(loader: &Path) -> Option<Vec<u8>> {
-    let mut content = Vec::new();
-    let file = image::open(loader)?.ok()?;
-    file.take(LARGEST).read_to_end(&mut content).ok()?;
-    Some(content)
-}
-
-/// The loader of a program, or of the interpreter of a script.
-fn loader(program: &Path) -> Option<PathBuf> {
-    let path = |bytes| PathBuf::from(OsString::from_vec(bytes));
-    let image = match Image::read(program) {
-        Image::Script(interpreter) => Image::read(&path(interpreter)),
-        image => image,
-    };
-    match image {
-        Image::Elf {
-            loader: Some(loader),
-            is_native: true,
-        } => Some(path(loader)),
-        _ => None,
-    }
-}
-
-/// A piece of a file that is loaded.
-struct Segment<'a> {
-    bytes: &'a [u8],
-    /// Where it is loaded to, from where the file is.
-    address: u64,
-    is_code: bool,
-}
-
 /// The habits of a loader with this content; none when it is no ELF file for x86-64, the only
 /// machine on which these instructions are known here.
 pub(in crate::tracer) fn of_loader(file: &[u8]) -> Option<Vec<Habit>> {
-    if MACHINE != Some(header::EM_X86_64) {
+    let image = elf::Image::parse(file).ok()?;
+    if Some(image.machine) != MACHINE || image.machine != EM_X86_64 || image.class != Class::Elf64 {
         return None;
     }
-    let segments = segments(file)?;
+    let mut segments = elf::loaded(file).ok()?;
+    segments.truncate(MOST_SEGMENTS);
     let mut habits = Vec::new();
     for (name, text) in CALLS_OF_LOADERS {
         let Some((number, call)) = numbered(name) else {
@@ -163,38 +108,8 @@ fn numbered(name: &str) -> Option<(u32, &'static Call)> {
     Some((number, call))
 }
 
-fn segments(file: &[u8]) -> Option<Vec<Segment<'_>>> {
-    let header = goblin::elf::Elf::parse_header(file).ok()?;
-    let is_known = |it: &Header| {
-        it.e_machine == header::EM_X86_64
-            && it.e_ident[header::EI_CLASS] == header::ELFCLASS64
-            && it.e_ident[header::EI_DATA] == header::ELFDATA2LSB
-    };
-    if !is_known(&header) {
-        return None;
-    }
-    let context = Ctx::new(Container::Big, Endian::Little);
-    let offset = usize::try_from(header.e_phoff).ok()?;
-    let headers = ProgramHeader::parse(file, offset, usize::from(header.e_phnum), context).ok()?;
-    let loaded = headers.into_iter().filter(|it| it.p_type == PT_LOAD);
-    Some(
-        loaded
-            .filter_map(|it| {
-                let start = usize::try_from(it.p_offset).ok()?;
-                let length = usize::try_from(it.p_filesz).ok()?;
-                Some(Segment {
-                    bytes: file.get(start..start.checked_add(length)?)?,
-                    address: it.p_vaddr,
-                    is_code: it.p_flags & PF_X != 0,
-                })
-            })
-            .take(MOST_SEGMENTS)
-            .collect(),
-    )
-}
-
 /// Where the texts begin that end so.
-fn texts<'a>(segment: &'a Segment<'_>, end: &'static [u8]) -> impl Iterator<Item = u64> + 'a {
+fn texts<'a>(segment: &'a Loaded<'_>, end: &'static [u8]) -> impl Iterator<Item = u64> + 'a {
     let bytes = segment.bytes;
     bytes.find_iter(end).map(move |at| {
         let start = bytes[..at].rfind_byte(0).map_or(0, |before| before + 1);
@@ -203,7 +118,7 @@ fn texts<'a>(segment: &'a Segment<'_>, end: &'static [u8]) -> impl Iterator<Item
 }
 
 /// The instructions after those that make a call with this number.
-fn after_calls<'a>(segment: &'a Segment<'_>, number: u32) -> impl Iterator<Item = u64> + 'a {
+fn after_calls<'a>(segment: &'a Loaded<'_>, number: u32) -> impl Iterator<Item = u64> + 'a {
     let bytes = segment.bytes;
     let mut before = 0;
     bytes.find_iter(SYSCALL).filter_map(move |at| {
@@ -227,12 +142,15 @@ mod tests {
     const CODE_AT: u64 = 0x2000;
     const TEXTS_AT: u64 = 0x9000;
 
+    const ET_DYN: u16 = 3;
+    const PT_LOAD: u32 = 1;
+    const PF_X: u32 = 1;
+
     /// An ELF file of two segments.
     fn elf(code: &[u8], texts: &[u8]) -> Vec<u8> {
         let mut file = b"\x7fELF\x02\x01\x01".to_vec();
         file.resize(16, 0);
-        file.extend(header::ET_DYN.to_le_bytes());
-        file.extend(header::EM_X86_64.to_le_bytes());
+        file.extend([ET_DYN, EM_X86_64].map(u16::to_le_bytes).concat());
         file.extend(1u32.to_le_bytes());
         file.extend([0u64, 64, 0].map(u64::to_le_bytes).concat());
         file.extend(0u32.to_le_bytes());
@@ -282,16 +200,6 @@ mod tests {
             b"/etc/ld-musl-x86_64.path\0",
         );
         assert_eq!(of_loader(&file).unwrap_or_default(), []);
-    }
-
-    #[test]
-    fn a_program_whose_loader_is_no_file_has_no_habits_and_is_not_waited_for() {
-        let place = tempfile::tempdir().unwrap();
-        let fifo = place.path().join("fifo");
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert_eq!(content(&fifo), None);
-        assert_eq!(content(place.path()), None);
-        assert_eq!(content(&place.path().join("nothing")), None);
     }
 
     #[test]

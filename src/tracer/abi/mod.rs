@@ -18,9 +18,7 @@ pub(super) use conditions::{
     SOCKETCALL_SENDMMSG, SOCKETCALL_SENDMSG, SOCKETCALL_SENDTO,
 };
 
-#[cfg(fuzzing)]
-pub(super) use habits::of_loader;
-pub(super) use habits::{Habit, PAGE, habits};
+pub(super) use habits::{Habit, PAGE, of_loader as habits_of_loader};
 
 use super::memory::Width;
 use super::sys::RawCall;
