@@ -20,6 +20,10 @@ const CANNOT: i32 = 77;
 /// A run that takes longer hangs: the slowest takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// How often, where a tracee was killed at an instant that strace does not expect (EIO of
+/// `PTRACE_LISTEN`).
+const STRACE_IS_ASKED_AGAIN: u32 = 3;
+
 /// What can be seen of a program that ended.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Ending {
@@ -150,13 +154,25 @@ impl Case {
             "{self}, untraced: {untraced:?}"
         );
         if self.under_strace {
-            let strace = ["strace", "-f", "-o", "/dev/null", "--"].map(OsStr::new);
-            let traced = run(self.command(&strace), directory().path());
+            let traced = self.ending_under_strace();
             assert_eq!(traced, untraced, "{self}, under strace");
         }
         for way in &self.ways {
             self.check_one(*way, &untraced, &check);
         }
+    }
+
+    /// Where strace itself gave up, which tells nothing of the program, it is asked again.
+    fn ending_under_strace(&self) -> Ending {
+        let strace = ["strace", "-f", "-o", "/dev/null", "--"].map(OsStr::new);
+        let mut ending = run(self.command(&strace), directory().path());
+        for _ in 0..STRACE_IS_ASKED_AGAIN {
+            if !ending.output.starts_with(b"strace: ptrace(") {
+                break;
+            }
+            ending = run(self.command(&strace), directory().path());
+        }
+        ending
     }
 
     #[track_caller]
