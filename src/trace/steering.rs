@@ -41,3 +41,12 @@ pub(crate) fn is_steering(variable: &[u8]) -> bool {
         .find_byte(b'=')
         .is_some_and(|end| STEERING.iter().any(|it| it.as_bytes() == &variable[..end]))
 }
+
+/// Of variables that each end in NUL, those whose values are kept.
+pub(crate) fn steering_of(variables: &[u8]) -> Vec<u8> {
+    variables
+        .split_inclusive(|&byte| byte == 0)
+        .filter(|variable| is_steering(variable))
+        .collect::<Vec<_>>()
+        .concat()
+}

@@ -8,16 +8,17 @@ use bstr::ByteSlice;
 use libc::pid_t;
 use nix::errno::Errno;
 use std::fs::File;
+use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
 
 /// The smallest page size of any Linux architecture; larger pages only make a read shorter.
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 
 /// The longest path the kernel takes, its final NUL included (limits.h).
 pub(super) const PATH_MAX: usize = 4096;
 
 /// What an argument or variable is cut to when it is longer: no fact about files is so long.
-const LONGEST_STRING: usize = 128 * 1024;
+pub(super) const LONGEST_STRING: usize = 128 * 1024;
 
 /// How much is read of all arguments or variables: the kernel takes no more than three quarters of
 /// 8 MiB (execve(2), "Limits on size of arguments and environment").
@@ -69,7 +70,7 @@ fn read_pages(tid: pid_t, address: usize, buffer: &mut [u8]) -> Result<usize> {
         count += 1;
         done += length;
     }
-    match sys::read_memory(tid, buffer, &ranges[..count]) {
+    match sys::read_memory(tid, &mut [IoSliceMut::new(buffer)], &ranges[..count]) {
         Err(errno) if is_refused(errno) => {
             let first = ranges[0].length;
             read_within_page(tid, address, &mut buffer[..first])
@@ -90,7 +91,7 @@ fn read_within_page(tid: pid_t, address: usize, buffer: &mut [u8]) -> Result<usi
         address,
         length: buffer.len(),
     };
-    match sys::read_memory(tid, buffer, &[range]) {
+    match sys::read_memory(tid, &mut [IoSliceMut::new(buffer)], &[range]) {
         Err(errno) if is_refused(errno) => File::open(format!("/proc/{tid}/mem"))
             .and_then(|memory| memory.read_at(buffer, address as u64))
             .or_else(|_| read_by_words(tid, address, buffer))
@@ -188,47 +189,129 @@ impl Width {
 const KEPT_PAGES: usize = 8;
 
 /// Pages of a stopped tracee, each read once: the strings of one array lie close together.
-struct Pages {
+#[derive(Debug, Default)]
+pub(super) struct Pages {
     tid: pid_t,
-    /// Their addresses and contents.
-    kept: Vec<(usize, Box<[u8; PAGE]>)>,
+    /// Room for pages, of which the first `count` hold one.
+    room: Vec<Page>,
+    count: usize,
     /// Which one makes room for the next.
     next: usize,
 }
 
+#[derive(Debug)]
+struct Page {
+    address: usize,
+    bytes: Box<[u8; PAGE]>,
+}
+
 impl Pages {
-    fn of(tid: pid_t) -> Self {
+    pub(super) fn of(tid: pid_t) -> Self {
         Self {
             tid,
-            kept: Vec::new(),
-            next: 0,
+            ..Self::default()
         }
+    }
+
+    /// Forgets what was read; from now on these are pages of this tracee.
+    pub(super) fn begin(&mut self, tid: pid_t) {
+        self.tid = tid;
+        self.count = 0;
+        self.next = 0;
+    }
+
+    /// Whose pages these are.
+    pub(super) fn tid(&self) -> pid_t {
+        self.tid
     }
 
     /// The memory from an address to the end of its page; none when it cannot be read.
     fn from(&mut self, address: usize) -> Option<&[u8]> {
         let start = address - address % PAGE;
-        let known = self.kept.iter().position(|(page, _)| *page == start);
+        let known = self.room[..self.count]
+            .iter()
+            .position(|page| page.address == start);
         let index = match known {
             Some(index) => index,
             None => self.load(start)?,
         };
-        Some(&self.kept[index].1[address % PAGE..])
+        Some(&self.room[index].bytes[address % PAGE..])
+    }
+
+    /// Where the next page is to be put.
+    fn room(&mut self) -> usize {
+        if self.count == KEPT_PAGES {
+            let index = self.next;
+            self.next = (index + 1) % KEPT_PAGES;
+            // No page begins there, whatever becomes of what is read.
+            self.room[index].address = usize::MAX;
+            return index;
+        }
+        if self.count == self.room.len() {
+            self.room.push(Page {
+                address: usize::MAX,
+                bytes: Box::new([0; PAGE]),
+            });
+        }
+        self.count
+    }
+
+    /// The page with this number was read.
+    fn is_at(&mut self, index: usize, address: usize) {
+        self.room[index].address = address;
+        self.count = self.count.max(index + 1);
     }
 
     fn load(&mut self, start: usize) -> Option<usize> {
-        let mut page = Box::new([0; PAGE]);
-        if read_within_page(self.tid, start, &mut page[..]) != Ok(PAGE) {
+        let index = self.room();
+        let bytes = &mut self.room[index].bytes[..];
+        if read_within_page(self.tid, start, bytes) != Ok(PAGE) {
             return None;
         }
-        if self.kept.len() < KEPT_PAGES {
-            self.kept.push((start, page));
-            return Some(self.kept.len() - 1);
-        }
-        let index = self.next;
-        self.kept[index] = (start, page);
-        self.next = (index + 1) % KEPT_PAGES;
+        self.is_at(index, start);
         Some(index)
+    }
+
+    /// Like [`read_text`], and reads the page of another address with the same call.
+    pub(super) fn read_text_beside(
+        &mut self,
+        other: u64,
+        address: u64,
+        limit: usize,
+        to: &mut Vec<u8>,
+    ) -> Text {
+        let (other, at) = (other as usize, address as usize);
+        let start = other - other % PAGE;
+        if at - at % PAGE == start {
+            if let Some(piece) = self.from(at)
+                && let Some(end) = piece.find_byte(0).filter(|&end| end < limit)
+            {
+                to.extend_from_slice(&piece[..end]);
+                return Text::Whole(end);
+            }
+            return read_text(self.tid, address, limit, to);
+        }
+        let index = self.room();
+        let before = to.len();
+        let length = to_page_end(at).min(limit).min(FIRST_PIECE);
+        to.resize(before + length, 0);
+        let mut local = [
+            IoSliceMut::new(&mut to[before..]),
+            IoSliceMut::new(&mut self.room[index].bytes[..]),
+        ];
+        let ranges = [(at, length), (start, PAGE)];
+        let ranges = ranges.map(|(address, length)| Remote { address, length });
+        let read = sys::read_memory(self.tid, &mut local, &ranges).unwrap_or(0);
+        if read == length + PAGE {
+            self.is_at(index, start);
+        }
+        let text = &to[before..];
+        if let Some(end) = text.find_byte(0).filter(|_| read >= length) {
+            to.truncate(before + end);
+            return Text::Whole(end);
+        }
+        to.truncate(before);
+        read_text(self.tid, address, limit, to)
     }
 
     /// Appends the string at `address`, without its NUL; whether it could be read.
@@ -252,7 +335,7 @@ impl Pages {
     }
 
     /// The array of pointers at an address, up to its null pointer; none when it cannot be read.
-    fn pointers(&mut self, address: u64, width: Width) -> Option<Vec<u64>> {
+    pub(super) fn pointers(&mut self, address: u64, width: Width) -> Option<Vec<u64>> {
         let mut pointers = Vec::new();
         let mut at = address as usize;
         while pointers.len() < MOST_STRINGS {
@@ -277,7 +360,7 @@ impl Pages {
 }
 
 /// The pointers before the null pointer in these bytes; none when it is not there.
-fn pointers_within(array: &[u8], width: Width) -> Option<Vec<u64>> {
+pub(super) fn pointers_within(array: &[u8], width: Width) -> Option<Vec<u64>> {
     let mut pointers = Vec::new();
     for bytes in array.chunks_exact(width.bytes()) {
         match width.pointer(bytes)? {
@@ -290,12 +373,16 @@ fn pointers_within(array: &[u8], width: Width) -> Option<Vec<u64>> {
 
 /// Appends the strings of a null-terminated array (`argv`), each with its NUL; whether they could
 /// be read.
-pub(super) fn read_strings(tid: pid_t, address: u64, width: Width, to: &mut Vec<u8>) -> bool {
+pub(super) fn read_strings(
+    pages: &mut Pages,
+    address: u64,
+    width: Width,
+    to: &mut Vec<u8>,
+) -> bool {
     // To execute a program without arguments, a null pointer will do (execve(2), "NOTES").
     if address == 0 {
         return true;
     }
-    let mut pages = Pages::of(tid);
     let Some(pointers) = pages.pointers(address, width) else {
         return false;
     };
@@ -307,65 +394,6 @@ pub(super) fn read_strings(tid: pid_t, address: u64, width: Width, to: &mut Vec<
         to.push(0);
     }
     true
-}
-
-/// Calls `each` with every variable (`NAME=value`) of a program that has just been loaded.
-///
-/// At `stack_pointer` are, by the ABIs of Linux, the number of arguments, the pointers to them, a
-/// null pointer, and the pointers to the variables; the strings follow each other in one piece, so
-/// that they cost few reads.
-pub(super) fn read_environment(
-    tid: pid_t,
-    stack_pointer: u64,
-    width: Width,
-    mut each: impl FnMut(&[u8]),
-) -> Option<()> {
-    let size = width.bytes();
-    let mut piece = vec![0; 4 * PAGE];
-    let read_at_once = read(tid, stack_pointer, &mut piece).ok()?;
-    piece.truncate(read_at_once);
-    let mut piece_at = stack_pointer;
-    let skipped = width
-        .pointer(&piece)?
-        .checked_add(2)?
-        .checked_mul(size as u64)?;
-    let within = usize::try_from(skipped)
-        .ok()
-        .and_then(|skipped| piece.get(skipped..))
-        .and_then(|array| pointers_within(array, width));
-    let pointers = match within {
-        Some(pointers) => pointers,
-        None => Pages::of(tid).pointers(stack_pointer.checked_add(skipped)?, width)?,
-    };
-    for pointer in pointers {
-        loop {
-            let known = pointer
-                .checked_sub(piece_at)
-                .and_then(|offset| piece.get(offset as usize..))
-                .unwrap_or_default();
-            if let Some(end) = known.find_byte(0) {
-                each(&known[..end]);
-                break;
-            }
-            if piece_at == pointer && piece.len() >= LONGEST_STRING {
-                each(&piece);
-                break;
-            }
-            let wanted = if piece_at == pointer {
-                piece.len() * 2
-            } else {
-                0
-            };
-            piece_at = pointer;
-            piece.resize(wanted.clamp(2 * PAGE, LONGEST_STRING), 0);
-            let read = read(tid, pointer, &mut piece).ok()?;
-            piece.truncate(read);
-            if read == 0 || (read < wanted && piece.find_byte(0).is_none()) {
-                return None;
-            }
-        }
-    }
-    Some(())
 }
 
 #[cfg(test)]
@@ -396,7 +424,8 @@ mod tests {
             array.extend(0_usize.to_ne_bytes());
             let address = (array.as_ptr().addr() + shift) as u64;
             let mut found = Vec::new();
-            prop_assert!(read_strings(sys::own_tid(), address, Width::Eight, &mut found));
+            let mut pages = Pages::of(sys::own_tid());
+            prop_assert!(read_strings(&mut pages, address, Width::Eight, &mut found));
             let mut expected = strings.join(&0);
             if !strings.is_empty() {
                 expected.push(0);
@@ -410,13 +439,75 @@ mod tests {
         let array = [c"x".as_ptr().addr(), 8, 0];
         let address = array.as_ptr().addr() as u64;
         let mut found = Vec::new();
-        assert!(!read_strings(
-            sys::own_tid(),
-            address,
-            Width::Eight,
-            &mut found
-        ));
-        assert!(!read_strings(sys::own_tid(), 8, Width::Eight, &mut found));
-        assert!(read_strings(sys::own_tid(), 0, Width::Eight, &mut found));
+        let mut pages = Pages::of(sys::own_tid());
+        assert!(!read_strings(&mut pages, address, Width::Eight, &mut found));
+        assert!(!read_strings(&mut pages, 8, Width::Eight, &mut found));
+        assert!(read_strings(&mut pages, 0, Width::Eight, &mut found));
+    }
+
+    /// Where the first whole page in this memory begins.
+    fn page_in(memory: &[u8]) -> usize {
+        let address = memory.as_ptr().addr();
+        address.next_multiple_of(PAGE) - address
+    }
+
+    #[test]
+    fn a_text_and_the_page_beside_it_are_read_wherever_they_lie() {
+        let mut memory = vec![b'x'; 3 * PAGE];
+        let page = page_in(&memory);
+        let start = memory.as_ptr().addr() as u64;
+        for (at, length) in [
+            (page, 10),
+            (page + PAGE - 3, 10),
+            (page + PAGE - 300, 280),
+            (page, FIRST_PIECE),
+            (page + 10, 2 * FIRST_PIECE),
+        ] {
+            memory.fill(b'x');
+            memory[at + length] = 0;
+            for other in [page, page + PAGE - 1, page + PAGE] {
+                let mut pages = Pages::of(sys::own_tid());
+                let mut text = b"/".to_vec();
+                let (text_at, beside) = (start + at as u64, start + other as u64);
+                let found = pages.read_text_beside(beside, text_at, PATH_MAX, &mut text);
+                let case = format!("{length} at {at} beside {other}");
+                assert_eq!(found, Text::Whole(length), "{case}");
+                assert_eq!(text, [b"/", &memory[at..at + length]].concat(), "{case}");
+                let rest = pages.from(beside as usize).unwrap();
+                let page_end = other + to_page_end(beside as usize);
+                assert!(rest == &memory[other..page_end], "{case}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_one_of_two_cannot_be_read_the_other_is() {
+        let memory = vec![b'x'; 3 * PAGE];
+        let page = memory.as_ptr().addr() + page_in(&memory);
+        let mut pages = Pages::of(sys::own_tid());
+        let mut text = Vec::new();
+        let found = pages.read_text_beside(page as u64, 8, PATH_MAX, &mut text);
+        assert_eq!((found, text.len()), (Text::Unreadable, 0));
+        assert!(
+            pages
+                .from(page)
+                .is_some_and(|bytes| bytes == &memory[..PAGE])
+        );
+        let found = pages.read_text_beside(8, page as u64, 10, &mut text);
+        assert_eq!((found, &text[..]), (Text::Unended(10), &memory[..10]));
+        assert!(pages.from(8).is_none());
+    }
+
+    #[test]
+    fn pages_are_read_again_for_another_tracee() {
+        let mut memory = vec![0; 2 * PAGE];
+        let at = page_in(&memory);
+        let start = memory.as_ptr().addr() + at;
+        let mut pages = Pages::of(sys::own_tid());
+        assert_eq!(pages.from(start).map(|bytes| bytes[0]), Some(0));
+        memory[at] = 1;
+        assert_eq!(pages.from(start).map(|bytes| bytes[0]), Some(0));
+        pages.begin(sys::own_tid());
+        assert_eq!(pages.from(start).map(|bytes| bytes[0]), Some(1));
     }
 }

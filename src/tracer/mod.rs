@@ -17,6 +17,7 @@ mod attend;
 mod background;
 mod decode;
 mod engine;
+mod environment;
 mod error;
 mod facts;
 mod filter;

@@ -1,7 +1,7 @@
 //! A path argument of a call: as asked, where it is relative to, and made absolute.
 
-use super::abi::{At, Entry, Table};
-use super::memory::{self, PATH_MAX, Text};
+use super::abi::{At, Entry, Shape, Table};
+use super::memory::{self, PATH_MAX, Pages, Text, Width};
 use super::proc::{Directory, Link, TOO_DEEP};
 use super::sys::Notification;
 use super::task::Process;
@@ -31,32 +31,64 @@ pub(super) enum Base {
 pub(super) struct EarlyText {
     bytes: Vec<u8>,
     found: Option<(u64, Text)>,
+    /// With a program's path, where its arguments begin.
+    pages: Pages,
 }
 
 impl EarlyText {
     /// Reads the first path argument of a call, if it has one.
     pub(super) fn read(&mut self, tables: &[Table], notification: &Notification) {
         self.forget();
-        let call = &notification.call;
-        let at = tables
+        let tid = notification.tid;
+        let argument = |index: u8| notification.call.args[usize::from(index)];
+        let shape = tables
             .iter()
             .find(|table| table.abi.arch == notification.arch)
-            .and_then(|table| match table.entry(call.number) {
-                Entry::Decoded(description) => description.shape.path(),
+            .and_then(|table| match table.entry(notification.call.number) {
+                Entry::Decoded(description) => Some(description.shape),
                 Entry::Uninteresting | Entry::Unknown => None,
             });
-        let Some(at) = at else { return };
-        let address = call.args[usize::from(at.path)];
-        if address != 0 {
-            let text = memory::read_text(notification.tid, address, PATH_MAX, &mut self.bytes);
-            self.found = Some((address, text));
+        let Some((shape, at)) = shape.and_then(|shape| Some((shape, shape.path()?))) else {
+            return;
+        };
+        let address = argument(at.path);
+        if address == 0 {
+            return;
         }
+        let bytes = &mut self.bytes;
+        let text = match shape {
+            Shape::Execute(_, argv, _) if argument(argv) != 0 => {
+                self.pages.begin(tid);
+                self.pages
+                    .read_text_beside(argument(argv), address, PATH_MAX, bytes)
+            }
+            _ => memory::read_text(tid, address, PATH_MAX, bytes),
+        };
+        self.found = Some((address, text));
+    }
+
+    /// Appends the strings of a tracee's null-terminated array, each with its NUL; whether they could
+    /// be read.
+    pub(super) fn read_strings(
+        &mut self,
+        tid: pid_t,
+        address: u64,
+        width: Width,
+        to: &mut Vec<u8>,
+    ) -> bool {
+        if self.pages.tid() != tid {
+            self.pages.begin(tid);
+        }
+        let are_read = memory::read_strings(&mut self.pages, address, width, to);
+        self.pages.begin(0);
+        are_read
     }
 
     /// Forgets what was read.
     pub(super) fn forget(&mut self) {
         self.bytes.clear();
         self.found = None;
+        self.pages.begin(0);
     }
 
     /// Appends the text at an address, if it is the one that was read.

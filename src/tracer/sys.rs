@@ -496,17 +496,20 @@ pub(super) struct Remote {
     pub(super) length: usize,
 }
 
-/// Copies ranges of a tracee's memory one after the other into `buffer`; how many bytes it was
-/// until the first that cannot be read.
-pub(super) fn read_memory(tid: pid_t, buffer: &mut [u8], ranges: &[Remote]) -> Result<usize> {
-    let mut local = [IoSliceMut::new(buffer)];
-    // SAFETY: IoSliceMut has the layout of iovec and borrows `buffer` for the call; Remote has the
+/// Copies ranges of a tracee's memory, one after the other, into buffers, one after the other; how many
+/// bytes it was until the first range that cannot be read.
+pub(super) fn read_memory(
+    tid: pid_t,
+    buffers: &mut [IoSliceMut<'_>],
+    ranges: &[Remote],
+) -> Result<usize> {
+    // SAFETY: IoSliceMut has the layout of iovec and borrows its buffer for the call; Remote has the
     // layout of iovec and its addresses are the tracee's, which the kernel checks.
     let read = unsafe {
         libc::process_vm_readv(
             tid,
-            local.as_mut_ptr().cast::<libc::iovec>(),
-            1,
+            buffers.as_mut_ptr().cast::<libc::iovec>(),
+            buffers.len() as libc::c_ulong,
             ranges.as_ptr().cast::<libc::iovec>(),
             ranges.len() as libc::c_ulong,
             0,

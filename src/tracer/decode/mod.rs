@@ -12,6 +12,7 @@ mod unknown;
 pub(super) use network::endpoint;
 
 use super::abi::{CoreUse, Entry, Shape, Table};
+use super::environment::Environments;
 use super::facts::{Fact, Outbox, Real};
 use super::handed::Handed;
 use super::herd::Herd;
@@ -196,6 +197,7 @@ pub(super) struct Observer {
     /// What the caller opened just before the call that is looked at.
     opened: Option<Opened>,
     mapped: Mapped,
+    environments: Environments,
     /// The last components of names that calls in progress create, remove or move.
     in_flux: Vec<(pid_t, Vec<u8>)>,
     /// Gaps that were reported and need no second telling.
@@ -237,6 +239,7 @@ impl Observer {
             is_unread: false,
             opened: None,
             mapped: Mapped::default(),
+            environments: Environments::default(),
             in_flux: Vec::new(),
             reported: HashSet::new(),
             unknown: Unknown::default(),

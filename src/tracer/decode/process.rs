@@ -1,7 +1,7 @@
 //! Calls that make processes, change what they are, or hide them.
 
 use super::{Begun, Entered, Observer};
-use crate::trace::steering::is_steering;
+use crate::trace::steering::steering_of;
 use crate::trace::{Bytes, GapKind, Operation, ProcessId};
 use crate::tracer::abi::{At, CoreUse, Shape};
 use crate::tracer::facts::{Fact, Real};
@@ -97,13 +97,15 @@ impl Observer {
             }
         }
         let mut strings = Vec::new();
-        let argv = memory::read_strings(
-            call.tid,
-            call.args[usize::from(argv_at)],
-            call.width,
-            &mut strings,
-        )
-        .then_some(strings);
+        let argv = self
+            .early
+            .read_strings(
+                call.tid,
+                call.args[usize::from(argv_at)],
+                call.width,
+                &mut strings,
+            )
+            .then_some(strings);
         // There is a limit to them (execve(2), E2BIG), which depends on much.
         if argv.as_ref().is_none_or(|argv| argv.len() > FEW_ARGUMENTS) {
             sure = None;
@@ -115,7 +117,8 @@ impl Observer {
         let env = is_handed_over.then(|| {
             let mut env = Vec::new();
             let address = call.args[usize::from(argv_at) + 1];
-            memory::read_strings(call.tid, address, call.width, &mut env);
+            self.early
+                .read_strings(call.tid, address, call.width, &mut env);
             env
         });
         Some(Pending::Execute {
@@ -177,21 +180,10 @@ impl Observer {
             path = None;
         }
         let at = self.now();
-        let mut env = Vec::new();
-        let mut keep = |variable: &[u8]| {
-            if is_steering(variable) {
-                env.extend_from_slice(variable);
-                env.push(0);
-            }
+        let env = match given_env {
+            Some(given) => steering_of(&given),
+            None => self.steering(tgid),
         };
-        if let Some(given) = given_env {
-            given.split(|&byte| byte == 0).for_each(keep);
-        } else if let Ok(info) = sys::syscall_info(tgid) {
-            let width = self
-                .table(info.arch)
-                .map_or(Width::Eight, |table| table.abi.width);
-            memory::read_environment(tgid, info.stack_pointer, width, &mut keep);
-        }
         let Some(process) = self.tasks.process_of(tgid) else {
             return;
         };
@@ -302,6 +294,20 @@ impl Observer {
         if is_raised {
             self.raised(tgid, id);
         }
+    }
+
+    /// The variables of a program that has just been loaded which steer where it searches, each with its
+    /// NUL.
+    fn steering(&mut self, tgid: pid_t) -> Vec<u8> {
+        let Ok(info) = sys::syscall_info(tgid) else {
+            return Vec::new();
+        };
+        let width = self
+            .table(info.arch)
+            .map_or(Width::Eight, |table| table.abi.width);
+        self.environments
+            .steering(tgid, info.stack_pointer, width)
+            .to_vec()
     }
 
     /// Processes were made to end that the command had left behind.
