@@ -4,7 +4,8 @@
 //! files, enter a directory or execute a program, the tracer asks the kernel the same question just
 //! before the tracee does; every answer here is the kernel's, never a guess from remembered state. (What
 //! is remembered is what a file holds and what we may do with it, for as long as the kernel says that it
-//! is the same.) Where the answer might differ (other rights, another root, a name that another traced
+//! is the same; and for a moment that a loader is there, which thousands of programs have in common. If it
+//! has gone meanwhile, a gap says that a program was refused.) Where the answer might differ (other rights, another root, a name that another traced
 //! process is about to change, what depends on who asks), there is none, and the end of the call is
 //! awaited.
 
@@ -16,12 +17,20 @@ use super::name::Name;
 use super::registered::{self, Rules};
 use super::sys;
 use crate::trace::{Errno, Outcome};
+use hashbrown::HashMap;
 use libc::c_int;
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
 
 /// The major number of memory devices (`/dev/null` and its like).
 const MEMORY_DEVICES: u32 = 1;
+
+/// How long a loader is taken to be where it was seen.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// How many loaders are remembered before all are forgotten; there are hardly ever more than two.
+const MOST_LOADERS: usize = 16;
 
 /// Flags of an open that ask for no more than to read what exists.
 const PLAIN_READ: c_int = libc::O_CLOEXEC
@@ -76,6 +85,8 @@ pub(super) struct Policy {
     user: u32,
     images: Images,
     grants: Grants,
+    /// Loaders that could be executed, and when that was seen.
+    loaders: HashMap<Vec<u8>, Instant>,
     /// Which files are run by interpreters that they do not name.
     rules: Rules,
 }
@@ -144,6 +155,7 @@ impl Policy {
             user: nix::unistd::geteuid().as_raw(),
             images: Images::default(),
             grants: Grants::default(),
+            loaders: HashMap::new(),
             rules: Rules::find(),
         }
     }
@@ -151,6 +163,11 @@ impl Policy {
     /// Somebody is about to register interpreters.
     pub(super) fn rules_change(&mut self) {
         self.rules.may_change();
+    }
+
+    /// Programs are about to go, or directories to move.
+    pub(super) fn names_go(&mut self) {
+        self.loaders.clear();
     }
 
     /// Looks a name up, following a symbolic link at its end when `follow` says so.
@@ -353,10 +370,7 @@ impl Policy {
                     && !self
                         .rules
                         .may_match(path.to_bytes(), registered::Kind::Program);
-                let runs = is_ours
-                    && loader
-                        .as_ref()
-                        .is_none_or(|loader| self.may_be_executed(loader).is_some());
+                let runs = is_ours && loader.as_ref().is_none_or(|loader| self.may_load(loader));
                 runs.then(|| self.raises(directory, path, status))
             }
             Image::Script(interpreter)
@@ -370,6 +384,26 @@ impl Policy {
             }
             Image::Script(_) | Image::Other | Image::Unread => None,
         }
+    }
+
+    /// Whether a loader may be executed.
+    fn may_load(&mut self, loader: &[u8]) -> bool {
+        if self
+            .loaders
+            .get(loader)
+            .is_some_and(|seen| seen.elapsed() < MOMENT)
+        {
+            return true;
+        }
+        let now = Instant::now();
+        let may = self.may_be_executed(loader).is_some();
+        if may {
+            if self.loaders.len() >= MOST_LOADERS {
+                self.loaders.clear();
+            }
+            self.loaders.insert(loader.to_vec(), now);
+        }
+        may
     }
 
     /// Shells open `/dev/null` all the time, and with the flags that make a file.

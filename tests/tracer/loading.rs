@@ -2,10 +2,13 @@
 
 use crate::everywhere::Case;
 use crate::support::{Trace, compiled, directory, tracee};
-use nixtrace::trace::{Access, Operation, Outcome};
+use nixtrace::trace::{Access, GapKind, Operation, Outcome};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+
+/// What was changed before this is taken to show when it changes again.
+const LONG_AGO: Duration = Duration::from_millis(1100);
 
 const CACHE: &str = "/etc/ld.so.cache";
 const PRELOADS: &str = "/etc/ld.so.preload";
@@ -104,7 +107,7 @@ fn what_the_loader_maps_is_told_by_its_path_each_time() {
     fs::copy(&library, top.join("one/lib.so")).unwrap();
     fs::hard_link(top.join("one/lib.so"), top.join("other/lib.so")).unwrap();
     // A file that was changed a moment ago is looked at anew whatever happens.
-    std::thread::sleep(Duration::from_millis(1100));
+    std::thread::sleep(LONG_AGO);
     let top = top.display();
     let run = format!("LD_PRELOAD={top}/way/lib.so /bin/true; ");
     let lead = |to: &str| format!("ln -sfn {to} {top}/way; ");
@@ -118,5 +121,25 @@ fn what_the_loader_maps_is_told_by_its_path_each_time() {
             trace.accesses().filter(maps).count()
         };
         assert_eq!((maps_of("one"), maps_of("other")), (3, 2));
+    });
+}
+
+#[test]
+fn a_program_whose_loader_has_gone_a_moment_ago_is_told_to_have_failed() {
+    let place = directory();
+    let at = place.path().join("loader");
+    let asks_for_it = format!("-Wl,--dynamic-linker={}", at.display());
+    let program = compiled("life", "life-with-a-loader", &[&asks_for_it]);
+    // Of a file that has just been written nothing is foreseen.
+    std::thread::sleep(LONG_AGO);
+    let (program, loader, at) = (program.display(), loader(), at.display());
+    let script = format!(
+        "cp {loader} {at} && {program} exit 0 && {program} exit 0 && rm {at} || exit
+        {program} exit 0 2>/dev/null; test $? = 127"
+    );
+    Case::of("/bin/sh", &["-c", &script]).check(|trace, _| {
+        let failed = trace.failed(Operation::Execute, program.to_string());
+        assert_eq!(failed, Some(libc::ENOENT));
+        assert!(!trace.gap_kinds().contains(&GapKind::Outcome));
     });
 }

@@ -131,6 +131,7 @@ impl Observer {
             }
         }
         if links_change || programs_go {
+            self.policy.names_go();
             self.look_up_now(links_change);
         }
     }

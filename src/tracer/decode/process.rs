@@ -138,8 +138,8 @@ impl Observer {
             GapKind::Outcome,
             format!(
                 "The kernel refused to execute {path}, for a reason that was not seen: a file that \
-                 is open to be written, variables that are too long, or no memory. With `--exact` \
-                 the error is told."
+                 is open to be written, a loader that has just gone, variables that are too long, or \
+                 no memory. With `--exact` the error is told."
             ),
         );
     }
