@@ -1,6 +1,6 @@
 //! Columns of text that fit a width.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How one column is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +77,7 @@ pub(crate) fn cut_end(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut short = kept(text.chars(), width.saturating_sub(1));
-    short.push('…');
-    short
+    format!("{}…", first_that_fit(text, width.saturating_sub(1)))
 }
 
 /// The same with the ellipsis at its beginning; a path is cut between two components if that costs
@@ -88,8 +86,7 @@ pub(crate) fn cut_start(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let reversed = kept(text.chars().rev(), width.saturating_sub(1));
-    let short: String = reversed.chars().rev().collect();
+    let short = last_that_fit(text, width.saturating_sub(1));
     match short.find('/') {
         Some(slash) if slash < short.len() / 3 => format!("…{}", &short[slash..]),
         _ => format!("…{short}"),
@@ -122,8 +119,8 @@ pub(crate) fn wrapped(first: &str, text: &str, width: usize) -> String {
     for word in text.split(' ') {
         let mut rest = word;
         while rest.width() > room {
-            let piece = kept(rest.chars(), room);
-            put(&piece);
+            let piece = first_that_fit(rest, room);
+            put(piece);
             rest = &rest[piece.len()..];
         }
         put(rest);
@@ -133,15 +130,39 @@ pub(crate) fn wrapped(first: &str, text: &str, width: usize) -> String {
     lines
 }
 
-/// The first characters that fit.
-fn kept(characters: impl Iterator<Item = char>, width: usize) -> String {
+/// The first characters that fit. A character may change the width of its neighbour (an emoji's variation
+/// selector), so that what fits one by one may have to be cut further.
+fn first_that_fit(text: &str, width: usize) -> &str {
+    let mut fits = &text[..one_by_one(text.chars(), width)];
+    while fits.width() > width {
+        let end = fits.char_indices().next_back().map_or(0, |(at, _)| at);
+        fits = &fits[..end];
+    }
+    fits
+}
+
+/// The last characters that fit.
+fn last_that_fit(text: &str, width: usize) -> &str {
+    let length = one_by_one(text.chars().rev(), width);
+    let mut fits = &text[text.len() - length..];
+    while fits.width() > width {
+        let mut characters = fits.chars();
+        characters.next();
+        fits = characters.as_str();
+    }
+    fits
+}
+
+/// How many bytes the first characters take that fit, each by itself.
+fn one_by_one(characters: impl Iterator<Item = char>, width: usize) -> usize {
     let mut used = 0;
     characters
         .take_while(|it| {
-            used += unicode_width::UnicodeWidthChar::width(*it).unwrap_or(0);
+            used += it.width().unwrap_or(0);
             used <= width
         })
-        .collect()
+        .map(char::len_utf8)
+        .sum()
 }
 
 #[cfg(test)]
@@ -161,6 +182,15 @@ mod tests {
             table(&rows, &columns, 60),
             "  …_64-linux-gnu/libssl.so.3  12  read by a program with a …\n"
         );
+    }
+
+    #[test]
+    fn what_is_wider_together_than_by_itself_is_cut_further() {
+        // An asterisk, and the selector that makes it an emoji of two columns.
+        let wide = "*\u{fe0f}";
+        assert_eq!((wide.width(), "*".width()), (2, 1));
+        assert_eq!(cut_end(&format!("ab{wide}cd"), 4), "ab*…");
+        assert_eq!(cut_start(&format!("ab{wide}cd"), 4), "…\u{fe0f}cd");
     }
 
     proptest! {
