@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// How long to wait before ringing again. Whoever is rung for just before it goes to sleep does not
@@ -101,6 +101,8 @@ pub(super) struct Errands {
     tracer: pid_t,
     /// The attendants that are there.
     attendants: Mutex<Vec<pid_t>>,
+    /// Told when one leaves.
+    left: Condvar,
     waiting: Mutex<Vec<Errand>>,
     /// How many wait, to be seen without the lock.
     count: AtomicUsize,
@@ -114,6 +116,7 @@ impl Errands {
         Self {
             tracer: sys::own_tid(),
             attendants: Mutex::default(),
+            left: Condvar::new(),
             waiting: Mutex::default(),
             count: AtomicUsize::new(0),
             is_finished: AtomicBool::new(false),
@@ -174,15 +177,16 @@ impl Errands {
     pub(super) fn finish(&self, herd: &Herd) {
         self.is_finished.store(true, Ordering::SeqCst);
         herd.call();
-        loop {
-            let attendants = await_lock(&self.attendants).clone();
-            if attendants.is_empty() {
-                return;
-            }
-            for attendant in attendants {
+        let mut attendants = await_lock(&self.attendants);
+        while !attendants.is_empty() {
+            for &attendant in &*attendants {
                 sys::ring(attendant);
             }
-            std::thread::sleep(AGAIN);
+            attendants = self
+                .left
+                .wait_timeout(attendants, AGAIN)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -207,6 +211,7 @@ impl Drop for Presence<'_> {
     fn drop(&mut self) {
         let own = sys::own_tid();
         await_lock(&self.0.attendants).retain(|&attendant| attendant != own);
+        self.0.left.notify_all();
         if std::thread::panicking() {
             // Calls would wait for ever: the tracing thread is to end it all.
             self.0.is_finished.store(true, Ordering::SeqCst);
