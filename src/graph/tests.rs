@@ -157,6 +157,10 @@ impl Scene {
         self.access(process, Operation::Read, path, Outcome::Success)
     }
 
+    fn examine(&mut self, process: u32, path: &str) -> &mut Self {
+        self.access(process, Operation::Stat, path, Outcome::Success)
+    }
+
     fn write(&mut self, process: u32, path: &str) -> &mut Self {
         self.access(process, Operation::Write, path, Outcome::Success)
     }

@@ -1,7 +1,9 @@
 //! Which files below a directory a run used: those that were there before it began.
 
 use super::super::classify::Origin;
+use super::super::command::Part;
 use super::super::evidence::Evidence;
+use super::super::host::Host;
 use super::super::program::Run;
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
@@ -14,13 +16,20 @@ pub(super) struct UsedFiles {
     pub(super) read: BTreeSet<Bytes>,
     /// Written, made or moved there by the run.
     written: BTreeSet<Bytes>,
+    /// Looked at with success by who decides by what is there (`make`, a `configure`), and not made by
+    /// the run. Directories are among them.
+    examined: BTreeSet<Bytes>,
+    /// Whether what a build makes was there before and was found to be up to date.
+    up_to_date: bool,
 }
 
 /// The files below a directory that the run used.
 pub(super) fn used_files(run: &Run, root: &Bytes) -> UsedFiles {
     let mut used = UsedFiles::default();
     let mut all: BTreeSet<Bytes> = BTreeSet::new();
+    let mut examined: BTreeSet<Bytes> = BTreeSet::new();
     for program in &run.programs {
+        let decides = matches!(program.part, Part::Driver | Part::Interpreter(_));
         all.extend([program.file(), program.shown()].into_iter().cloned());
         for (path, usage) in &program.uses {
             let places = || {
@@ -36,20 +45,24 @@ pub(super) fn used_files(run: &Run, root: &Bytes) -> UsedFiles {
             let is_used = usage.seen.has(Evidence::Read) || usage.seen.has(Evidence::Mapped);
             if is_used && !usage.seen.has(Evidence::Listed) {
                 all.extend(places());
+            } else if decides && usage.seen.strongest() == Some(Evidence::Examined) {
+                examined.extend(places());
             }
         }
     }
-    for path in all {
-        if matches!(
-            run.territory.origin(path.as_ref()),
-            Origin::Own | Origin::Scratch
-        ) && let Some(inner) = direct(&path).and_then(|path| below(&path, root))
-            && !used.written.contains(&inner)
-            && !is_left_behind(inner.as_ref())
-        {
-            used.read.insert(inner);
-        }
-    }
+    let own = |paths: BTreeSet<Bytes>, written: &BTreeSet<Bytes>| -> BTreeSet<Bytes> {
+        paths
+            .into_iter()
+            .filter(|path| {
+                let origin = run.territory.origin(path.as_ref());
+                matches!(origin, Origin::Own | Origin::Scratch)
+            })
+            .filter_map(|path| below(&direct(&path)?, root))
+            .filter(|inner| !written.contains(inner) && !is_left_behind(inner.as_ref()))
+            .collect()
+    };
+    used.read = own(all, &used.written);
+    used.examined = own(examined, &used.written);
     used
 }
 
@@ -61,6 +74,20 @@ fn direct(path: &Bytes) -> Option<Bytes> {
 }
 
 impl UsedFiles {
+    /// Counts files that a build only looked at as used. It does not build without them: `make` has no
+    /// rule for a file that is gone, and a `configure` gives up when its helpers are.
+    pub(super) fn with_examined(mut self, root: &Bytes, host: &dyn Host) -> Self {
+        for path in std::mem::take(&mut self.examined) {
+            let file = join(root, &path);
+            if host.image(file.as_ref()).is_some() {
+                self.up_to_date = true;
+            } else if host.text(file.as_ref(), 0).is_some() {
+                self.read.insert(path);
+            }
+        }
+        self
+    }
+
     /// The files, with a directory in which nothing was written in place of what is in it.
     pub(super) fn folded(&self) -> BTreeSet<Bytes> {
         let first = |path: &Bytes| -> Bytes {
@@ -83,13 +110,15 @@ impl UsedFiles {
             .collect()
     }
 
-    /// Whether the run read what an earlier build had made: then it had no need to read the sources
+    /// Whether the run used what an earlier build had made: then it had no need to read the sources
     /// of that, and what it read is not all.
     pub(super) fn has_older_products(&self) -> bool {
         const MADE: &[&[u8]] = &[b".o", b".lo", b".a", b".la", b".obj", b".rlib", b".rmeta"];
-        self.read
-            .iter()
-            .any(|path| MADE.iter().any(|ending| path.ends_with(ending)))
+        self.up_to_date
+            || self
+                .read
+                .iter()
+                .any(|path| MADE.iter().any(|ending| path.ends_with(ending)))
     }
 }
 

@@ -279,7 +279,7 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
         .unwrap_or(start)
         .clone();
     let manifest = manifest(root.as_ref(), host);
-    let used = used_files(run, &root);
+    let used = used_files(run, &root).with_examined(&root, host);
     let mut files = used.folded();
     // The run may have made them, but who builds it needs the very same.
     files.extend(

@@ -122,6 +122,62 @@ fn a_run_that_only_configures_has_not_read_all_sources() {
 }
 
 #[test]
+fn what_a_build_only_looks_for_is_a_source_of_it() {
+    let mut scene = Scene::new();
+    scene
+        .text(&format!("{HERE}/install-sh"), "#!/bin/sh")
+        .text(&format!("{HERE}/configure.ac"), "AC_INIT")
+        .text(&format!("{HERE}/notes"), "seen by git alone")
+        .exec(0, "/bin/sh -c all")
+        .start(1, Some(0));
+    scene
+        .exec_script(1, &format!("{HERE}/configure"), &["/bin/sh"])
+        .examine(1, &format!("{HERE}/install-sh"))
+        .examine(1, HERE)
+        .examine(1, &format!("{HERE}/sub"))
+        .write(1, &format!("{HERE}/Makefile"))
+        .exit(1, 0)
+        .start(2, Some(0));
+    scene
+        .exec(2, "/usr/bin/make")
+        .examine(2, &format!("{HERE}/configure.ac"))
+        .examine(2, &format!("{HERE}/Makefile"))
+        .start(3, Some(2));
+    scene
+        .exec(3, "/usr/bin/git status")
+        .examine(3, &format!("{HERE}/notes"))
+        .exit(3, 0)
+        .start(4, Some(2));
+    scene
+        .link(4, "main.o", &format!("{HERE}/app"))
+        .exit(4, 0)
+        .exit(2, 0)
+        .exit(0, 0);
+    let subject = scene.usage().subject;
+    assert!(!subject.partial);
+    assert_eq!(
+        names(&subject.files),
+        ["configure", "configure.ac", "install-sh"]
+    );
+}
+
+#[test]
+fn a_run_that_found_a_program_up_to_date_has_not_read_all_sources() {
+    let mut scene = Scene::new();
+    scene
+        .elf(&format!("{HERE}/older"), None, &[])
+        .text(&format!("{HERE}/older"), "")
+        .exec(0, "/usr/bin/make")
+        .examine(0, &format!("{HERE}/older"))
+        .start(1, Some(0));
+    scene
+        .link(1, "main.o", &format!("{HERE}/newer"))
+        .exit(1, 0)
+        .exit(0, 0);
+    assert!(scene.usage().subject.partial);
+}
+
+#[test]
 fn what_the_caller_names_is_no_part_of_the_program() {
     let mut scene = Scene::new();
     let app = format!("{HERE}/app");
