@@ -294,6 +294,11 @@ pub fn is_pkg_config(name: &BStr) -> bool {
     is_one_of(without_target(name), &["pkg-config", "pkgconf"])
 }
 
+/// Whether a program of this name is a make.
+pub fn is_make(name: &BStr) -> bool {
+    is_one_of(stem(name), &["make", "gmake"])
+}
+
 /// Whether a program of this name is CMake.
 pub fn is_cmake(name: &BStr) -> bool {
     stem(name) == "cmake"

@@ -144,11 +144,11 @@ pub fn searches_for_commands(program: &Program) -> bool {
     matches!(
         program.part,
         Part::Launcher | Part::Interpreter(Language::Shell)
-    )
+    ) || command::is_make(program.name())
 }
 
-/// Whether a command was looked for: by executing it, or by the look along `PATH` that a shell
-/// takes before it does.
+/// Whether a command was looked for: by executing it, or by the look along `PATH` that a shell or
+/// `make` (for a line that needs no shell) takes before it does.
 fn is_command_look_up(operation: Operation, path: &BStr, searches: bool) -> bool {
     let looks = matches!(operation, Operation::Stat | Operation::Check);
     let in_command_place = parent(path).is_some_and(|it| {

@@ -138,6 +138,19 @@ fn a_command_that_a_launcher_cannot_find_is_missing() {
 }
 
 #[test]
+fn a_command_that_make_looks_for_by_itself_is_missing() {
+    let mut scene = Scene::new();
+    scene
+        .exec(0, "/usr/bin/make")
+        .miss(0, Operation::Stat, "/usr/local/bin/bison")
+        .miss(0, Operation::Stat, "/usr/bin/bison")
+        .miss(0, Operation::Stat, "/usr/local/bin/flex")
+        .examine(0, "/usr/bin/flex")
+        .exit(0, 2);
+    assert_eq!(missing(scene), things(&[Thing::Command("bison".into())]));
+}
+
+#[test]
 fn misses_without_end_are_bounded_and_take_no_time() {
     let mut scene = Scene::new();
     scene.exec(0, "/home/ada/project/hostile");
