@@ -484,7 +484,11 @@ fn missing(usage: &Usage, resolve: &mut impl FnMut(&Query) -> Resolution) -> Vec
             let by: Vec<&str> = by.into_iter().take(3).collect();
             Missing {
                 name: answer.query.name.clone(),
-                why: format!("{} not found by {}", answer.query.kind, by.join(", ")),
+                why: format!(
+                    "{} not found by {}",
+                    answer.query.kind.in_words(),
+                    by.join(", ")
+                ),
                 candidates: answer.candidates.into_iter().take(5).collect(),
             }
         })

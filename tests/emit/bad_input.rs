@@ -39,7 +39,7 @@ fn hostile_names_stay_in_their_strings() {
 fn a_failed_run_without_a_program_is_still_an_expression() {
     let environment = run(RunKind::Binary, &["./missing"]).ended(127).missing(
         "libfoo.so.1",
-        "soname not found by ./missing",
+        "library not found by ./missing",
         &["foo"],
     );
     let text = package(&environment);

@@ -250,7 +250,7 @@ fn k12_what_stayed_open_is_a_todo_in_the_file_that_lists_the_packages() {
     for (name, environment) in all() {
         let environment = environment
             .unresolved("/opt/vendor/libacme.so.2", "mapped by ./acme", &["acme"])
-            .missing("libcrypt.so.2", "soname not found by ./acme", &[]);
+            .missing("libcrypt.so.2", "library not found by ./acme", &[]);
         for comments in [Comments::Evidence, Comments::None] {
             let options = Options {
                 comments,

@@ -69,6 +69,33 @@ pub enum Kind {
     Path,
 }
 
+impl Kind {
+    /// What a thing of this kind is called in a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Soname | Self::LinkName => "library",
+            Self::Command => "command",
+            Self::Header => "header",
+            Self::PkgConfig => "pkg-config module",
+            Self::CMake => "CMake package",
+            Self::Python => "Python module",
+            Self::Perl => "Perl module",
+            Self::Gem => "gem",
+            Self::Node => "Node package",
+            Self::Lua => "Lua module",
+            Self::Jar => "Java archive",
+            Self::R => "R package",
+            Self::OCaml => "OCaml package",
+            Self::Typelib => "typelib",
+            Self::GSettings => "GSettings schema",
+            Self::Aclocal => "autoconf macro",
+            Self::Data => "data",
+            Self::Dpkg | Self::Rpm | Self::Pacman | Self::Apk => "package",
+            Self::Path => "file",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_possible_value() {
