@@ -5,10 +5,11 @@ use super::resolving::{ResolverArgs, unusable_index};
 use super::{Exit, Failure, elf, reading};
 use crate::elf::closure::{Interpreter, Outcome};
 use crate::elf::{Disk, Error, NotElf};
+use crate::emit;
+use crate::graph::Thing;
 use crate::graph::misses::{Bearing, Sought, sought};
-use crate::graph::{Language, Thing};
 use crate::report::{self, printable};
-use crate::resolve::{Resolution, Resolver, Verdict, minimal};
+use crate::resolve::{AttrPath, Resolution, Resolver, Verdict, minimal};
 use crate::trace::{Bytes, ExitStatus};
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -76,12 +77,19 @@ pub(super) fn run(args: Args) -> Result<u8, Failure> {
         findings.extend(of_file(file, &resolver)?);
     }
     if let Some(trace) = &args.trace {
-        for run in reading::chronicles(std::slice::from_ref(trace))? {
+        let host = crate::disk::Disk::new();
+        let runs = reading::chronicles(std::slice::from_ref(trace))?;
+        let is_several = runs.len() > 1;
+        for run in runs {
             let ended_well = run.of.run.status == Some(ExitStatus::Code(0));
+            let name = match is_several {
+                true => run.name,
+                false => report::command_line(&run.of.run.header.argv),
+            };
             findings.extend(
-                sought(&run.of)
+                sought(&run.of, &host)
                     .into_iter()
-                    .filter_map(|it| of_run(it, &run.name, ended_well, &resolver)),
+                    .filter_map(|it| of_run(it, &name, ended_well, &resolver)),
             );
         }
     }
@@ -268,12 +276,12 @@ fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
         .filter(|finding| !tried(finding) || !tell.contains(finding.of.as_str()))
         .collect();
     let attrs = |wanted: fn(&Finding) -> bool| -> Vec<String> {
-        let attrs: BTreeSet<String> = findings
+        let attrs: BTreeSet<&AttrPath> = findings
             .iter()
             .filter(|finding| wanted(finding))
-            .filter_map(|finding| Some(format!("pkgs.{}", finding.answer.best.as_ref()?.attr)))
+            .filter_map(|finding| Some(&finding.answer.best.as_ref()?.attr))
             .collect();
-        attrs.into_iter().collect()
+        emit::packages(attrs)
     };
     let list = |attrs: &[String]| format!("[ {} ]", attrs.join(" "));
     let has_loader = findings.iter().any(|finding| finding.is_loader);
@@ -281,10 +289,7 @@ fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
         attrs(|it| matches!(it.thing, Thing::Library(_)) && !it.is_loader && !it.to_build);
     let built_with =
         attrs(|it| it.to_build || matches!(it.thing, Thing::Header(_) | Thing::PkgConfig(_)));
-    let commands = attrs(|it| matches!(it.thing, Thing::Command(_)));
-    let modules = attrs(
-        |it| matches!(&it.thing, Thing::Module { language, .. } if *language != Language::Shell),
-    );
+    let commands = attrs(|it| matches!(it.thing, Thing::Command(_) | Thing::Module { .. }));
     let mut nixos = Vec::new();
     let mut elsewhere = Vec::new();
     if has_loader || !libraries.is_empty() {
@@ -298,10 +303,7 @@ fn advice(findings: &[Finding]) -> Vec<(&'static str, Vec<String>)> {
         nixos.push(format!("environment.systemPackages = {};", list(&commands)));
         elsewhere.push(format!("packages = {};", list(&commands)));
     }
-    let inputs: BTreeSet<String> = [libraries, built_with, modules]
-        .concat()
-        .into_iter()
-        .collect();
+    let inputs: BTreeSet<String> = [libraries, built_with].concat().into_iter().collect();
     if !inputs.is_empty() {
         let inputs: Vec<String> = inputs.into_iter().collect();
         elsewhere.push(format!("buildInputs = {};", list(&inputs)));

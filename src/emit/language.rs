@@ -6,7 +6,8 @@
 use super::foreign::Foreign;
 use super::nix::{Comment, Entry, Expression, Item, NixText};
 use super::scope::Scope;
-use std::collections::BTreeMap;
+use crate::resolve::AttrPath;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a language's environment is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +168,32 @@ impl Language {
     }
 }
 
+/// Attributes as they stand in a list of packages, each on one line: modules as one environment with their
+/// interpreter.
+pub fn packages<'a>(attrs: impl IntoIterator<Item = &'a AttrPath>) -> Vec<String> {
+    let scope = Scope::pkgs();
+    let mut packages = BTreeSet::new();
+    let mut modules: BTreeMap<&str, BTreeMap<&str, _>> = BTreeMap::new();
+    for attr in attrs {
+        match attr.as_str().split_once('.') {
+            Some((set, module)) if Language::of_set(set).is_some() => {
+                modules.entry(set).or_default().insert(module, (None, None));
+            }
+            _ => {
+                packages.insert(scope.package(attr).as_str().to_owned());
+            }
+        }
+    }
+    let environments = modules.iter().filter_map(|(set, modules)| {
+        let environment = Language::of_set(set)?.environment(modules, &scope);
+        // No text is in it, so a blank is as good as the end of a line.
+        let source = environment.source(0);
+        let words: Vec<&str> = source.as_str().split_whitespace().collect();
+        Some(words.join(" "))
+    });
+    packages.into_iter().chain(environments).collect()
+}
+
 /// What is between the two, if the text begins and ends so and only digits stand between.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     text.strip_prefix(start)?
@@ -177,6 +204,25 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn modules_stand_in_a_list_as_one_environment() {
+        let attrs = [
+            "git",
+            "python3Packages.pyyaml",
+            "rPackages.dplyr",
+            "python3Packages.numpy",
+        ]
+        .map(|attr| AttrPath::new(attr).unwrap());
+        assert_eq!(
+            packages(&attrs),
+            [
+                "pkgs.git",
+                "(pkgs.python3.withPackages (ps: [ ps.numpy ps.pyyaml ]))",
+                "(pkgs.rWrapper.override { packages = [ pkgs.rPackages.dplyr ]; })",
+            ]
+        );
+    }
 
     #[track_caller]
     fn check(set: &str, expected: Option<&str>) {

@@ -31,6 +31,7 @@ pub use environment::{
     RunNote, Shipment, Unresolved,
 };
 pub use formats::{File, Format};
+pub use language::packages;
 pub use nixpkgs::Nixpkgs;
 
 /// How to write.

@@ -48,7 +48,7 @@ pub fn analyse(run: &Run, host: &dyn Host) -> Usage {
     analysis.add_required(&subject);
     Usage {
         kind,
-        missing: misses::missing(run, |id| analysis.program_shown(id)),
+        missing: misses::missing(run, host, |id| analysis.program_shown(id)),
         network: network(run),
         subject,
         surroundings: surroundings::surroundings(run, kind),

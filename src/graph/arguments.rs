@@ -318,6 +318,40 @@ pub fn script_argument(name: &BStr, argv: &[Bytes], cwd: Option<&Bytes>) -> Opti
     None
 }
 
+/// A program that is given to an interpreter in place of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given<'a> {
+    /// By its text.
+    Text(&'a [u8]),
+    /// By the name of a module.
+    Module(&'a [u8]),
+}
+
+/// What `-c` or `-m` gives to Python: python(1).
+pub fn given_to_python(argv: &[Bytes]) -> Option<Given<'_>> {
+    let mut words = argv.iter().skip(1);
+    loop {
+        // What is no option is a script.
+        let letters = words.next()?.strip_prefix(b"-")?;
+        if letters.starts_with(b"-") {
+            continue;
+        }
+        let ends = [PYTHON.text, PYTHON.value].concat();
+        let Some(at) = letters.find_byteset(ends) else {
+            continue;
+        };
+        let value = match &letters[at + 1..] {
+            b"" => words.next()?.as_bytes(),
+            rest => rest,
+        };
+        match letters[at] {
+            b'c' => return Some(Given::Text(value)),
+            b'm' => return Some(Given::Module(value)),
+            _ => {}
+        }
+    }
+}
+
 /// What a word of options in letters asks of the words after it.
 enum Letters {
     /// Nothing.
@@ -550,6 +584,30 @@ mod tests {
             "deno eval CODE",
         ] {
             assert_eq!(script(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn python_is_given_a_text_or_a_module() {
+        let given = |line: &str| {
+            let argv: Vec<Bytes> = line.split(' ').map(Bytes::from).collect();
+            given_to_python(&argv).map(|given| match given {
+                Given::Text(text) => format!("text {}", text.as_bstr()),
+                Given::Module(name) => format!("module {}", name.as_bstr()),
+            })
+        };
+        for (line, what) in [
+            ("python3 -W ignore -Bc CODE", Some("text CODE")),
+            ("python3 -cCODE -m x", Some("text CODE")),
+            (
+                "python3 -Xdev -m http.server -c x",
+                Some("module http.server"),
+            ),
+            ("python3 s -m x", None),
+            ("python3 -", None),
+            ("python3", None),
+        ] {
+            assert_eq!(given(line).as_deref(), what, "{line}");
         }
     }
 

@@ -103,6 +103,7 @@ impl Builder {
                 contacts: BTreeSet::new(),
                 gaps: BTreeMap::new(),
                 misses: BTreeSet::new(),
+                failed: BTreeSet::new(),
                 status: None,
             },
             running: HashMap::new(),
@@ -150,10 +151,14 @@ impl Builder {
             }
             Record::Exited(exited) => {
                 self.products.exited(exited.process);
-                self.running.remove(&exited.process);
-                let explaining = self.look_ups.exited(exited.process, exited.status);
+                let program = self
+                    .running
+                    .remove(&exited.process)
+                    .and_then(|it| it.program);
+                let failure = self.look_ups.exited(exited.process, exited.status, program);
                 if self.first_process == Some(exited.process) {
-                    self.run.misses = explaining;
+                    self.run.misses = failure.misses;
+                    self.run.failed = failure.programs;
                     self.run.status = Some(exited.status);
                 }
             }

@@ -8,7 +8,8 @@ use super::building::header_name;
 use super::chronicle::Chronicle;
 use super::classify::{file_name, is_library_name, parent};
 use super::command::{self, Language, Part};
-use super::modules::perl_module;
+use super::host::Host;
+use super::modules::{perl_module, unfound};
 use super::program::{Program, ProgramId, Run};
 use super::{MissingThing, Thing};
 use crate::trace::{Access, Bytes, Errno, ExitStatus, Micros, Operation, Outcome, ProcessId};
@@ -47,8 +48,17 @@ struct Process {
     parent: Option<ProcessId>,
     /// Its own since it executed its program, by path.
     own: HashMap<Bytes, Miss>,
-    /// Those of its children that failed.
-    below: BTreeSet<Miss>,
+    /// What explains that its children failed.
+    below: Failure,
+}
+
+/// What explains that a process failed.
+#[derive(Debug, Default)]
+pub struct Failure {
+    /// What it and its children looked for in vain.
+    pub misses: BTreeSet<Miss>,
+    /// The programs that it and its children ran.
+    pub programs: BTreeSet<ProgramId>,
 }
 
 impl LookUps {
@@ -98,29 +108,38 @@ impl LookUps {
 
     /// A process ended: what explains its failure may explain its parent's. Gives what a process
     /// without a parent leaves.
-    pub fn exited(&mut self, process: ProcessId, status: ExitStatus) -> BTreeSet<Miss> {
+    pub fn exited(
+        &mut self,
+        process: ProcessId,
+        status: ExitStatus,
+        program: Option<ProgramId>,
+    ) -> Failure {
         let Some(process) = self.processes.remove(&process) else {
-            return BTreeSet::new();
+            return Failure::default();
         };
-        self.held -= process.own.len() + process.below.len();
+        self.held -= process.own.len() + process.below.misses.len();
         if !is_failure(status) {
-            return BTreeSet::new();
+            return Failure::default();
         }
-        let mut misses = process.below;
-        misses.extend(process.own.into_values());
+        let mut failure = process.below;
+        failure.misses.extend(process.own.into_values());
+        failure.programs.extend(program);
         let Some(parent) = process.parent else {
-            return misses;
+            return failure;
         };
         if let Some(parent) = self.processes.get_mut(&parent) {
-            let before = parent.below.len();
+            let before = parent.below.misses.len();
             if before == 0 {
-                parent.below = misses;
-            } else if before + misses.len() <= PER_PROCESS {
-                parent.below.extend(misses);
+                parent.below.misses = failure.misses;
+            } else if before + failure.misses.len() <= PER_PROCESS {
+                parent.below.misses.extend(failure.misses);
             }
-            self.held = self.held - before + parent.below.len();
+            self.held = self.held - before + parent.below.misses.len();
+            if parent.below.programs.len() + failure.programs.len() <= PER_PROCESS {
+                parent.below.programs.extend(failure.programs);
+            }
         }
-        BTreeSet::new()
+        Failure::default()
     }
 }
 
@@ -168,8 +187,12 @@ fn has_telling_name(path: &BStr) -> bool {
 
 /// What explains the run's failure, sorted; nothing when it did not fail. `shown` gives a
 /// program's name for a person.
-pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThing> {
-    if run.misses.is_empty() || run.status.is_none_or(|status| status.shell_code() == 0) {
+pub fn missing(
+    run: &Run,
+    host: &dyn Host,
+    shown: impl Fn(ProgramId) -> String,
+) -> Vec<MissingThing> {
+    if run.status.is_none_or(|status| status.shell_code() == 0) {
         return Vec::new();
     }
     let found = Found::of(run);
@@ -186,6 +209,23 @@ pub fn missing(run: &Run, shown: impl Fn(ProgramId) -> String) -> Vec<MissingThi
             missing.insert(MissingThing {
                 thing,
                 by: shown(miss.by),
+            });
+        }
+    }
+    for &id in &run.failed {
+        let program = &run.programs[id.0];
+        if program.probing {
+            continue;
+        }
+        for name in unfound(run, program, host) {
+            let thing = Thing::Module {
+                language: Language::Python,
+                name,
+                distribution: None,
+            };
+            missing.insert(MissingThing {
+                thing,
+                by: shown(id),
             });
         }
     }
@@ -232,9 +272,9 @@ impl Sought {
 
 /// What a run looked for in vain and a package can have, by how much it explains; what many asked for
 /// before others.
-pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
+pub fn sought(chronicle: &Chronicle, host: &dyn Host) -> Vec<Sought> {
     let run = &chronicle.run;
-    let explaining = missing(run, |id| run.program_shown(id));
+    let explaining = missing(run, host, |id| run.program_shown(id));
     let found = Found::of(run);
     let mut things: BTreeMap<Thing, Sought> = BTreeMap::new();
     for probe in &chronicle.probes {
@@ -280,6 +320,20 @@ pub fn sought(chronicle: &Chronicle) -> Vec<Sought> {
         entry.to_build |= program.part == Part::Toolchain;
         if run.misses.contains(&miss) {
             entry.last = entry.last.max(Some(probe.tally.last));
+        }
+    }
+    // What no call named.
+    for MissingThing { thing, by } in &explaining {
+        let entry = things.entry(thing.clone()).or_insert_with(|| Sought {
+            thing: thing.clone(),
+            by: BTreeSet::new(),
+            count: 0,
+            bearing: Bearing::Explains,
+            to_build: false,
+            last: Some(Micros(0)),
+        });
+        if entry.by.insert(by.clone()) {
+            entry.count += 1;
         }
     }
     let mut sought: Vec<Sought> = things.into_values().collect();

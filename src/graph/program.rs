@@ -173,6 +173,8 @@ pub struct Run {
     pub gaps: BTreeMap<(GapKind, String), u64>,
     /// Look-ups in vain that may explain why the run failed.
     pub misses: BTreeSet<Miss>,
+    /// Programs that failed, whose failure made the command fail.
+    pub failed: BTreeSet<ProgramId>,
     /// How the command ended, if the trace says so.
     pub status: Option<ExitStatus>,
 }

@@ -20,3 +20,4 @@ mod words;
 pub use printable::printable;
 pub use summary::{not_seen, summary};
 pub use tree::tree;
+pub(crate) use words::command_line;

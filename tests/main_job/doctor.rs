@@ -255,7 +255,7 @@ fn what_a_run_went_without_is_not_missing() {
         .exits(0);
     doctor(&home, &["--trace", &trace.to_string_lossy()])
         .exits(0)
-        .prints("trace went without\n  hamlib.pc  hamlib  looked for by pkg-config\n");
+        .prints("sh -c 'pkg-config --exists hamlib || echo none' went without\n  hamlib.pc  hamlib  looked for by pkg-config\n");
 }
 
 #[test]
@@ -269,7 +269,37 @@ fn what_a_program_did_without_is_no_line_to_add_where_something_else_failed() {
         .recorded(&trace, &["-q"])
         .run()
         .exits(3);
+    let text = doctor(&home, &["--trace", &trace.to_string_lossy()])
+        .exits(1)
+        .text();
+    let told = " lacks\n  Mojolicious  perlPackages.Mojolicious  looked for by perl\n";
+    assert!(text.ends_with(told), "{text}");
+}
+
+#[test]
+fn a_module_that_python_does_not_find_is_told_with_the_line_to_add() {
+    needs!("python3");
+    let home = Home::new();
+    let trace = home.outside("trace.jsonl");
+    std::fs::write(
+        home.project().join("weather.py"),
+        "import json\nimport pyowm\n",
+    )
+    .unwrap();
+    home.command(["python3", "weather.py"])
+        .recorded(&trace, &["-q"])
+        .run()
+        .exits(1);
     doctor(&home, &["--trace", &trace.to_string_lossy()])
         .exits(1)
-        .prints("trace lacks\n  Mojolicious  perlPackages.Mojolicious  looked for by perl\n");
+        .prints(
+            "python3 weather.py lacks\n\
+             \x20 pyowm  python3Packages.pyowm  looked for by ./weather.py; the run failed without it\n\
+             \n\
+             on NixOS, in configuration.nix:\n\
+             \x20 environment.systemPackages = [ (pkgs.python3.withPackages (ps: [ ps.pyowm ])) ];\n\
+             \n\
+             elsewhere, in its shell.nix or package.nix:\n\
+             \x20 packages = [ (pkgs.python3.withPackages (ps: [ ps.pyowm ])) ];\n",
+        );
 }

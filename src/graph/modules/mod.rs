@@ -6,9 +6,11 @@
 
 mod perl;
 mod python;
+mod unfound;
 
 pub(super) use perl::perl_module;
 pub use python::StartUp;
+pub use unfound::unfound;
 
 use super::classify::{Origin, parent};
 use super::command::{Language, Part};

@@ -141,7 +141,7 @@ pub(super) fn python_module(rest: &BStr) -> Option<Bytes> {
 const SOURCES: usize = 400;
 
 /// The source of a Python file: of `__pycache__/x.cpython-311.pyc` it is `x.py`.
-fn python_source(path: &Bytes) -> Option<Bytes> {
+pub(super) fn python_source(path: &Bytes) -> Option<Bytes> {
     if path.ends_with(b".py") {
         return Some(path.clone());
     }

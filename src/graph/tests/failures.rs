@@ -150,6 +150,82 @@ fn a_command_that_make_looks_for_by_itself_is_missing() {
     assert_eq!(missing(scene), things(&[Thing::Command("bison".into())]));
 }
 
+const HERE: &str = "/home/ada/project";
+const SITE: &str = "/usr/lib/python3/dist-packages";
+
+/// A Python (1) that runs `argv` below a shell, has listed where it looks for modules, and has `requests`.
+fn python(argv: &str) -> Scene {
+    let mut scene = Scene::new();
+    scene
+        .text("/usr/lib/python3.11/json/__init__.py", "")
+        .text(&format!("{SITE}/requests/__init__.py"), "import nosuch")
+        .exec(0, "/bin/sh -c all")
+        .start(1, Some(0));
+    scene.exec(1, argv);
+    for directory in ["/usr/lib/python3.11", SITE] {
+        scene.access(1, Operation::List, directory, Outcome::Success);
+    }
+    scene
+}
+
+fn python_modules(names: &[&str]) -> Vec<String> {
+    let of = |name: &&str| Thing::Module {
+        language: Language::Python,
+        name: (*name).into(),
+        distribution: None,
+    };
+    things(&names.iter().map(of).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_python_module_that_is_nowhere_is_missing_though_no_call_names_it() {
+    let script = format!("{HERE}/report.py");
+    let own = format!("{HERE}/lib/charts.py");
+    let ends = |code: i32| {
+        let mut scene = python(&format!("/usr/bin/python3 {script}"));
+        scene
+            .text(
+                &script,
+                "import sys, json, charts, helper\nimport numpy as np\nimport requests\n\
+                 def plot():\n    import matplotlib\n",
+            )
+            .text(&own, "from yaml import safe_load\n")
+            .text(&format!("{HERE}/helper.py"), "")
+            .read(1, &script)
+            .read(1, &own)
+            .read(1, &format!("{SITE}/requests/__init__.py"))
+            .exit(1, code)
+            .exit(0, code);
+        missing(scene)
+    };
+    assert_eq!(ends(1), python_modules(&["numpy", "yaml"]));
+    assert_eq!(ends(0), python_modules(&[]));
+}
+
+#[test]
+fn a_python_module_that_the_command_line_names_is_missing_if_it_is_nowhere() {
+    for (argv, names) in [
+        ("/usr/bin/python3 -m pytest", &["pytest"][..]),
+        ("/usr/bin/python3 -m json.tool", &[]),
+        ("/usr/bin/python3 -Bc import\tnumpy", &["numpy"]),
+    ] {
+        let mut scene = python(argv);
+        scene.exit(1, 1).exit(0, 1);
+        assert_eq!(missing(scene), python_modules(names), "{argv}");
+    }
+}
+
+#[test]
+fn a_python_whose_failure_was_survived_misses_no_module() {
+    let mut scene = python("/usr/bin/python3 -m pytest");
+    scene
+        .exit(1, 1)
+        .miss(0, Operation::Execute, "/usr/bin/nosuch")
+        .start(2, Some(0));
+    scene.exec(2, "/bin/true").exit(2, 0).exit(0, 0);
+    assert_eq!(missing(scene), things(&[]));
+}
+
 #[test]
 fn misses_without_end_are_bounded_and_take_no_time() {
     let mut scene = Scene::new();
@@ -173,7 +249,7 @@ const ENOENT: Outcome = Outcome::Failure(Errno::ENOENT);
 /// What a run looked for in vain, with what that has to do with its end.
 fn told(story: Story) -> Vec<String> {
     let chronicle = story.told();
-    let sought = sought(&chronicle);
+    let sought = sought(&chronicle, &Files::default());
     sought
         .iter()
         .map(|it| format!("{:?} {:?}", it.bearing, it.thing))
