@@ -79,6 +79,20 @@ fn a_tool_that_a_build_only_runs_does_not_take_its_phases_over() {
 }
 
 #[test]
+fn a_compiler_that_was_called_by_hand_runs_where_it_ran() {
+    let text = package(&runs::compiled_in_directories());
+    let phase = "    runHook preBuild
+    (cd src && $CC -c main.c ../inc/a.c)
+    (mkdir -p out/bin && cd out/bin && $CC ../../src/main.o -o acme)
+    $CC tool.c -o tool
+    runHook postBuild
+";
+    assert!(text.contains(phase), "{text}");
+    let todo = "  # TODO nixtrace: ~/common/x.h and 1 more was compiled too, and lies outside of this directory\n  src =";
+    assert!(text.contains(todo), "{text}");
+}
+
+#[test]
 fn a_language_has_its_builder() {
     use nixtrace::graph::phase::Tool;
     let has = |environment: &Environment, words: &[&str]| {
@@ -108,8 +122,18 @@ fn a_language_has_its_builder() {
     );
     has(
         &runs::language(Tool::Npm, &["package.json"], &[]),
-        &["buildNpmPackage {", "npmDepsHash = lib.fakeHash;"],
+        &[
+            "buildNpmPackage {",
+            "npmDepsHash = lib.fakeHash;",
+            "TODO nixtrace: there is no package-lock.json",
+        ],
     );
+    let locked = runs::language(Tool::Npm, &["package.json", "package-lock.json"], &[]);
+    assert!(!package(&locked).contains("package-lock.json, without"));
+    // Who builds in a directory below has the lock above.
+    let mut below = runs::language(Tool::Cargo, &["Cargo.toml", "Cargo.lock"], &[]);
+    below.directory = "/home/me/project/crates/x".into();
+    has(&below, &["cargoLock.lockFile = ../../Cargo.lock;"]);
     has(
         &runs::language(Tool::Python, &["pyproject.toml"], &["hatchling>=1"]),
         &[

@@ -28,7 +28,8 @@ fn json_is_the_result_as_it_is() {
         "file": null,
         "files": [],
         "more_files": false,
-        "partial": false
+        "partial": false,
+        "outside": []
       },
       "surroundings": {
         "variables": [],

@@ -129,6 +129,27 @@ fn with_files(files: &[&str]) -> Manifest {
     }
 }
 
+/// A project whose compiler was called by hand in several of its directories.
+pub(crate) fn compiled_in_directories() -> Environment {
+    let compiled = |directory: &str, line: &str| Step {
+        cwd: ["/home/me/project", directory].concat().as_str().into(),
+        ..step(Phase::Build, Tool::Compiler, line)
+    };
+    let form = project(
+        Manifest::default(),
+        &[
+            compiled("/src", "gcc -c main.c /home/me/project/inc/a.c"),
+            compiled("/out/bin", "cc ../../src/main.o -o acme"),
+            compiled("", "cc /home/me/project/tool.c -o tool"),
+        ],
+        &["out/bin/acme", "tool"],
+    );
+    let files = ["inc/", "src/main.c", "tool.c"];
+    let mut built = run(RunKind::Build, &["./build.sh"]).of("acme", form, &files);
+    built.subject.outside = vec!["/home/me/common/x.h".into(), "/home/me/common/y.h".into()];
+    built
+}
+
 /// A closed program with all that can be asked of one.
 pub(crate) fn viewer() -> Environment {
     let facts = ProgramFacts {
@@ -471,6 +492,7 @@ pub(crate) fn all() -> Vec<(&'static str, Environment)> {
         ("static", statically(Linkage::Static)),
         ("static pie", statically(Linkage::StaticPie)),
         ("cmake", cmake()),
+        ("compiled in directories", compiled_in_directories()),
         ("make with tools", make_with(&["cmake", "meson", "ninja"])),
         (
             "cargo",

@@ -1,7 +1,7 @@
 //! What the builders of languages have to be told.
 
 use super::project::Project;
-use super::{Ingredients, flag};
+use super::{Ingredients, flag, source};
 use crate::emit::nix::{Comment, Entry, Expression, NixText};
 use crate::graph::Phase;
 use crate::graph::manifest::distribution;
@@ -17,22 +17,10 @@ fn fetched(ingredients: &Ingredients<'_>, name: &'static str) -> Entry {
 
 pub(super) fn cargo(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Vec<Entry> {
     if project.manifest.files.contains("Cargo.lock") {
-        let lock = beside(ingredients, "Cargo.lock");
+        let lock = source::file(ingredients, "Cargo.lock");
         vec![Entry::binding("cargoLock.lockFile", lock.into())]
     } else {
         vec![fetched(ingredients, "cargoHash")]
-    }
-}
-
-/// A file of the project, as a path from the file that is written.
-fn beside(ingredients: &Ingredients<'_>, name: &'static str) -> NixText {
-    let root = &ingredients.evidence.environment.subject.root;
-    let inner = root
-        .strip_prefix(ingredients.evidence.directory.as_bytes())
-        .filter(|inner| NixText::can_spell(inner));
-    match inner {
-        Some(inner) => NixText::path(&[b".", inner, b"/", name.as_bytes()].concat()),
-        None => NixText::path(name.as_bytes()),
     }
 }
 
@@ -53,7 +41,14 @@ pub(super) fn go(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Vec<En
 }
 
 pub(super) fn npm(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Vec<Entry> {
-    let mut entries = vec![fetched(ingredients, "npmDepsHash")];
+    let mut hash = fetched(ingredients, "npmDepsHash");
+    if !project.manifest.files.contains("package-lock.json") {
+        hash = hash.below(Comment::new(
+            "TODO nixtrace: there is no package-lock.json, without which it is not built; \
+             `npm install --package-lock-only` makes one",
+        ));
+    }
+    let mut entries = vec![hash];
     let has_build = project
         .steps
         .iter()

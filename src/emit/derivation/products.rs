@@ -76,7 +76,8 @@ pub(super) fn compiled_by_hand(
     ingredients: &Ingredients<'_>,
     project: &Project<'_>,
 ) -> Option<Entry> {
-    let root = ingredients.evidence.environment.subject.root.as_bytes();
+    let subject = &ingredients.evidence.environment.subject;
+    let root = subject.root.as_bytes();
     let lines: Vec<Line> = project
         .steps
         .iter()
@@ -92,16 +93,44 @@ pub(super) fn compiled_by_hand(
                 b"ld" => "$LD",
                 _ => "$CC",
             };
-            let mut line = Line::shell(compiler);
+            // What its arguments name is told from where it ran.
+            let inner = step
+                .cwd
+                .strip_prefix(root)
+                .and_then(|rest| rest.strip_prefix(b"/"));
+            let depth = inner.map_or(0, |inner| inner.split_str("/").count());
+            let ups = "../".repeat(depth);
+            let mut line = match inner {
+                Some(inner) => {
+                    // A directory comes with its files only.
+                    let within = [inner, b"/"].concat();
+                    let is_there = subject.files.iter().any(|it| it.starts_with(&within));
+                    let line = match is_there {
+                        true => Line::shell("(cd ").word(inner),
+                        false => Line::shell("(mkdir -p ")
+                            .word(inner)
+                            .then(" && cd ")
+                            .word(inner),
+                    };
+                    line.then(" && ").then(compiler)
+                }
+                None => Line::shell(compiler),
+            };
             for argument in arguments {
                 // An absolute path into the project is one of this machine.
                 let bare = argument
                     .strip_prefix(root)
-                    .and_then(|rest| rest.strip_prefix(b"/"))
-                    .unwrap_or(argument);
-                line = line.then(" ").word(bare);
+                    .and_then(|rest| rest.strip_prefix(b"/"));
+                line = line.then(" ").word(&match bare {
+                    Some(bare) => [ups.as_bytes(), bare].concat(),
+                    None => argument.to_vec(),
+                });
             }
-            Some(line)
+            Some(if inner.is_some() {
+                line.then(")")
+            } else {
+                line
+            })
         })
         .collect();
     (!lines.is_empty()).then(|| install::phase("buildPhase", lines))

@@ -3,6 +3,7 @@
 use super::Ingredients;
 use crate::emit::nix::{Comment, Entry, Expression, NixText};
 use crate::graph::Subject;
+use crate::trace::Bytes;
 use bstr::ByteSlice;
 
 /// How a directory is spelt from where the file is.
@@ -11,6 +12,25 @@ struct Root {
     path: Vec<u8>,
     /// Whether it lies beside the file, so that both can move together.
     is_beside: bool,
+}
+
+impl Root {
+    /// A file below it, spelt likewise.
+    fn join(&self, file: &[u8]) -> Vec<u8> {
+        let base = self.path.as_slice();
+        [base.strip_suffix(b"/.").unwrap_or(base), b"/", file].concat()
+    }
+}
+
+/// A file of the project that a builder asks for, as a path from the file that is written.
+pub(super) fn file(ingredients: &Ingredients<'_>, name: &'static str) -> NixText {
+    let root = root(ingredients, &ingredients.evidence.environment.subject);
+    let path = root.join(name.as_bytes());
+    if NixText::can_spell(&path) {
+        NixText::path(&path)
+    } else {
+        NixText::path(name.as_bytes())
+    }
 }
 
 /// `src = …;`, from what the run used of the subject's own files.
@@ -29,6 +49,7 @@ pub(super) fn entry(ingredients: &Ingredients<'_>) -> Entry {
             None => return unspeakable(ingredients),
         }
     };
+    let entry = entry.below(outside(ingredients, subject));
     if root.is_beside {
         entry
     } else {
@@ -57,9 +78,7 @@ fn file_set(
         if !NixText::can_spell(file) {
             return None;
         }
-        let base = root.path.as_slice();
-        let base = base.strip_suffix(b"/.").unwrap_or(base);
-        let file = NixText::path(&[base, b"/", file.as_bytes()].concat());
+        let file = NixText::path(&root.join(file.as_bytes()));
         // Two spellings can be one file.
         if !files.contains(&file) {
             files.push(file);
@@ -81,6 +100,19 @@ fn file_set(
     };
     let source = Expression::call(ingredients.known("lib.fileset.toSource"), arguments);
     Some(Entry::binding("src", source))
+}
+
+/// What was compiled and no `src` beside the file can have.
+fn outside(ingredients: &Ingredients<'_>, subject: &Subject) -> Option<Comment> {
+    let (first, others) = subject.outside.split_first()?;
+    let first = Bytes::from(ingredients.evidence.home.path(first));
+    let others = match others.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    Comment::new(&format!(
+        "TODO nixtrace: {first}{others} was compiled too, and lies outside of this directory"
+    ))
 }
 
 /// A source whose name Nix has no way to spell: the directory of the file stands for it.

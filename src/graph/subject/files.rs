@@ -4,6 +4,7 @@ use super::super::classify::Origin;
 use super::super::command::Part;
 use super::super::evidence::Evidence;
 use super::super::host::Host;
+use super::super::phase::Tool;
 use super::super::program::Run;
 use crate::trace::Bytes;
 use bstr::{BStr, ByteSlice};
@@ -64,6 +65,39 @@ pub(super) fn used_files(run: &Run, root: &Bytes) -> UsedFiles {
     used.read = own(all, &used.written);
     used.examined = own(examined, &used.written);
     used
+}
+
+/// Files of the user's outside of a directory that compilers and linkers read and the run did not make.
+/// What a tool of a language keeps for all projects (`~/go/pkg`) is the business of its builder.
+pub(super) fn compiled_outside(run: &Run, root: &Bytes) -> BTreeSet<Bytes> {
+    let of_language = [Tool::Cargo, Tool::Go, Tool::Npm, Tool::Python];
+    if run
+        .steps
+        .iter()
+        .any(|step| of_language.contains(&step.tool))
+    {
+        return BTreeSet::new();
+    }
+    let uses = || run.programs.iter().flat_map(|program| &program.uses);
+    let made: BTreeSet<&Bytes> = uses()
+        .filter(|(_, usage)| usage.own_output || usage.seen.has(Evidence::Written))
+        .map(|(path, usage)| usage.file(path))
+        .collect();
+    run.programs
+        .iter()
+        .filter(|program| program.part == Part::Toolchain && !program.probing)
+        .flat_map(|program| program.used(Evidence::Read))
+        .map(|(path, usage)| usage.file(path))
+        .filter(|path| {
+            let origin = run.territory.origin(path.as_ref());
+            matches!(origin, Origin::Own | Origin::Scratch)
+                && !made.contains(path)
+                && below(path, root).is_none()
+                && direct(path).is_some()
+                && !is_left_behind(path.as_ref())
+        })
+        .cloned()
+        .collect()
 }
 
 /// The path, unless it goes back up (`build/../main.c`): what it leads to is told beside it.

@@ -7,10 +7,12 @@ use super::RunKind;
 use super::analysis::is_foreign;
 mod facts;
 mod files;
+mod root;
 
 pub use self::facts::desktop_entries;
 use self::facts::program_facts;
-use self::files::{arguments, below, join, used_files};
+use self::files::{arguments, below, compiled_outside, join, used_files};
+use self::root::source_root;
 use super::classify::{Origin, file_name, is_below_path, is_library_name, parent};
 use super::command::{Language, Part};
 use super::host::Host;
@@ -46,6 +48,8 @@ pub struct Subject {
     /// Whether a build read less than a whole one would: because an earlier one had made the rest,
     /// or because it ended when it had configured.
     pub partial: bool,
+    /// Files of the user's that a build compiled or linked and that lie outside of `root`, absolute, sorted.
+    pub outside: Vec<Bytes>,
 }
 
 impl Subject {
@@ -97,6 +101,10 @@ impl Subject {
         // What one of the runs read afresh is told all the same.
         self.partial &= other.partial;
         self.files = files.into_iter().take(FILES).collect();
+        self.outside.extend(other.outside);
+        self.outside.sort();
+        self.outside.dedup();
+        self.outside.truncate(FILES);
         self.whole |= other.whole;
     }
 }
@@ -259,25 +267,14 @@ fn own(run: &Run, main: &Program, file: &Bytes, host: &dyn Host) -> Subject {
         files: files.into_iter().take(FILES).collect(),
         more_files,
         partial: false,
+        outside: Vec::new(),
         root,
     }
 }
 
-/// A project that was built where its first step ran.
+/// A project that was built.
 fn project(run: &Run, host: &dyn Host) -> Subject {
-    let start = &run.header.cwd;
-    // `cd build && cmake ..` begins below the project.
-    let root = run
-        .steps
-        .iter()
-        .map(|step| &step.cwd)
-        .find(|cwd| {
-            is_below_path(start.as_ref(), cwd.as_ref())
-                || is_below_path(cwd.as_ref(), start.as_ref())
-        })
-        .filter(|cwd| is_below_path(start.as_ref(), cwd.as_ref()))
-        .unwrap_or(start)
-        .clone();
+    let root = source_root(run, host);
     let manifest = manifest(root.as_ref(), host);
     let used = used_files(run, &root).with_examined(&root, host);
     let mut files = used.folded();
@@ -334,6 +331,10 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
         files: files.into_iter().take(FILES).collect(),
         more_files,
         partial,
+        outside: compiled_outside(run, &root)
+            .into_iter()
+            .take(FILES)
+            .collect(),
         root,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::graph::phase::Tool;
-use crate::graph::subject::SubjectForm;
+use crate::graph::subject::{Subject, SubjectForm};
 use crate::graph::surroundings::Toolkit;
 
 const HERE: &str = "/home/ada/project";
@@ -119,6 +119,81 @@ fn a_run_that_only_configures_has_not_read_all_sources() {
         .read(0, &format!("{HERE}/Makefile.in"))
         .exit(0, 0);
     assert!(scene.usage().subject.partial);
+}
+
+/// The root, and the files, of a build that runs `argv` in a directory `build` of the project.
+fn built_below(argv: &str, scene: impl FnOnce(&mut Scene)) -> (String, Subject) {
+    let mut told = Scene::new();
+    told.builder = Builder::new(Header {
+        cwd: format!("{HERE}/build").as_str().into(),
+        ..Header::for_tests()
+    });
+    told.start(0, None);
+    exec_with(&mut told, 0, argv, |executed| {
+        executed.cwd = Some(format!("{HERE}/build").as_str().into());
+    });
+    scene(&mut told);
+    told.exit(0, 0);
+    let subject = told.usage().subject;
+    (subject.root.to_string(), subject)
+}
+
+#[test]
+fn a_build_that_is_begun_in_a_directory_of_its_own_is_of_the_sources_that_it_names() {
+    let cmake = |scene: &mut Scene| {
+        let lists = format!("{HERE}/CMakeLists.txt");
+        scene
+            .text(&lists, "project(acme VERSION 1.2)")
+            .read(0, &lists);
+    };
+    for argv in [
+        "/usr/bin/cmake ..",
+        "/usr/bin/cmake -B. -S..",
+        "/usr/bin/cmake -S /home/ada/project -B .",
+        "/usr/bin/cmake -DX=1 ../",
+    ] {
+        let (root, subject) = built_below(argv, cmake);
+        assert_eq!(root, HERE, "{argv}");
+        assert_eq!(subject.name, "acme".into());
+        assert_eq!(names(&subject.files), ["CMakeLists.txt"]);
+    }
+    // Nobody's home is a project.
+    let compiled = |source: &'static str| {
+        move |scene: &mut Scene| {
+            scene.start(1, Some(0));
+            scene.exec(1, "/usr/bin/cc1 -").read(1, source).exit(1, 0);
+        }
+    };
+    let (root, _) = built_below("/usr/bin/gcc ../../b.c", compiled("/home/ada/b.c"));
+    assert_eq!(root, format!("{HERE}/build"));
+    let (root, subject) = built_below(
+        "/usr/bin/gcc ../b.c -I../include",
+        compiled("/home/ada/project/b.c"),
+    );
+    assert_eq!(root, HERE);
+    assert_eq!(names(&subject.files), ["b.c"]);
+}
+
+#[test]
+fn what_is_compiled_from_elsewhere_is_told() {
+    let mut scene = Scene::new();
+    let object = "/tmp/cc1.o";
+    scene.exec(0, "/usr/bin/make").start(1, Some(0));
+    scene
+        .exec(1, "/usr/bin/cc1 main.c")
+        .read(1, &format!("{HERE}/main.c"))
+        .read(1, "/home/ada/common/common.h")
+        .read(1, "/home/ada/.cache/x.h")
+        .read(1, "/usr/include/stdio.h")
+        .write(1, object)
+        .exit(1, 0)
+        .start(2, Some(0));
+    scene
+        .link(2, object, &format!("{HERE}/app"))
+        .exit(2, 0)
+        .exit(0, 0);
+    let subject = scene.usage().subject;
+    assert_eq!(names(&subject.outside), ["/home/ada/common/common.h"]);
 }
 
 #[test]
