@@ -64,6 +64,15 @@ impl<'a> Page<'a> {
         matches!(self.environment.subject.form, SubjectForm::Program(_))
     }
 
+    /// What leads from nixpkgs to the packages of the program's own kind: nothing, unless it is not the
+    /// machine's.
+    pub(crate) fn set(&self) -> NixText {
+        NixText::constant(match self.environment.subject.is_i386() {
+            true => ".pkgsi686Linux",
+            false => "",
+        })
+    }
+
     /// The attribute that the package is to have: its name, unless it takes a package of that name
     /// itself.
     pub(crate) fn attribute(&self) -> NixText {

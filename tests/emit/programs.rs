@@ -2,7 +2,7 @@
 //! writes.
 
 use crate::runs::{self, TellMore};
-use crate::written::package;
+use crate::written::{options, package, write};
 use nixtrace::emit::{Asker, Environment, Role};
 use nixtrace::graph::subject::{Linkage, ProgramFacts, SubjectForm};
 use nixtrace::graph::surroundings::{Toolkit, ToolkitUse};
@@ -230,6 +230,45 @@ fn a_program_with_a_loader_is_patched_and_gets_its_libraries() {
             "IgnoreMissing",
         ],
     );
+}
+
+#[test]
+fn a_program_of_32_bits_is_built_with_packages_of_32_bits() {
+    let files = write(&runs::of_32_bits(), &options());
+    has(&files["package.nix"], &["platforms = [ \"i686-linux\" ];"]);
+    for (file, call) in [
+        (
+            "default.nix",
+            "\npkgs.pkgsi686Linux.callPackage ./package.nix { }",
+        ),
+        (
+            "flake.nix",
+            "default = pkgs.pkgsi686Linux.callPackage ./package.nix",
+        ),
+        (
+            "overlay.nix",
+            "= final.pkgsi686Linux.callPackage ./package.nix",
+        ),
+        (
+            "module.nix",
+            "default = pkgs.pkgsi686Linux.callPackage ./package.nix",
+        ),
+        (
+            "image.nix",
+            "package = pkgs.pkgsi686Linux.callPackage ./package.nix",
+        ),
+        (
+            "arion-compose.nix",
+            "package = pkgs.pkgsi686Linux.callPackage",
+        ),
+    ] {
+        has(&files[file], &[call]);
+    }
+    has(
+        &files["shell.nix"],
+        &["TODO nixtrace: it is a program of 32 bits"],
+    );
+    lacks(&files["shell.nix"], &["NIX_LD"]);
 }
 
 #[test]

@@ -203,20 +203,24 @@ fn subject() -> impl Strategy<Value = Subject> {
     let facts = (
         any::<bool>(),
         any::<bool>(),
+        any::<bool>(),
         0..3u64,
         names(),
         names(),
         desktop_entries(),
     )
         .prop_map(
-            |(sections, reads_itself, appended, unloaded, opened, desktop_entries)| ProgramFacts {
-                linkage: Some(Linkage::Dynamic),
-                appended,
-                sections,
-                reads_itself,
-                unloaded,
-                opened,
-                desktop_entries,
+            |(i386, sections, reads_itself, appended, unloaded, opened, desktop_entries)| {
+                ProgramFacts {
+                    i386,
+                    linkage: Some(Linkage::Dynamic),
+                    appended,
+                    sections,
+                    reads_itself,
+                    unloaded,
+                    opened,
+                    desktop_entries,
+                }
             },
         );
     let step =

@@ -129,6 +129,17 @@ fn with_files(files: &[&str]) -> Manifest {
     }
 }
 
+/// A closed program of 32 bits.
+pub(crate) fn of_32_bits() -> Environment {
+    let facts = ProgramFacts {
+        i386: true,
+        ..dynamic()
+    };
+    run(RunKind::Binary, &["./acme"])
+        .of("acme", SubjectForm::Program(facts), &["acme"])
+        .uses(Role::Library, "zlib", Asker::Main, &[], "libz.so.1")
+}
+
 /// A project whose compiler was called by hand in several of its directories.
 pub(crate) fn compiled_in_directories() -> Environment {
     let compiled = |directory: &str, line: &str| Step {
@@ -491,6 +502,7 @@ pub(crate) fn all() -> Vec<(&'static str, Environment)> {
         ("app image", with_payload("Acme.AppImage")),
         ("static", statically(Linkage::Static)),
         ("static pie", statically(Linkage::StaticPie)),
+        ("32 bits", of_32_bits()),
         ("cmake", cmake()),
         ("compiled in directories", compiled_in_directories()),
         ("make with tools", make_with(&["cmake", "meson", "ninja"])),

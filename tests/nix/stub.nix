@@ -329,6 +329,8 @@ let
     // withModules
     // {
       pkgs = all;
+      # The same for programs of 32 bits.
+      pkgsi686Linux = all;
       inherit lib;
       callPackage = callPackageWith all;
       mkShell = library.mkShellWith derive;

@@ -77,7 +77,10 @@ impl Meta<'_> {
         if let Some(program) = ingredients.identity.main_program() {
             entries.push(Entry::binding("mainProgram", program.into()));
         }
-        let system = system(&evidence.environment.architecture);
+        let system = match evidence.environment.subject.is_i386() {
+            true => system("i686"),
+            false => system(&evidence.environment.architecture),
+        };
         let platforms = match system {
             Some(system) if self.native => Expression::list([NixText::string(system.as_bytes())]),
             _ => ingredients.known("lib.platforms.linux").into(),
@@ -122,10 +125,15 @@ fn description(text: &str, pname: &str) -> Option<String> {
     let is_sentence = text.chars().count() <= LONGEST
         && !text.contains(". ")
         && !text.chars().any(char::is_control)
-        && !text
-            .to_ascii_lowercase()
-            .starts_with(&pname.to_ascii_lowercase());
+        && !begins_with_name(&text, pname);
     is_sentence.then_some(text)
+}
+
+/// Whether the first word is the package's name.
+fn begins_with_name(text: &str, pname: &str) -> bool {
+    let (text, name) = (text.to_ascii_lowercase(), pname.to_ascii_lowercase());
+    let rest = text.strip_prefix(&name);
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
 /// The licences of an expression of SPDX identifiers, as nixpkgs names them; none when one has no
@@ -182,6 +190,7 @@ mod tests {
         );
         assert_eq!(of("Counts things").as_deref(), Some("Counts things"));
         assert_eq!(of("Acme counts things"), None);
+        assert!(of("Acmeists count things").is_some());
         assert_eq!(of("It counts. It adds"), None);
         assert_eq!(of(""), None);
         assert_eq!(of("über").as_deref(), Some("Über"));

@@ -46,6 +46,7 @@ impl Writer for Compose {
             "arion-compose.nix.jinja",
             context! {
                 header => page.header(),
+                set => text(page.set()),
                 name => text(NixText::string(pname.as_bytes())),
                 attribute => text(page.attribute()),
                 service => text(service.source(2)),

@@ -1,7 +1,7 @@
 //! default.nix: calls package.nix, so that `nix-build` alone builds it.
 
 use super::Writer;
-use crate::emit::page::Page;
+use crate::emit::page::{Page, text};
 use crate::emit::{Environment, Error, Options, template};
 use minijinja::context;
 
@@ -14,6 +14,7 @@ impl Writer for Default {
             "default.nix.jinja",
             context! {
                 header => page.header(),
+                set => text(page.set()),
                 nixpkgs => page.nixpkgs()?,
             },
         )

@@ -19,6 +19,7 @@ impl Writer for Flake {
             "flake.nix.jinja",
             context! {
                 header => page.header(),
+                set => text(page.set()),
                 url => text(url),
                 url_comment => advice.map(|advice| page.remark(advice)),
                 system => text(NixText::string(system.as_bytes())),

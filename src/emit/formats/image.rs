@@ -23,6 +23,7 @@ impl Writer for Image {
             "image.nix.jinja",
             context! {
                 header => page.header(),
+                set => text(page.set()),
                 nixpkgs => page.nixpkgs()?,
                 image => text(image.source(0)),
             },

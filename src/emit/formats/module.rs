@@ -44,22 +44,23 @@ impl Writer for Module {
 fn declared(page: &Page<'_>, listening: &Listening) -> Vec<Entry> {
     let pname = page.identity().pname;
     let string = NixText::string(pname.as_bytes());
+    let call = match page.environment.subject.is_i386() {
+        true => "pkgs.pkgsi686Linux.callPackage ./package.nix { }",
+        false => "pkgs.callPackage ./package.nix { }",
+    };
     // `mkPackageOption` looks in `pkgs`, where this package is not.
     let package = Expression::call(
         NixText::constant("lib.mkOption"),
         Expression::Set {
             entries: vec![
                 Entry::binding("type", NixText::constant("lib.types.package").into()),
-                Entry::binding(
-                    "default",
-                    NixText::constant("pkgs.callPackage ./package.nix { }").into(),
-                ),
+                Entry::binding("default", NixText::constant(call).into()),
                 Entry::binding(
                     "defaultText",
-                    NixText::constant(
-                        "lib.literalExpression \"pkgs.callPackage ./package.nix { }\"",
-                    )
-                    .into(),
+                    Expression::call(
+                        NixText::constant("lib.literalExpression"),
+                        NixText::string(call.as_bytes()).into(),
+                    ),
                 ),
                 Entry::binding(
                     "description",

@@ -14,6 +14,7 @@ impl Writer for Overlay {
             "overlay.nix.jinja",
             context! {
                 header => page.header(),
+                set => text(page.set()),
                 name => text(page.attribute()),
             },
         )

@@ -3,7 +3,7 @@
 use super::{Format, Writer};
 use crate::emit::evidence::Evidence;
 use crate::emit::inputs::{Inputs, compiler_ran};
-use crate::emit::nix::{Entry, Expression, Item, NixText};
+use crate::emit::nix::{Comment, Entry, Expression, Item, NixText};
 use crate::emit::page::{Page, text};
 use crate::emit::scope::Scope;
 use crate::emit::{Comments, Environment, Error, Options, RunKind, remarks, template, variables};
@@ -48,10 +48,16 @@ fn shell(page: &Page<'_>) -> Expression {
     };
     list("packages", inputs.packages);
     list("buildInputs", inputs.build_inputs);
+    let mut to_do = Vec::new();
+    if environment.subject.is_i386() {
+        inputs.loaded.clear();
+        to_do.extend(Comment::new(
+            "TODO nixtrace: it is a program of 32 bits, which nix-ld does not start; package.nix makes it run",
+        ));
+    }
     entries.extend(variables_of(inputs.loaded, &evidence));
-    let unset = variables::unset(&evidence)
-        .into_iter()
-        .map(|line| vec![(0, line)]);
+    to_do.extend(variables::unset(&evidence));
+    let unset = to_do.into_iter().map(|line| vec![(0, line)]);
     let open = remarks::to_do(environment, &page.home);
     let open: Vec<_> = open.into_iter().chain(unset).collect();
     if entries.is_empty() && open.is_empty() && comments == Comments::Evidence {

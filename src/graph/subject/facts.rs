@@ -41,6 +41,7 @@ pub(super) fn program_facts(
     let tree = tree.unwrap_or_default();
     ProgramFacts {
         linkage: linkage(&image),
+        i386: image.target().name() == Some("i386"),
         appended: image.appended(),
         sections: image.section_headers,
         reads_itself,

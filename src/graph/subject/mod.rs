@@ -53,6 +53,11 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Whether it is a program of 32 bits for x86, whose libraries are not those of a machine of 64.
+    pub fn is_i386(&self) -> bool {
+        matches!(&self.form, SubjectForm::Program(facts) if facts.i386)
+    }
+
     /// Adds what another run shows of the same thing; a subject that is something else adds nothing.
     pub fn absorb(&mut self, other: Self) {
         if (&self.root, &self.file) != (&other.root, &other.file) {
@@ -141,6 +146,8 @@ pub enum SubjectForm {
 pub struct ProgramFacts {
     /// How it is loaded; none when the file is gone or is no ELF image.
     pub linkage: Option<Linkage>,
+    /// Whether it is a program of 32 bits for x86.
+    pub i386: bool,
     /// How many bytes follow the end of the ELF image.
     pub appended: u64,
     /// Whether it has a section header table, without which patchelf refuses it.
