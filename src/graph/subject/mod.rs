@@ -46,7 +46,7 @@ pub struct Subject {
     /// Whether it has more files than are told here.
     pub more_files: bool,
     /// Whether a build read less than a whole one would: because an earlier one had made the rest,
-    /// or because it ended when it had configured.
+    /// or because it ended when it had configured, or failed.
     pub partial: bool,
     /// Files of the user's that a build compiled or linked and that lie outside of `root`, absolute, sorted.
     pub outside: Vec<Bytes>,
@@ -318,8 +318,12 @@ fn project(run: &Run, host: &dyn Host) -> Subject {
     // What only configured has read nothing of what it would compile.
     let is_only_configured =
         !run.steps.is_empty() && run.steps.iter().all(|step| step.phase == Phase::Configure);
-    let partial =
-        used.has_older_products() || is_compiled && products.is_empty() || is_only_configured;
+    // What failed or was stopped has not come to the rest.
+    let is_broken_off = run.status.is_some_and(|status| status.shell_code() != 0);
+    let partial = used.has_older_products()
+        || is_compiled && products.is_empty()
+        || is_only_configured
+        || is_broken_off;
     let directory = file_name(root.as_ref());
     let more_files = files.len() > FILES;
     Subject {

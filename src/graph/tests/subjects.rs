@@ -253,6 +253,19 @@ fn a_run_that_found_a_program_up_to_date_has_not_read_all_sources() {
 }
 
 #[test]
+fn a_build_that_failed_has_not_read_all_sources() {
+    for (code, partial) in [(0, false), (2, true)] {
+        let mut scene = Scene::new();
+        scene.exec(0, "/usr/bin/make").start(1, Some(0));
+        scene
+            .link(1, "/tmp/main.o", &format!("{HERE}/first"))
+            .exit(1, 0)
+            .exit(0, code);
+        assert_eq!(scene.usage().subject.partial, partial, "{code}");
+    }
+}
+
+#[test]
 fn what_the_caller_names_is_no_part_of_the_program() {
     let mut scene = Scene::new();
     let app = format!("{HERE}/app");
