@@ -9,7 +9,7 @@ use super::analysis::is_foreign;
 use super::classify::{Origin, file_name, is_below, parent};
 use super::evidence::Evidence;
 use super::program::{Program, Run};
-use crate::trace::{Bytes, Endpoint};
+use crate::trace::{Bytes, ContactAction, Endpoint};
 use bstr::{BStr, ByteSlice};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,6 +155,13 @@ pub fn surroundings(run: &Run, kind: RunKind) -> Surroundings {
             for (toolkit, path) in toolkits_of(program) {
                 toolkits.entry(toolkit).or_insert(path);
             }
+        }
+    }
+    // A socket is made where it is bound.
+    for (action, endpoint, _, succeeded) in &run.contacts {
+        if let (ContactAction::Bind, Endpoint::Unix { path }, true) = (action, endpoint, succeeded)
+        {
+            add_written(run, path, &mut writes, &mut found.scratch);
         }
     }
     found.families = run

@@ -155,6 +155,12 @@ fn an_image_has_what_was_used_besides_the_program() {
 
         image.contents = [ pkgs.dockerTools.fakeNss ];
 
+        # it keeps files there
+        service.volumes = [ "/var/cache/acmed" ];
+
+        # it writes files for the moment
+        service.tmpfs = [ "/tmp" ];
+
         service.ports = [ "80:80/tcp" ];
 
         service.depends_on = [

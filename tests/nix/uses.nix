@@ -49,6 +49,8 @@ let
       image;
     service.environment = variables: strings (builtins.attrValues variables);
     service.ports = strings;
+    service.tmpfs = strings;
+    service.volumes = strings;
     service.depends_on =
       names:
       assert builtins.all (name: compose.services ? ${name}) names;

@@ -7,6 +7,7 @@ use crate::emit::nix::{Entry, Expression, NixText};
 use crate::emit::page::{Page, text};
 use crate::emit::scope::Scope;
 use crate::emit::{Environment, Error, Options, services, template, variables};
+use crate::trace::Bytes;
 use minijinja::{Value, context};
 
 pub(super) struct Compose;
@@ -74,6 +75,24 @@ fn service(page: &Page<'_>, others: &[&(&str, &str, &str)]) -> Vec<Entry> {
                 spaced: false,
             },
         ));
+    }
+    let (passing, kept): (Vec<Bytes>, Vec<Bytes>) = services::kept(environment)
+        .into_iter()
+        .chain(environment.surroundings.scratch.then(|| "/tmp".into()))
+        .partition(|directory| {
+            ["/run/", "/var/run/", "/tmp"]
+                .iter()
+                .any(|place| directory.starts_with(place.as_bytes()))
+        });
+    for (name, directories, remark) in [
+        ("service.volumes", kept, "it keeps files there"),
+        ("service.tmpfs", passing, "it writes files for the moment"),
+    ] {
+        if !directories.is_empty() {
+            let directories = directories.iter().map(|it| NixText::string(it));
+            let list = Expression::list(directories);
+            entries.push(Entry::binding(name, list).below(page.comment(remark)));
+        }
     }
     let ports: Vec<NixText> = exposed(environment)
         .iter()

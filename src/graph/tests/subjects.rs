@@ -4,6 +4,7 @@ use super::*;
 use crate::graph::phase::Tool;
 use crate::graph::subject::{Subject, SubjectForm};
 use crate::graph::surroundings::Toolkit;
+use crate::trace::{Contact, ContactAction, Endpoint};
 
 const HERE: &str = "/home/ada/project";
 
@@ -400,10 +401,23 @@ fn places_that_were_written_to_are_told_but_not_those_for_the_moment() {
         .exec(0, &app)
         .write(0, "/var/lib/app/db")
         .write(0, "/tmp/scratch")
-        .write(0, "/dev/null")
-        .exit(0, 0);
+        .write(0, "/dev/null");
+    for (path, outcome) in [
+        ("/run/app/socket", Outcome::Success),
+        ("/run/other/socket", Outcome::Failure(Errno(libc::EACCES))),
+    ] {
+        scene.builder.add(&Record::Contacted(Contact {
+            process: ProcessId(0),
+            at: Micros(0),
+            action: ContactAction::Bind,
+            endpoint: Endpoint::Unix { path: path.into() },
+            asked: None,
+            outcome,
+        }));
+    }
+    scene.exit(0, 0);
     let surroundings = scene.usage().surroundings;
-    assert_eq!(names(&surroundings.writes), ["/var/lib/app"]);
+    assert_eq!(names(&surroundings.writes), ["/run/app", "/var/lib/app"]);
     assert!(surroundings.scratch);
 }
 
