@@ -123,6 +123,11 @@ pub fn loaded(run: &Run, program: &Program, host: &dyn Host) -> Vec<Loaded> {
         }
     }
 
+    // What is there from the start.
+    let started = match has_executable {
+        true => reached_from(0, &graph),
+        false => (0..objects.len()).collect(),
+    };
     let opened = opened_by_hand(&graph, has_executable);
     let mut found = Vec::new();
     for (number, object) in objects.iter().enumerate() {
@@ -147,6 +152,13 @@ pub fn loaded(run: &Run, program: &Program, host: &dyn Host) -> Vec<Loaded> {
                 asked => asked,
             };
             (soname, asked)
+        } else if !started.contains(&number)
+            && let asked @ Asked::OpenedByOwn(Some(_)) =
+                opener(run, program, &objects, number, &soname, host)
+        {
+            // Another library that was opened needs it as well, but which of the two came first is not
+            // told, and the program does not find it where only that one looks.
+            (soname, asked)
         } else {
             let by = graph
                 .neighbors_directed(number, petgraph::Direction::Incoming)
@@ -166,6 +178,11 @@ pub fn loaded(run: &Run, program: &Program, host: &dyn Host) -> Vec<Loaded> {
 
 fn is_own(origin: Origin) -> bool {
     matches!(origin, Origin::Own | Origin::Scratch)
+}
+
+fn reached_from(start: usize, graph: &DiGraphMap<usize, ()>) -> BTreeSet<usize> {
+    let mut search = Dfs::new(graph, start);
+    std::iter::from_fn(|| search.next(graph)).collect()
 }
 
 /// The objects that no `DT_NEEDED` explains: not reachable from the executable, and not needed by

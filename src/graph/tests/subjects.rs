@@ -372,6 +372,44 @@ fn who_asks_for_a_library_is_the_program_or_a_library_of_its_own() {
 }
 
 #[test]
+fn a_library_that_the_program_opens_is_needed_though_another_that_it_opened_needs_it_too() {
+    let mut scene = Scene::new();
+    let app = format!("{HERE}/app");
+    scene
+        .elf(&app, None, &["libz.so.1"])
+        .text(
+            &app,
+            "libX11.so.6 libSDL2-2.0.so.0 libz.so.1 libcrypto.so.3",
+        )
+        .library("libSDL2-2.0.so.0", &["libX11.so.6", "libxcb.so.1"])
+        .library("libX11.so.6", &[])
+        .library("libxcb.so.1", &[])
+        .library("libz.so.1", &["libcrypto.so.3"])
+        .library("libcrypto.so.3", &[])
+        .exec(0, &app);
+    for soname in [
+        "libX11.so.6",
+        "libSDL2-2.0.so.0",
+        "libxcb.so.1",
+        "libz.so.1",
+        "libcrypto.so.3",
+    ] {
+        scene.map(0, &format!("{LIB}/{soname}"));
+    }
+    scene.exit(0, 0);
+    let usage = scene.usage();
+    let role = |soname: &str| {
+        let thing = Thing::Library(soname.into());
+        let need = usage.needs.iter().find(|need| need.thing == thing)?;
+        Some((need.role, need.asker, need.brought_by))
+    };
+    assert_eq!(role("libX11.so.6"), role("libSDL2-2.0.so.0"));
+    assert_ne!(role("libxcb.so.1"), role("libX11.so.6"));
+    // It is there as soon as the program is.
+    assert_ne!(role("libcrypto.so.3"), role("libX11.so.6"));
+}
+
+#[test]
 fn a_toolkit_is_used_when_its_machinery_is() {
     let toolkits = |schemas: bool| {
         let mut scene = Scene::new();
