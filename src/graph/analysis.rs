@@ -186,7 +186,12 @@ impl Analysis<'_> {
         if brought_by.is_some() && !is_command_place(path.as_ref()) {
             return;
         }
+        // A file among the modules is run for the module that it came with (`pip` runs such).
+        let module = foreign_script
+            .as_ref()
+            .and_then(|script| modules::module_of(program, script.as_ref()));
         let role = match program.part {
+            _ if module.is_some() => Role::Module,
             Part::Interpreter(_) if foreign_script.is_none() => Role::Interpreter,
             _ => Role::Command,
         };
@@ -200,8 +205,16 @@ impl Analysis<'_> {
         };
         let phases = program.phases;
         let need = self.needs.len();
+        let thing = match module {
+            Some(name) => Thing::Module {
+                language: Language::Python,
+                name,
+                distribution: None,
+            },
+            None => Thing::Command(name),
+        };
         self.needs.push(Need {
-            thing: Thing::Command(name),
+            thing,
             role,
             path,
             why,

@@ -3,6 +3,38 @@
 use super::*;
 
 #[test]
+fn a_script_that_lies_among_the_modules_is_the_modules() {
+    let mut scene = Scene::new();
+    let script = "/usr/lib/python3/dist-packages/pip/_vendor/hooks/_in_process.py";
+    scene
+        .exec_script(0, "/home/ada/project/build.sh", &["/bin/sh"])
+        .start(1, Some(0));
+    scene
+        .text(script, "")
+        .exec(1, &format!("/usr/bin/python3 {script}"))
+        .read(1, script)
+        .exit(1, 0)
+        .exit(0, 0);
+    let needs = scene.usage().needs;
+    let pip = Thing::Module {
+        language: Language::Python,
+        name: "pip".into(),
+        distribution: None,
+    };
+    assert!(
+        needs
+            .iter()
+            .any(|need| need.thing == pip && need.role == Role::Module),
+        "{needs:?}"
+    );
+    assert!(
+        !needs
+            .iter()
+            .any(|need| need.thing == Thing::Command("_in_process.py".into()))
+    );
+}
+
+#[test]
 fn a_python_module_is_its_distribution_and_brings_what_it_requires() {
     let site = "/usr/lib/python3/dist-packages";
     let mut scene = Scene::new();
