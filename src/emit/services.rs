@@ -5,6 +5,7 @@
 //! everywhere. A port alone says little about another machine, so only this machine's count.
 
 use super::Environment;
+use super::nix::Comment;
 use crate::trace::{Bytes, ContactAction, Endpoint};
 use bstr::ByteSlice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -301,6 +302,20 @@ pub(crate) fn directories(
         }
     }
     (made, others)
+}
+
+/// What is to be done about the configuration that a program read, if it read any; `how` names the
+/// option for that.
+pub(crate) fn configured(environment: &Environment, how: &str) -> Option<Comment> {
+    let files = &environment.surroundings.configuration;
+    let first = files.first()?;
+    let others = match files.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    Comment::new(&format!(
+        "TODO nixtrace: it reads {first}{others}; provide it by {how}"
+    ))
 }
 
 /// The directories that a service writes to where every system has a place for them, as they are

@@ -31,6 +31,9 @@ pub struct Surroundings {
     pub well_known: BTreeSet<WellKnown>,
     /// Families of addresses that it used besides those of files and of IP, by their numbers.
     pub families: BTreeSet<u16>,
+    /// Files below `/etc` that are called like the program, or lie in a directory that is, and that it
+    /// read.
+    pub configuration: BTreeSet<Bytes>,
 }
 
 impl Surroundings {
@@ -54,6 +57,7 @@ impl Surroundings {
         self.accounts |= other.accounts;
         self.well_known.extend(other.well_known);
         self.families.extend(other.families);
+        self.configuration.extend(other.configuration);
     }
 }
 
@@ -157,6 +161,13 @@ pub fn surroundings(run: &Run, kind: RunKind) -> Surroundings {
             }
         }
     }
+    found.configuration = run
+        .command()
+        .map(configuration)
+        .unwrap_or_default()
+        .into_iter()
+        .take(WRITES)
+        .collect();
     // A socket is made where it is bound.
     for (action, endpoint, _, succeeded) in &run.contacts {
         if let (ContactAction::Bind, Endpoint::Unix { path }, true) = (action, endpoint, succeeded)
@@ -179,6 +190,28 @@ pub fn surroundings(run: &Run, kind: RunKind) -> Surroundings {
         .map(|(toolkit, path)| ToolkitUse { toolkit, path })
         .collect();
     found
+}
+
+/// The configuration of a program: other files below `/etc` are of the system and not told.
+fn configuration(program: &Program) -> BTreeSet<Bytes> {
+    let name = file_name(program.shown().as_ref());
+    let name = name.split_str(".").next().unwrap_or(name);
+    // `acmed` has its files in `/etc/acme`.
+    let bare = name.strip_suffix(b"d").unwrap_or(name);
+    let is_its = |entry: &[u8]| {
+        let entry = entry.split_str(".").next().unwrap_or(entry);
+        !entry.is_empty() && (entry == name || entry == bare)
+    };
+    program
+        .used(Evidence::Read)
+        .into_iter()
+        .filter(|(path, usage)| {
+            let inner = path.strip_prefix(b"/etc/".as_slice());
+            let entry = inner.and_then(|inner| inner.split_str("/").next());
+            !usage.own_output && entry.is_some_and(is_its)
+        })
+        .map(|(path, _)| path.clone())
+        .collect()
 }
 
 fn add_written(run: &Run, path: &Bytes, writes: &mut BTreeSet<Bytes>, scratch: &mut bool) {

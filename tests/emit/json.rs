@@ -38,7 +38,8 @@ fn json_is_the_result_as_it_is() {
         "scratch": false,
         "accounts": false,
         "well_known": [],
-        "families": []
+        "families": [],
+        "configuration": []
       },
       "directory": "/home/me/project",
       "architecture": "x86_64",

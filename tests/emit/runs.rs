@@ -477,6 +477,9 @@ pub(crate) fn service() -> Environment {
     ];
     service.surroundings.scratch = true;
     service.surroundings.accounts = true;
+    service.surroundings.configuration = ["/etc/acmed/a.conf", "/etc/acmed/b.conf"]
+        .map(Bytes::from)
+        .into();
     service
 }
 

@@ -59,6 +59,7 @@ fn a_service_gets_a_unit_with_no_more_than_it_used() {
             "postgresql.service"
             "redis.service"
           ];
+          # TODO nixtrace: it reads /etc/acmed/a.conf and 1 more; provide it by environment.etc
           serviceConfig = {
             ExecStart = utils.escapeSystemdExecArgs ([ (lib.getExe cfg.package) ] ++ cfg.arguments);
             DynamicUser = true;
@@ -123,6 +124,7 @@ fn an_image_has_what_was_used_besides_the_program() {
         install -d -o 65534 -g 65534 var/cache/acmed
       '';
 
+      # TODO nixtrace: it reads /etc/acmed/a.conf and 1 more; provide it by contents
       config = {
         Cmd = [
           (pkgs.lib.getExe package)
@@ -147,6 +149,7 @@ fn an_image_has_what_was_used_besides_the_program() {
       project.name = "acmed";
 
       services.acmed = {
+        # TODO nixtrace: it reads /etc/acmed/a.conf and 1 more; provide it by image.contents
         image.command = [
           (pkgs.lib.getExe package)
           "--port"

@@ -44,8 +44,7 @@ pub(super) fn npm(ingredients: &Ingredients<'_>, project: &Project<'_>) -> Vec<E
     let mut hash = fetched(ingredients, "npmDepsHash");
     if !project.manifest.files.contains("package-lock.json") {
         hash = hash.below(Comment::new(
-            "TODO nixtrace: there is no package-lock.json, without which it is not built; \
-             `npm install --package-lock-only` makes one",
+            "TODO nixtrace: it needs a package-lock.json: npm install --package-lock-only",
         ));
     }
     let mut entries = vec![hash];

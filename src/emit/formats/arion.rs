@@ -62,7 +62,10 @@ fn service(page: &Page<'_>, others: &[&(&str, &str, &str)]) -> Vec<Entry> {
     let scope = Scope::pkgs();
     let evidence = page.evidence(&scope);
     let contents = contents(environment);
-    let mut entries = vec![Entry::binding("image.command", command(page))];
+    let mut entries = vec![
+        Entry::binding("image.command", command(page))
+            .below(services::configured(environment, "image.contents")),
+    ];
     if !contents.is_empty() {
         entries.push(Entry::binding("image.contents", Expression::list(contents)));
     }

@@ -64,13 +64,13 @@ fn entries(page: &Page<'_>) -> Vec<Entry> {
                 .below(page.comment("it keeps files there")),
         );
     }
-    entries.push(Entry::binding(
-        "config",
-        Expression::Set {
-            entries: config(page),
-            spaced: false,
-        },
-    ));
+    let config = Expression::Set {
+        entries: config(page),
+        spaced: false,
+    };
+    entries.push(
+        Entry::binding("config", config).below(services::configured(environment, "contents")),
+    );
     entries
 }
 

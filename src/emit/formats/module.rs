@@ -245,13 +245,14 @@ fn unit(page: &Page<'_>, listening: &Listening) -> Vec<Entry> {
             unset.into_iter().map(|it| (0, it)).collect(),
         ));
     }
-    entries.push(Entry::binding(
-        "serviceConfig",
-        Expression::Set {
-            entries: service_config(page, listening, &pname),
-            spaced: false,
-        },
-    ));
+    let config = Expression::Set {
+        entries: service_config(page, listening, &pname),
+        spaced: false,
+    };
+    entries.push(
+        Entry::binding("serviceConfig", config)
+            .below(services::configured(environment, "environment.etc")),
+    );
     entries
 }
 

@@ -52,7 +52,7 @@ fn shell(page: &Page<'_>) -> Expression {
     if environment.subject.is_i386() {
         inputs.loaded.clear();
         to_do.extend(Comment::new(
-            "TODO nixtrace: it is a program of 32 bits, which nix-ld does not start; package.nix makes it run",
+            "TODO nixtrace: nix-ld starts no program of 32 bits, as this one is; build package.nix",
         ));
     }
     entries.extend(variables_of(inputs.loaded, &evidence));

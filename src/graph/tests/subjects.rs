@@ -460,6 +460,26 @@ fn places_that_were_written_to_are_told_but_not_those_for_the_moment() {
 }
 
 #[test]
+fn the_configuration_of_a_program_is_called_like_it() {
+    let mut scene = Scene::new();
+    let app = format!("{HERE}/acmed");
+    scene.elf(&app, None, &[]).exec(0, &app);
+    for path in [
+        "/etc/acme/rules/1.conf",
+        "/etc/acmed.conf",
+        "/etc/passwd",
+        "/etc/acmed-other/x",
+        "/srv/acmed/x",
+    ] {
+        scene.read(0, path);
+    }
+    scene.exit(0, 0);
+    let configuration = scene.usage().surroundings.configuration;
+    let told: Vec<Bytes> = configuration.into_iter().collect();
+    assert_eq!(names(&told), ["/etc/acme/rules/1.conf", "/etc/acmed.conf"]);
+}
+
+#[test]
 fn what_a_build_made_is_no_source_of_it_however_it_was_named() {
     let mut scene = Scene::new();
     scene.exec(0, "/usr/bin/meson compile -C build");
