@@ -88,7 +88,7 @@ fn a_compiler_that_was_called_by_hand_runs_where_it_ran() {
     runHook postBuild
 ";
     assert!(text.contains(phase), "{text}");
-    let todo = "  # TODO nixtrace: ~/common/x.h and 1 more was compiled too, and lies outside of this directory\n  src =";
+    let todo = "  # TODO nixtrace: src lacks what was compiled from elsewhere: ~/common/x.h and 1 more\n  src =";
     assert!(text.contains(todo), "{text}");
 }
 

@@ -111,7 +111,7 @@ fn outside(ingredients: &Ingredients<'_>, subject: &Subject) -> Option<Comment> 
         count => format!(" and {count} more"),
     };
     Comment::new(&format!(
-        "TODO nixtrace: {first}{others} was compiled too, and lies outside of this directory"
+        "TODO nixtrace: src lacks what was compiled from elsewhere: {first}{others}"
     ))
 }
 
