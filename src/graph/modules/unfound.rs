@@ -70,31 +70,38 @@ pub fn unfound(run: &Run, program: &Program, host: &dyn Host) -> BTreeSet<Bytes>
     if has_archives || !listed.iter().any(is_site) {
         return BTreeSet::new();
     }
-    let cwd: &BStr = run.header.cwd.as_ref();
-    let beside = program
-        .script
-        .as_ref()
-        .map_or(Some(cwd), |script| parent(script.as_ref()));
+    // What the project has and was not set up to be found is no package's.
+    let cwd = &run.header.cwd;
+    let sources: Bytes = [cwd.as_bytes(), b"/src"].concat().into();
+    let beside = program.script.as_ref().and_then(|it| parent(it.as_ref()));
     let had: BTreeSet<Bytes> = listed
         .into_iter()
         .chain(beside)
+        .chain([cwd.as_ref(), sources.as_ref()])
         .flat_map(|directory| host.entries(directory))
+        .filter_map(|entry| module_in(entry.as_ref()))
         .collect();
-    let is_there = |name: &Bytes| {
-        let begins = [name.as_bytes(), b"."].concat();
-        let mut after = had.range(Bytes::from(begins.as_slice())..);
-        had.contains(name) || after.next().is_some_and(|it| it.starts_with(&begins))
-    };
     let mut unfound = demanded(run, program, host);
     unfound.retain(|name| {
         !name.starts_with(b"_")
             && !BUILT_IN
                 .iter()
                 .any(|known| name.as_bytes() == known.as_bytes())
-            && !is_there(name)
+            && !had.contains(name)
             && !is_loaded(program, name)
     });
     unfound
+}
+
+/// The module that an entry of a directory can be: `six.py`, `_cffi.abi3.so`, and any directory.
+fn module_in(entry: &BStr) -> Option<Bytes> {
+    match entry.split_once_str(".") {
+        Some((stem, ending)) => [&b"py"[..], b"pyc", b"so"]
+            .iter()
+            .any(|known| ending.rsplit_str(".").next() == Some(known))
+            .then(|| stem.into()),
+        None => Some(entry.into()),
+    }
 }
 
 /// What the program's own texts import in any case, and what `-m` names.

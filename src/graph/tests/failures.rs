@@ -207,10 +207,17 @@ fn a_python_module_that_the_command_line_names_is_missing_if_it_is_nowhere() {
     for (argv, names) in [
         ("/usr/bin/python3 -m pytest", &["pytest"][..]),
         ("/usr/bin/python3 -m json.tool", &[]),
+        ("/usr/bin/python3 -m acme", &[]),
+        ("/usr/bin/python3 -m cffi", &[]),
         ("/usr/bin/python3 -Bc import\tnumpy", &["numpy"]),
     ] {
         let mut scene = python(argv);
-        scene.exit(1, 1).exit(0, 1);
+        scene
+            .text(&format!("{HERE}/pytest.ini"), "")
+            .text(&format!("{HERE}/src/acme/__init__.py"), "")
+            .text(&format!("{SITE}/cffi.abi3.so"), "")
+            .exit(1, 1)
+            .exit(0, 1);
         assert_eq!(missing(scene), python_modules(names), "{argv}");
     }
 }
