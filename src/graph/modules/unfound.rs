@@ -61,7 +61,7 @@ pub fn unfound(run: &Run, program: &Program, host: &dyn Host) -> BTreeSet<Bytes>
         .into_iter()
         .map(|(path, _)| path.as_ref())
         .collect();
-    let is_site = |path: &&BStr| site(&[path.as_bytes(), b"/"].concat().as_bstr()).is_some();
+    let is_site = |path: &&BStr| site([path.as_bytes(), b"/"].concat().as_bstr()).is_some();
     let has_archives = program.uses.keys().any(|path| {
         let endings: [&[u8]; 4] = [b".zip", b".egg", b".whl", b".pyz"];
         endings.iter().any(|ending| path.ends_with(ending))
