@@ -32,12 +32,15 @@ pub(super) fn source_root(run: &Run, host: &dyn Host) -> Bytes {
         .unwrap_or_else(|| begun.clone())
 }
 
-/// Whether a directory can be that of one project: no home, and nothing that holds homes.
+/// Whether a directory can be that of one project: no home, and nothing that holds those of many.
 fn is_project(run: &Run, directory: &Bytes) -> bool {
+    const OF_MANY: &[&str] = &["/", "/home", "/tmp", "/var/tmp"];
     let home = run.header.home.as_ref();
     !home.is_some_and(|home| is_below_path(home.as_ref(), directory.as_ref()))
         && run.territory.origin(directory.as_ref()) != Origin::System
-        && parent(directory.as_ref()).is_some_and(|above| above != "/")
+        && !OF_MANY
+            .iter()
+            .any(|it| directory.as_bytes() == it.as_bytes())
 }
 
 /// The directories that a step names as those of sources.
