@@ -62,8 +62,28 @@ pub(crate) fn variables(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
     found
 }
 
-/// Those of them that are text, and no place in a package.
-pub(crate) fn texts(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
+/// Those of them that belong into a package.
+pub(crate) fn of_package(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
+    let mut variables = variables(evidence);
+    variables.retain(|name, _| !is_personal(evidence, name));
+    variables
+}
+
+/// Those of them that are text, and no place in a package either.
+pub(crate) fn texts_of_package(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
+    let mut texts = texts(evidence);
+    texts.retain(|name, _| !is_personal(evidence, name));
+    texts
+}
+
+/// Whether it is only the caller who wants this variable.
+fn is_personal(evidence: &Evidence<'_>, name: &str) -> bool {
+    let mut variables = evidence.environment.surroundings.variables.iter();
+    variables.any(|variable| variable.name == name && variable.is_personal)
+}
+
+/// Those that are text, and no place in a package.
+fn texts(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
     let variables = evidence.environment.surroundings.variables.iter();
     variables
         .filter_map(|variable| {

@@ -70,6 +70,10 @@ pub struct Variable {
     pub value: Option<Bytes>,
     /// How that showed, for a person.
     pub because: String,
+    /// Whether it is whoever ran the program who wants it so (a time zone, a language): no business of the
+    /// program's package.
+    #[serde(skip)]
+    pub is_personal: bool,
 }
 
 /// A toolkit, and the file that shows its use.
@@ -271,16 +275,24 @@ fn toolkits_of(program: &Program) -> Vec<(Toolkit, Bytes)> {
 /// Variables whose values show.
 fn variables(run: &Run) -> Vec<Variable> {
     let mut found: BTreeMap<String, Variable> = BTreeMap::new();
+    for (name, value) in assigned(&run.header.argv) {
+        let variable = Variable {
+            name: name.clone(),
+            value: Some(value),
+            because: "set on the command line".to_owned(),
+            is_personal: false,
+        };
+        found.entry(name).or_insert(variable);
+    }
     let mut add = |name: &str, value: Option<Bytes>, because: String| {
         found.entry(name.to_owned()).or_insert_with(|| Variable {
             name: name.to_owned(),
+            // A time zone and a language are what the caller wants; the data for it has no text here.
+            is_personal: value.is_some(),
             value,
             because,
         });
     };
-    for (name, value) in assigned(&run.header.argv) {
-        add(&name, Some(value), "set on the command line".to_owned());
-    }
     // What the caller had not set, a program of the run chose by itself.
     let given = |is_it: fn(&[u8]) -> bool| run.header.environment.iter().any(|name| is_it(name));
     let has_zone = given(|name| name == b"TZ");

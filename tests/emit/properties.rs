@@ -274,6 +274,7 @@ fn variable() -> impl Strategy<Value = Variable> {
         name,
         value: Some(value),
         because,
+        is_personal: false,
     })
 }
 

@@ -162,6 +162,7 @@ fn k8_words_and_variables_come_back_from_nix_as_they_were() {
             name: format!("V{number:02}"),
             value: Some(word.as_str().into()),
             because: word.clone(),
+            is_personal: false,
         })
         .collect();
     let directory = laid_out(&write(&environment, &options()));

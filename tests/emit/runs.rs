@@ -427,6 +427,7 @@ pub(crate) fn script() -> Environment {
         name: "MODE".to_owned(),
         value: Some("fast".into()),
         because: "set on the command line".to_owned(),
+        is_personal: false,
     }];
     script.surroundings.well_known = [WellKnown::Env].into();
     script

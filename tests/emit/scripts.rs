@@ -1,8 +1,9 @@
 //! package.nix of a script, and of a command that has a package.
 
 use crate::runs::{self, TellMore};
-use crate::written::package;
-use nixtrace::emit::{Asker, Role};
+use crate::written::{options, package, write};
+use nixtrace::emit::{Asker, Environment, Role};
+use nixtrace::graph::surroundings::Variable;
 
 #[test]
 fn a_script_is_wrapped_with_its_interpreter_and_commands() {
@@ -69,6 +70,25 @@ fn a_script_is_wrapped_with_its_interpreter_and_commands() {
       };
     }
     "##);
+}
+
+#[test]
+fn what_the_caller_wants_for_himself_is_no_part_of_a_package() {
+    let of_caller = |mut environment: Environment| {
+        environment.surroundings.variables.push(Variable {
+            name: "TZ".to_owned(),
+            value: Some("Europe/Vienna".into()),
+            because: "/usr/share/zoneinfo/Europe/Vienna was read".to_owned(),
+            is_personal: true,
+        });
+        write(&environment, &options())
+    };
+    let written = of_caller(runs::script());
+    assert!(written["package.nix"].contains("--set-default MODE fast"));
+    for written in [written, of_caller(runs::shell_script())] {
+        assert!(!written["package.nix"].contains("Vienna"));
+        assert!(written["shell.nix"].contains("TZ = \"Europe/Vienna\";"));
+    }
 }
 
 #[test]

@@ -351,7 +351,7 @@ fn unpatched(ingredients: &Ingredients<'_>, facts: &ProgramFacts, reason: String
 
 /// What is exported in the made file system.
 fn profile(ingredients: &Ingredients<'_>) -> Option<Entry> {
-    let variables = crate::emit::variables::variables(ingredients.evidence);
+    let variables = crate::emit::variables::of_package(ingredients.evidence);
     if variables.is_empty() {
         return None;
     }

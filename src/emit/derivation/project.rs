@@ -140,7 +140,7 @@ pub(super) fn derivation(ingredients: &Ingredients<'_>, project: &Project<'_>) -
 /// Variables that were set for the build. What leads to data is the shell's business: a build gets
 /// at none of it.
 fn environment(ingredients: &Ingredients<'_>) -> Option<Entry> {
-    let entries = variables::entries(variables::texts(ingredients.evidence));
+    let entries = variables::entries(variables::texts_of_package(ingredients.evidence));
     (!entries.is_empty()).then(|| {
         let set = Expression::Set {
             entries,

@@ -66,7 +66,7 @@ pub(super) fn shell_application(ingredients: &Ingredients<'_>, text: Entry) -> V
         }
     }
     entries.extend(ingredients.list("runtimeInputs", inputs));
-    let variables = variables::entries(variables::variables(evidence));
+    let variables = variables::entries(variables::of_package(evidence));
     if !variables.is_empty() {
         entries.push(Entry::binding(
             "runtimeEnv",

@@ -26,7 +26,7 @@ impl Wrapping {
         libraries: Vec<Item>,
     ) -> Self {
         let mut wrapping = Self::of_packages(ingredients, interpreters, libraries);
-        for (name, variable) in variables::variables(ingredients.evidence) {
+        for (name, variable) in variables::of_package(ingredients.evidence) {
             let argument = Argument::Default(name, variable.value);
             wrapping.arguments.push(argument);
         }

@@ -638,6 +638,12 @@ fn a_zone_is_a_variable_of_the_caller_only_if_he_set_one() {
             .read(0, "/usr/lib/locale/de_AT.utf8/LC_CTYPE")
             .exit(0, 0);
         let variables = scene.usage().surroundings.variables;
+        // Where the locales are is asked for by the program.
+        assert!(
+            variables
+                .iter()
+                .all(|it| it.is_personal == (it.name != "LOCALE_ARCHIVE"))
+        );
         let names = variables.into_iter().map(|it| it.name);
         names.collect::<Vec<_>>().join(" ")
     };
