@@ -162,7 +162,8 @@ fn await_filters(
                     source: Errno::ESRCH,
                 });
             }
-            Stop::Signal(libc::SIGSTOP) => break,
+            // Somebody else's is no sign of anything.
+            Stop::Signal(libc::SIGSTOP) if sys::is_raised(pid) => break,
             Stop::Signal(signal) => drop(sys::cont(pid, signal)),
             Stop::Group => drop(sys::listen(pid)),
             _ => drop(sys::cont(pid, 0)),
@@ -175,7 +176,12 @@ fn await_filters(
             Errno::ESRCH => Error::Lost { source },
             _ => Error::TooOld { source },
         })
-        .and_then(|_| launched.engine(choice, outcome));
+        .and_then(|_| launched.engine(choice, outcome))
+        .and_then(|engine| {
+            let told = launched.seen_to_stop();
+            told.map(|()| engine)
+                .map_err(|source| Error::Lost { source })
+        });
     if engine.is_err() {
         let _ = sys::kill(pid, libc::SIGKILL);
         let _ = sys::reap(pid);
@@ -236,11 +242,11 @@ impl Follower {
                     stop => {
                         // Our own code still runs, in a process that nobody knows of yet.
                         started = Some(start);
-                        let signal = match stop {
-                            Stop::Signal(signal) => signal,
-                            _ => 0,
+                        let _ = match stop {
+                            Stop::Group => sys::listen(waited.tid),
+                            Stop::Signal(signal) => self.engine.resume(waited.tid, false, signal),
+                            _ => self.engine.resume(waited.tid, false, 0),
                         };
-                        let _ = self.engine.resume(waited.tid, false, signal);
                     }
                 }
                 continue;

@@ -54,6 +54,7 @@ pub(super) struct Launched {
     pub(super) candidates: Vec<CString>,
     cookie: u16,
     notes: OwnedFd,
+    go: OwnedFd,
 }
 
 /// How the launch went, once the program runs or the child is gone.
@@ -213,6 +214,7 @@ pub(super) fn launch(
         candidates,
         cookie,
         notes: notes_read,
+        go: go_write,
     })
 }
 
@@ -236,6 +238,11 @@ fn random_cookie() -> u16 {
 }
 
 impl Launched {
+    /// Tells the child that it was seen to stop, so that it goes on when it is resumed.
+    pub(super) fn seen_to_stop(&self) -> Result<(), Errno> {
+        nix::unistd::write(&self.go, &[1]).map(drop)
+    }
+
     /// Reads what the child has told since this was last asked.
     pub(super) fn read_notes(&self, outcome: &mut Outcome) {
         for note in sys::read_notes(self.notes.as_fd()) {

@@ -28,6 +28,7 @@ use libc::{c_int, c_long, c_void, pid_t};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::time::TimeSpec;
+use nix::unistd::Pid;
 use std::io::{IoSlice, IoSliceMut};
 use std::ptr;
 use std::sync::Once;
@@ -237,6 +238,14 @@ pub(super) fn event_message(tid: pid_t) -> Result<u64> {
         (&raw mut message) as usize,
     )?;
     Ok(message)
+}
+
+/// Whether a tracee that is about to get a signal has sent it to itself, as raise(3) does.
+pub(super) fn is_raised(tid: pid_t) -> bool {
+    nix::sys::ptrace::getsiginfo(Pid::from_raw(tid)).is_ok_and(|info| {
+        // SAFETY: a signal of this origin tells its sender (sigaction(2)).
+        info.si_code == libc::SI_TKILL && unsafe { info.si_pid() } == tid
+    })
 }
 
 /// One word of a tracee's memory.

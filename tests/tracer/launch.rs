@@ -1,15 +1,18 @@
 //! A command starts as it would without us, or the reason why not is told.
 
-use crate::everywhere::{Ending, run};
+use crate::everywhere::{Ending, recording, run};
 use crate::support::{
-    WAYS, again_as_nobody, copy_program, directory, eventually, tracee, try_watch, watch,
+    WAYS, again_as_nobody, copy_program, directory, eventually, is_whole, tracee, try_watch, watch,
 };
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use nixtrace::tracer::{Error, Options};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 const NOTHING: [&str; 0] = [];
 
@@ -211,6 +214,39 @@ fn where_few_files_may_be_open_it_says_so_or_sees_all() {
     let told = String::from_utf8(told).unwrap();
     assert!(told.contains("no more than 30 files may be open"), "{told}");
     assert!(told.contains("hint: let more be open"), "{told}");
+}
+
+/// As a limiter of cores does it (cpulimit), or somebody who pauses all that runs.
+#[test]
+fn who_is_stopped_and_continued_while_he_starts_a_command_starts_it() {
+    for way in WAYS {
+        let place = directory();
+        let trace = place.path().join("trace");
+        let words = recording(way, &trace);
+        for round in 0..20 {
+            let mut child = Command::new(&words[0])
+                .args(&words[1..])
+                .args(["sh", "-c", "exit 3"])
+                .process_group(0)
+                .spawn()
+                .unwrap();
+            let group = Pid::from_raw(child.id().cast_signed());
+            let mut pause = Duration::from_micros(50 * round);
+            let mut status = None;
+            eventually(|| {
+                // Nobody has waited for it yet, so that the group is there.
+                killpg(group, Signal::SIGSTOP).unwrap();
+                killpg(group, Signal::SIGCONT).unwrap();
+                // However slow it is, it gets on.
+                std::thread::sleep(pause);
+                pause += pause / 16;
+                status = child.try_wait().unwrap();
+                status.is_some()
+            });
+            assert_eq!(status.unwrap().code(), Some(3), "{way:?}");
+            assert!(is_whole(&trace));
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::tracer::inherited;
 use libc::{c_long, pid_t};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::Mode;
 use std::ffi::CStr;
@@ -84,7 +85,7 @@ pub(in crate::tracer) struct Child<'a> {
     pub(in crate::tracer) stopping: Option<&'a [libc::sock_filter]>,
     /// The signal mask the program starts with.
     pub(in crate::tracer) mask: SigSet,
-    /// Where the byte that starts it comes from.
+    /// Where the byte that starts it comes from, and the one that says that its stop was seen.
     pub(in crate::tracer) go: BorrowedFd<'a>,
     /// The other end, of which the child has a copy.
     pub(in crate::tracer) gives_go: BorrowedFd<'a>,
@@ -93,7 +94,7 @@ pub(in crate::tracer) struct Child<'a> {
 }
 
 /// Forks a child that waits for a byte on `go`, installs a filter, stops by SIGSTOP once it has sent
-/// its notes about that, and becomes the program.
+/// its notes about that until there is another byte, and becomes the program.
 pub(in crate::tracer) fn spawn(child: &mut Child<'_>) -> Result<pid_t> {
     // SAFETY: the child calls only async-signal-safe functions and allocates nothing: other
     // threads may have held any lock at the moment of the fork.
@@ -127,8 +128,11 @@ fn become_program(child: &mut Child<'_>) -> ! {
             unsafe { libc::close(fd) };
         }
         install_filters(child);
-        // SAFETY: a plain system call. The tracer, which sees the signal first, drops it.
-        unsafe { libc::raise(libc::SIGSTOP) };
+        // Anybody's SIGCONT takes a SIGSTOP away that the tracer was not told of yet (signal(7)).
+        while !is_seen(child.go) {
+            // SAFETY: a plain system call. The tracer, which sees the signal first, drops it.
+            unsafe { libc::raise(libc::SIGSTOP) };
+        }
         // Nothing can be done about a mask that cannot be set.
         let _ = child.mask.thread_set_mask();
         let errno = try_candidates(child);
@@ -136,6 +140,17 @@ fn become_program(child: &mut Child<'_>) -> ! {
     }
     // SAFETY: `_exit` runs none of the parent's exit handlers.
     unsafe { libc::_exit(127) }
+}
+
+/// Whether the tracer has seen this process stop. Where there is no tracer any more, the process ends.
+fn is_seen(go: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::new(go, PollFlags::POLLIN)];
+    let is_told = poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+    if is_told && nix::unistd::read(go, &mut [0]) != Ok(1) {
+        // SAFETY: `_exit` runs none of the parent's exit handlers.
+        unsafe { libc::_exit(127) };
+    }
+    is_told
 }
 
 /// Tries each candidate as execvp(3) does; the error that it would give.
