@@ -198,7 +198,8 @@ impl Watch {
     /// Passes a signal on; whether it is for what the command has left behind.
     fn pass(&mut self, signal: i32) -> bool {
         let pid = self.shared.pid.load(Ordering::SeqCst);
-        let is_running = pid > 0;
+        // That it is gone can be seen before the tracing thread has come to say so.
+        let is_running = pid > 0 && sys::kill(pid, 0) != Err(Errno::ESRCH);
         match signal {
             libc::SIGTERM | libc::SIGHUP if is_running => {
                 let _ = sys::kill(pid, signal);
