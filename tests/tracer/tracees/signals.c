@@ -104,27 +104,63 @@ static int is_exact(void)
 	return count == 8 ? 0 : 5;
 }
 
+/* Where a handler says that it was called. */
+static int notices[2];
+
+static void tells(int number)
+{
+	(void)number;
+	count++;
+	if (write(notices[1], "x", 1) != 1)
+		_exit(98);
+}
+
+/* Sends a signal to its parent from time to time, until it is killed. A single one might come before the
+ * parent has begun to wait. */
+static pid_t sends_again_and_again(int number)
+{
+	pid_t parent = getpid(), pid = fork();
+	if (pid != 0)
+		return pid;
+	do
+		usleep(20 * 1000);
+	while (kill(parent, number) == 0);
+	_exit(0);
+}
+
+static void sends_no_more(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+}
+
 static int restarts(void)
 {
 	int ends[2];
 	char byte;
-	struct itimerval soon = {.it_value = {.tv_usec = 50000}};
-	if (pipe(ends) != 0)
+	struct sigaction action = {.sa_handler = tells, .sa_flags = SA_RESTART};
+	if (pipe(ends) != 0 || pipe(notices) != 0)
 		return 1;
 	handle(SIGALRM, 0);
-	setitimer(ITIMER_REAL, &soon, NULL);
+	pid_t pid = sends_again_and_again(SIGALRM);
 	if (read(ends[0], &byte, 1) != -1 || errno != EINTR)
 		return 2;
-	handle(SIGALRM, SA_RESTART);
-	if (fork() == 0) {
-		usleep(150 * 1000);
-		_exit(write(ends[1], "x", 1) == 1 ? 0 : 1);
-	}
-	setitimer(ITIMER_REAL, &soon, NULL);
-	if (read(ends[0], &byte, 1) != 1 || count != 2)
+	sends_no_more(pid);
+	/* What is read comes when the handler has been called. */
+	pid = fork();
+	if (pid == 0)
+		_exit(read(notices[0], &byte, 1) == 1 && write(ends[1], "x", 1) == 1 ? 0 : 1);
+	sigaction(SIGALRM, &action, NULL);
+	count = 0;
+	pid_t sender = sends_again_and_again(SIGALRM);
+	if (read(ends[0], &byte, 1) != 1 || count == 0)
 		return 3;
-	wait(NULL);
-	return 0;
+	sends_no_more(sender);
+	int status;
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return status != 0;
 }
 
 /* What is ignored interrupts nothing. */
@@ -148,14 +184,10 @@ static int ignores(void)
 		return 2;
 	/* A handler does interrupt. */
 	handle(SIGUSR2, SA_RESTART);
-	if (fork() == 0) {
-		usleep(50 * 1000);
-		kill(getppid(), SIGUSR2);
-		_exit(0);
-	}
-	if (epoll_wait(epoll, &event, 1, 4000) != -1 || errno != EINTR || count != 1)
+	pid = sends_again_and_again(SIGUSR2);
+	if (epoll_wait(epoll, &event, 1, 100 * 1000) != -1 || errno != EINTR || count == 0)
 		return 3;
-	wait(NULL);
+	sends_no_more(pid);
 	return 0;
 }
 
@@ -314,9 +346,10 @@ static void *takes(void *unused)
 	sigaddset(&set, SIGRTMIN + 1);
 	long taken = 0;
 	siginfo_t info;
-	struct timespec now = {0, 0}, soon = {5, 0};
+	struct timespec now = {0, 0}, soon = {100, 0};
+	/* The C library says SI_USER for SI_TKILL. */
 	while (sigtimedwait(&set, &info, taken < 5 ? &soon : &now) == SIGRTMIN + 1 &&
-		info.si_code == SI_TKILL)
+		info.si_code == SI_USER && info.si_pid == getpid())
 		taken++;
 	return (void *)taken;
 }
