@@ -189,10 +189,12 @@ fn group(child: &Child) -> Pid {
 fn ctrl_z_stops_the_command_and_then_us_and_fg_continues_both() {
     for way in WAYS {
         let place = crate::support::directory();
-        let mut child = in_a_group(way, "touch \"$0\"; sleep 0.3; exit 3", place.path());
+        let script = "touch \"$0\"; until [ -e \"$0.go\" ]; do sleep 0.02; done; exit 3";
+        let mut child = in_a_group(way, script, place.path());
         kill(group(&child), Signal::SIGTSTP).unwrap();
         let status = waitpid(pid(&child), Some(WaitPidFlag::WUNTRACED)).unwrap();
         assert_eq!(status, WaitStatus::Stopped(pid(&child), Signal::SIGSTOP));
+        std::fs::write(place.path().join("ready.go"), "").unwrap();
         kill(group(&child), Signal::SIGCONT).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(3));
         assert!(is_whole(&place.path().join("trace")));
