@@ -47,7 +47,12 @@ impl Project {
     pub(crate) fn file(self, name: &str, content: &str) -> Self {
         let path = self.directory().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
+        // By a process of its own: a child that another test starts meanwhile would have the file open to
+        // write, and what is open to write cannot be executed.
+        let written = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(written.path(), content).unwrap();
+        let copied = Command::new("cp").arg(written.path()).arg(&path).status();
+        assert!(copied.unwrap().success());
         let mode = if content.starts_with("#!") {
             0o755
         } else {

@@ -3,12 +3,12 @@
 use crate::everywhere::{Ending, recording, run};
 use crate::support::{
     WAYS, again_as_nobody, copy_program, directory, eventually, is_whole, tracee, try_watch, watch,
+    write_program,
 };
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use nixtrace::tracer::{Error, Options};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -46,8 +46,7 @@ fn a_file_without_permission_is_not_executable() {
 fn a_missing_interpreter_is_named() {
     let place = directory();
     let script = place.path().join("script");
-    fs::write(&script, "#!/nothing/sh -e\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&script, "#!/nothing/sh -e\n");
     for options in WAYS {
         match try_watch(options, &script, NOTHING).err().unwrap() {
             Error::NoInterpreter {
@@ -66,8 +65,7 @@ fn a_missing_interpreter_is_named() {
 fn a_text_without_an_interpreter_line_is_run_by_the_shell_as_execvp_does() {
     let place = directory();
     let script = place.path().join("text");
-    fs::write(&script, "exit 4\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&script, "exit 4\n");
     for options in WAYS {
         let trace = watch(options, &script, NOTHING);
         assert_eq!(trace.status().shell_code(), 4);

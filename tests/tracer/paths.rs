@@ -1,9 +1,9 @@
 //! Paths are named truly, whatever way a program takes to a file.
 
-use crate::support::{WAYS, compiled, directory, tracee, watch};
+use crate::support::{WAYS, compiled, directory, tracee, watch, write_program};
 use nixtrace::trace::{Errno, GapKind, Operation, Outcome};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 #[test]
 fn hostile_arguments_are_read_or_left() {
@@ -35,11 +35,8 @@ fn a_script_is_named_with_its_interpreters_and_their_loader() {
     let place = directory();
     let inner = place.path().join("inner");
     let outer = place.path().join("outer");
-    fs::write(&inner, "#!/bin/sh -e\nexit 3\n").unwrap();
-    fs::write(&outer, format!("#!{} x\n", inner.display())).unwrap();
-    for script in [&inner, &outer] {
-        fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    write_program(&inner, "#!/bin/sh -e\nexit 3\n");
+    write_program(&outer, format!("#!{} x\n", inner.display()));
     for options in WAYS {
         let trace = watch(options, &outer, ["a"]);
         assert_eq!(trace.status().shell_code(), 3);

@@ -3,12 +3,11 @@
 //! The rules are those of a user namespace of the test's own.
 
 use crate::everywhere::{recording, run};
-use crate::support::{WAYS, directory};
+use crate::support::{WAYS, directory, write_program};
 use crate::trace::Trace;
 use nixtrace::trace::Executed;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -52,9 +51,7 @@ fn prepare(top: &Path) {
         ("plain", &program),
         ("plain-script", b"#!/bin/sh\n"),
     ] {
-        fs::write(top.join(name), content).unwrap();
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(top.join(name), executable).unwrap();
+        write_program(&top.join(name), content);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Processes with another root directory or other mounts: what they did is told as they named it and
 //! as we see it.
 
-use crate::support::{Trace, WAYS, compiled, copy_program, directory, tracee, watch};
+use crate::support::{
+    Trace, WAYS, compiled, copy_program, directory, tracee, watch, write_program,
+};
 use nixtrace::trace::{Access, ExitStatus, Operation};
 use nixtrace::tracer::Options;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// Runs `views MODE ARGS…`; none where the test may not do what it takes.
@@ -72,9 +74,7 @@ fn what_runs_below_another_root_is_told_with_its_interpreter() {
         let (_place, top) = jail();
         let program = top.join("program");
         copy_program(&compiled("views", "views-static", &["-static"]), &program);
-        fs::write(top.join("script"), "#!/program\n").unwrap();
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(top.join("script"), executable).unwrap();
+        write_program(&top.join("script"), "#!/program\n");
         let Some(trace) = views(options, "execute", &[&top]) else {
             return;
         };

@@ -97,6 +97,14 @@ pub(crate) fn copy_program(from: &Path, to: &Path) {
     assert!(copied.unwrap().success());
 }
 
+/// Writes a file that can be executed, likewise.
+pub(crate) fn write_program(path: &Path, content: impl AsRef<[u8]>) {
+    let written = tempfile::NamedTempFile::new().unwrap();
+    fs::write(written.path(), content).unwrap();
+    copy_program(written.path(), path);
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Runs one test of this program again as the user nobody; whether that was done by this call.
 ///
 /// The first call, as root, starts the second; the second returns false and does the work.

@@ -55,8 +55,18 @@ impl Home {
     }
 
     /// Writes a file that can be executed.
+    ///
+    /// By a process of its own: a child that another test starts meanwhile would have the file open to
+    /// write, and what is open to write cannot be executed.
     pub(crate) fn write_program(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.write(path, content);
+        let written = tempfile::NamedTempFile::new().unwrap();
+        fs::write(written.path(), content).unwrap();
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        self.command(["cp"])
+            .arg(written.path())
+            .arg(&path)
+            .succeeds();
         fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         path
     }
