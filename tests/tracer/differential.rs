@@ -223,7 +223,7 @@ fn check(words: &[String], prepare: impl Fn(&Path)) {
 #[track_caller]
 fn check_in(words: &[String], ways: &[Options], prepare: impl Fn(&Path)) {
     let place = Place::new();
-    let strace = strace::observe(&[], words, &place.fresh(&prepare));
+    let strace = strace::observe(&[], words, || place.fresh(&prepare));
     assert!(strace.len() > 3, "strace saw {strace:?}");
     for &way in ways {
         let ours = by_us(way, words, &place.fresh(&prepare));
@@ -320,7 +320,7 @@ fn of_hostile_arguments() {
 fn check_workload(words: &[&str], prepare: impl Fn(&Path)) {
     let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
     let place = Place::new();
-    let strace = strace::observe(&["--seccomp-bpf"], &words, &place.fresh(&prepare));
+    let strace = strace::observe(&["--seccomp-bpf"], &words, || place.fresh(&prepare));
     assert!(strace.len() > 100, "strace saw {strace:?}");
     let ours = by_us(WAYS[0], &words, &place.fresh(&prepare));
     compare(&format!("{words:?}"), &strace, &ours);

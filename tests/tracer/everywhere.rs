@@ -162,17 +162,9 @@ impl Case {
         }
     }
 
-    /// Where strace itself gave up, which tells nothing of the program, it is asked again.
     fn ending_under_strace(&self) -> Ending {
         let strace = ["strace", "-f", "-o", "/dev/null", "--"].map(OsStr::new);
-        let mut ending = run(self.command(&strace), directory().path());
-        for _ in 0..STRACE_IS_ASKED_AGAIN {
-            if !ending.output.starts_with(b"strace: ptrace(") {
-                break;
-            }
-            ending = run(self.command(&strace), directory().path());
-        }
-        ending
+        ask_strace(|| run(self.command(&strace), directory().path()))
     }
 
     #[track_caller]
@@ -234,6 +226,22 @@ pub(crate) fn recording(way: Options, file: &Path) -> Vec<OsString> {
     }
     words.push("--".into());
     words
+}
+
+/// Runs something under strace, and again where strace itself gave up, which tells nothing of the program.
+pub(crate) fn ask_strace(mut ask: impl FnMut() -> Ending) -> Ending {
+    let gave_up = |ending: &Ending| {
+        let mut lines = ending.output.split(|&byte| byte == b'\n');
+        lines.any(|line| line.starts_with(b"strace: ptrace("))
+    };
+    let mut ending = ask();
+    for _ in 0..STRACE_IS_ASKED_AGAIN {
+        if !gave_up(&ending) {
+            break;
+        }
+        ending = ask();
+    }
+    ending
 }
 
 /// Runs a command in a directory to its end.

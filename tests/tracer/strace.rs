@@ -7,28 +7,37 @@
 //!
 //! The table of calls is the tests' own: an oracle that shared the tracer's would share its errors.
 
+use crate::everywhere::{ask_strace, run};
 use crate::happening::{Happening, join};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The calls that are compared: all that name files or make processes, and what a descriptor alone
 /// says.
 const ASKED: &str = "trace=file,process,network,getdents,getdents64,mmap,fchdir,pidfd_getfd";
 
-/// Runs a command under strace; `how` are further options.
-pub(crate) fn observe(how: &[&str], words: &[String], directory: &Path) -> BTreeSet<Happening> {
+/// Runs a command under strace in a fresh directory; `how` are further options.
+pub(crate) fn observe(
+    how: &[&str],
+    words: &[String],
+    fresh: impl Fn() -> PathBuf,
+) -> BTreeSet<Happening> {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let mut command = Command::new("strace");
-    command
-        .args(["-f", "-q", "-y", "-xx", "--decode-pids=pidns"])
-        .args(["-e", ASKED])
-        .args(how)
-        .arg("-o")
-        .arg(log.path())
-        .arg("--")
-        .args(words);
-    crate::everywhere::run(command, directory);
+    let mut directory = PathBuf::new();
+    ask_strace(|| {
+        directory = fresh();
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-q", "-y", "-xx", "--decode-pids=pidns"])
+            .args(["-e", ASKED])
+            .args(how)
+            .arg("-o")
+            .arg(log.path())
+            .arg("--")
+            .args(words);
+        run(command, &directory)
+    });
     let text = std::fs::read(log.path()).unwrap();
     let start = directory.as_os_str().as_encoded_bytes();
     happenings(&String::from_utf8(text).unwrap(), start)
