@@ -1,11 +1,10 @@
 //! Processes that outlive the command are waited for, or made to end in order.
 
-use crate::support::{Trace, WAYS, directory, watch};
+use crate::support::{Trace, WAYS, directory, eventually, watch};
 use nixtrace::trace::{ExitStatus, GapKind, Reader, Record};
 use nixtrace::tracer::{Background, Options};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// A command that ends with 7 and leaves a process behind, which notes how it is asked to end.
 fn leaving(work: &Path, on_term: &str) -> String {
@@ -65,15 +64,7 @@ fn a_command_that_leaves_nothing_behind_has_no_gap() {
     assert_eq!(trace.gap_kinds(), []);
 }
 
-fn patiently(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Whether a process has a child that is not its own tracing thread's zombie.
+/// The children of a process, those included that have ended and nobody has waited for.
 fn children(pid: u32) -> Vec<String> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     threads
@@ -100,8 +91,9 @@ fn a_signal_after_the_command_has_ended_ends_what_it_left_behind() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        patiently("the command begins", || place.path().join("up").exists());
-        patiently("the command ends", || children(nixtrace.id()).is_empty());
+        // The command begins, and ends.
+        eventually(|| place.path().join("up").exists());
+        eventually(|| children(nixtrace.id()).is_empty());
         let pid = nix::unistd::Pid::from_raw(nixtrace.id().cast_signed());
         let signal = nix::sys::signal::Signal::try_from(signal).unwrap();
         nix::sys::signal::kill(pid, signal).unwrap();

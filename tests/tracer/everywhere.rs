@@ -1,7 +1,7 @@
 //! Runs one small program untraced, under strace, and in every way of observing: nothing that can
 //! be seen of it may differ, and each trace is then asked for what it promises.
 
-use crate::support::{WAYS, directory, tracee};
+use crate::support::{PATIENCE, WAYS, directory, tracee};
 use crate::trace::Trace;
 use clap::ValueEnum;
 use nixtrace::trace::{ExitStatus, GapKind};
@@ -16,9 +16,6 @@ use std::time::{Duration, Instant};
 
 /// With this code a tracee says that this machine cannot do what it tests (automake's convention).
 const CANNOT: i32 = 77;
-
-/// A run that takes longer hangs: the slowest takes some seconds.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often, where a tracee was killed at an instant that strace does not expect (EIO of
 /// `PTRACE_LISTEN`).
