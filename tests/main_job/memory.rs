@@ -65,8 +65,9 @@ fn what_is_needed_to_read_a_trace_does_not_grow_with_its_length() {
             .stdout(Stdio::null())
             .status();
         assert!(status.unwrap().success());
+        // A line of its own: with one thread, the harness has begun one with the test's name.
         println!(
-            "needed {}",
+            "\nneeded {}",
             getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss()
         );
         return;
