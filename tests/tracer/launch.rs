@@ -167,16 +167,18 @@ fn went_well(ending: &Ending, what: &str, place: &Path) -> bool {
     }
 }
 
-/// The limit counts all that a user runs; this one runs nothing else.
+/// The limit counts all that a user runs. Root can take one who runs nothing else; for others it is the
+/// user who runs all other tests as well.
 #[test]
 fn where_no_more_threads_may_be_made_it_says_so_and_leaves_nobody() {
+    let is_alone = nix::unistd::geteuid().is_root();
     let user = 60_000 + std::process::id() % 5_000;
     let place = place_for(user);
     let went: Vec<bool> = (1..16)
         .map(|most| {
             let what = format!("prlimit --pid $$ --nproc={most}:{most}");
             let went = went_well(&limited(&what, user, place.path()), &what, place.path());
-            if nix::unistd::geteuid().is_root() {
+            if is_alone {
                 eventually(|| {
                     let all = procfs::process::all_processes().unwrap().flatten();
                     let mut of_user = all.filter(|it| it.uid().is_ok_and(|uid| uid == user));
@@ -188,7 +190,10 @@ fn where_no_more_threads_may_be_made_it_says_so_and_leaves_nobody() {
         })
         .collect();
     assert!(!went[0], "one thread is too few");
-    assert!(went.is_sorted(), "more are never worse: {went:?}");
+    assert!(
+        !is_alone || went.is_sorted(),
+        "more are never worse: {went:?}"
+    );
 }
 
 #[test]
