@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// When a command is taken to hang. No test depends on anything being fast: this only turns a
 /// hang into a failure.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// The program under test.
 pub(crate) fn nixtrace() -> &'static Path {
