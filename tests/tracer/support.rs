@@ -91,21 +91,21 @@ pub(crate) fn try_watch<A: Into<OsString>>(
     Ok(Trace { records })
 }
 
-/// Copies a program that is to be executed.
+/// Copies a program that is to be executed, by any user.
 ///
 /// Not by this process: a child that another test starts meanwhile would have the copy open to write,
 /// and what is open to write cannot be executed.
 pub(crate) fn copy_program(from: &Path, to: &Path) {
     let copied = std::process::Command::new("cp").arg(from).arg(to).status();
     assert!(copied.unwrap().success());
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Writes a file that can be executed, likewise.
+/// Writes such a program.
 pub(crate) fn write_program(path: &Path, content: impl AsRef<[u8]>) {
     let written = tempfile::NamedTempFile::new().unwrap();
     fs::write(written.path(), content).unwrap();
     copy_program(written.path(), path);
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Runs one test of this program again as the user nobody; whether that was done by this call.
