@@ -242,11 +242,13 @@ impl Follower {
                     stop => {
                         // Our own code still runs, in a process that nobody knows of yet.
                         started = Some(start);
+                        let is_group_stop = stop == Stop::Group;
                         let _ = match stop {
                             Stop::Group => sys::listen(waited.tid),
                             Stop::Signal(signal) => self.engine.resume(waited.tid, false, signal),
                             _ => self.engine.resume(waited.tid, false, 0),
                         };
+                        self.target.stopped(is_group_stop);
                     }
                 }
                 continue;
