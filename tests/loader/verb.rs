@@ -238,7 +238,13 @@ fn a_reader_that_has_seen_enough_is_no_error() {
         app.display(),
         env!("CARGO_BIN_EXE_nixtrace")
     );
-    let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
+    let output = Command::new("bash")
+        .arg("-c")
+        .arg(script)
+        // Of a locale that is not there the shell itself would complain.
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n");
 }
