@@ -490,7 +490,7 @@ fn rpath_is_ignored_in_an_object_that_has_a_runpath() {
     let audit = 0x6fff_fefc_u64.to_le_bytes();
     let at = bytes.windows(8).position(|window| window == audit).unwrap();
     bytes[at..at + 8].copy_from_slice(&15_u64.to_le_bytes());
-    std::fs::write(&app, bytes).unwrap();
+    workshop.rewrite(&app, bytes);
     let image = Image::read(&app).unwrap();
     assert!(image.rpath.is_some() && image.runpath.is_some());
     let closure = agree(&app, &Start::default());
@@ -598,7 +598,7 @@ fn a_file_without_section_headers_is_read_by_its_program_headers() {
     // e_shoff, then e_shentsize, e_shnum and e_shstrndx (64 bits).
     bytes[0x28..0x30].fill(0);
     bytes[0x3a..0x40].fill(0);
-    std::fs::write(&app, bytes).unwrap();
+    workshop.rewrite(&app, bytes);
     let without = Image::read(&app).unwrap();
     assert!(with.section_headers && !without.section_headers);
     assert_eq!(with.needed, without.needed);

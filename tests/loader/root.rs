@@ -1,6 +1,6 @@
 //! Another system's root directory, with the real loader in a chroot beside it.
 
-use crate::support::{Workshop, as_listed, have, is_root, listed, real};
+use crate::support::{Workshop, as_listed, copy_program, have, is_root, listed, real};
 use nixtrace::elf::{Disk, closure};
 use nixtrace::trace::Bytes;
 use std::os::unix::fs::symlink;
@@ -24,7 +24,7 @@ fn paths_and_links_are_followed_within_the_root() {
     for path in real(&app, &crate::support::Start::default()).paths {
         let copy = workshop.at("root").join(path.trim_start_matches('/'));
         std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        std::fs::copy(Path::new(&path), copy).unwrap();
+        copy_program(Path::new(&path), &copy);
     }
     let output = Command::new("chroot")
         .arg(workshop.at("root"))

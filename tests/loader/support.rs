@@ -114,12 +114,28 @@ impl Workshop {
         )
     }
 
+    /// Gives a program another content.
+    pub(crate) fn rewrite(&self, program: &Path, content: Vec<u8>) {
+        let written = self.at("rewritten");
+        std::fs::write(&written, content).unwrap();
+        copy_program(&written, program);
+    }
+
     /// A program that calls the functions of the libraries in `calls`.
     pub(crate) fn program(&self, name: &str, calls: &[&str], flags: &[&str]) -> PathBuf {
         let mut all = vec!["-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined"];
         all.extend(flags);
         self.compile(name, &code("main", calls), &all)
     }
+}
+
+/// Copies a file that is to be executed.
+///
+/// Not by this process: a child that another test starts meanwhile would have the copy open to write,
+/// and what is open to write cannot be executed.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status();
+    assert!(copied.unwrap().success());
 }
 
 fn code(function: &str, calls: &[&str]) -> String {
