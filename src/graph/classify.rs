@@ -284,13 +284,17 @@ pub fn from_directory(path: Bytes, cwd: &Bytes) -> Bytes {
     let inner = path
         .strip_prefix(cwd.as_bytes())
         .and_then(|rest| rest.strip_prefix(b"/"));
-    let Some(mut inner) = inner.filter(|inner| inner.starts_with(b"../")) else {
+    let is_up = |inner: &&[u8]| inner.split_str("/").next() == Some(b"..");
+    let Some(mut inner) = inner.filter(is_up) else {
         return path;
     };
     let mut directory = cwd.as_bytes();
-    while let Some(rest) = inner.strip_prefix(b"../") {
-        inner = rest;
+    while is_up(&inner) {
+        inner = inner[2..].strip_prefix(b"/").unwrap_or_default();
         directory = &directory[..directory.rfind_byte(b'/').unwrap_or(0)];
+    }
+    if inner.is_empty() && !directory.is_empty() {
+        return directory.into();
     }
     [directory, b"/", inner].concat().into()
 }
@@ -357,6 +361,9 @@ mod tests {
         let from = |path: &str| from_directory(path.into(), &"/home/ada/w".into()).to_string();
         assert_eq!(from("/home/ada/w/../bin/app"), "/home/ada/bin/app");
         assert_eq!(from("/home/ada/w/../../../../app"), "/app");
+        assert_eq!(from("/home/ada/w/.."), "/home/ada");
+        assert_eq!(from("/home/ada/w/../../.."), "/");
+        assert_eq!(from("/home/ada/w/..app"), "/home/ada/w/..app");
         assert_eq!(from("/home/ada/w/link/../app"), "/home/ada/w/link/../app");
         assert_eq!(from("/home/ada/wide/../app"), "/home/ada/wide/../app");
     }

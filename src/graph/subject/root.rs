@@ -1,5 +1,6 @@
 //! Which directory the sources of a build lie in: not always the one that it was begun in.
 
+use super::super::arguments::absolute;
 use super::super::classify::{Origin, file_name, is_below_path, parent};
 use super::super::host::Host;
 use super::super::phase::{Phase, Step, Tool};
@@ -60,7 +61,7 @@ fn named(step: &Step, host: &dyn Host) -> Vec<Bytes> {
     };
     let marked = |file: &str| -> Vec<Bytes> {
         values()
-            .map(|word| lead(&step.cwd, word))
+            .map(|word| directory(step, word))
             .filter(|directory| holds(directory, file))
             .collect()
     };
@@ -81,49 +82,22 @@ fn named(step: &Step, host: &dyn Host) -> Vec<Bytes> {
         (Tool::Go, _) => above("go.mod"),
         (Tool::Configure, _) => words()
             .filter(|word| file_name(word.as_bstr()) == "configure")
-            .filter_map(|word| parent(lead(&step.cwd, word).as_ref()).map(Bytes::from))
+            .filter_map(|word| parent(directory(step, word).as_ref()).map(Bytes::from))
             .collect(),
         (Tool::Compiler, _) => values()
             .map(|word| {
                 let ups = word.split_str("/").take_while(|part| *part == b"..");
-                lead(&step.cwd, &bstr::join("/", ups))
+                directory(step, &bstr::join("/", ups))
             })
             .collect(),
         _ => Vec::new(),
     }
 }
 
-/// Where a path leads from a directory, without regard to symbolic links.
-fn lead(directory: &Bytes, path: &[u8]) -> Bytes {
-    let mut parts: Vec<&[u8]> = Vec::new();
-    let from = (!path.starts_with(b"/")).then_some(directory.as_bytes());
-    for part in from
-        .into_iter()
-        .chain([path])
-        .flat_map(|it| it.split_str("/"))
-    {
-        match part {
-            b"" | b"." => {}
-            b".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    [b"/".as_slice(), &bstr::join("/", parts)].concat().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_leads_somewhere_from_a_directory() {
-        let leads = |path: &str| lead(&"/home/ada/project".into(), path.as_bytes()).to_string();
-        assert_eq!(leads(".."), "/home/ada");
-        assert_eq!(leads("./src//a.c"), "/home/ada/project/src/a.c");
-        assert_eq!(leads("/srv/../x"), "/x");
-        assert_eq!(leads("../../../../x"), "/x");
-        assert_eq!(leads(""), "/home/ada/project");
-    }
+/// The directory that a word of a step names.
+fn directory(step: &Step, word: &[u8]) -> Bytes {
+    let word = word.trim_end_with(|letter| letter == '/');
+    // As the value of an option that stands apart from it (`-S ..`).
+    let word = if word.is_empty() { b"." } else { word };
+    absolute(&word.into(), Some(&step.cwd))
 }
