@@ -22,6 +22,8 @@ pub(crate) struct Variable {
     pub(crate) value: Value,
     /// The evidence, where reasons are wanted.
     pub(crate) comment: Option<Comment>,
+    /// Whether only the caller wants it.
+    is_personal: bool,
 }
 
 /// Data that is found through a variable: the attribute that has it, the variable, the path.
@@ -47,6 +49,7 @@ pub(crate) fn variables(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
                 Variable {
                     value: Value::Place(evidence.scope.package(&package.attr), path),
                     comment: evidence.remark(reason),
+                    is_personal: false,
                 },
             );
         }
@@ -55,7 +58,12 @@ pub(crate) fn variables(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
         if variable.value.is_none() && variable.name == "LOCALE_ARCHIVE" {
             let value = Value::Place(evidence.scope.known(LOCALES.0), LOCALES.1);
             let comment = evidence.remark(&variable.because);
-            found.insert(variable.name.clone(), Variable { value, comment });
+            let of_data = Variable {
+                value,
+                comment,
+                is_personal: false,
+            };
+            found.insert(variable.name.clone(), of_data);
         }
     }
     found.extend(texts(evidence));
@@ -65,21 +73,15 @@ pub(crate) fn variables(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
 /// Those of them that belong into a package.
 pub(crate) fn of_package(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
     let mut variables = variables(evidence);
-    variables.retain(|name, _| !is_personal(evidence, name));
+    variables.retain(|_, variable| !variable.is_personal);
     variables
 }
 
 /// Those of them that are text, and no place in a package either.
 pub(crate) fn texts_of_package(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
     let mut texts = texts(evidence);
-    texts.retain(|name, _| !is_personal(evidence, name));
+    texts.retain(|_, variable| !variable.is_personal);
     texts
-}
-
-/// Whether it is only the caller who wants this variable.
-fn is_personal(evidence: &Evidence<'_>, name: &str) -> bool {
-    let mut variables = evidence.environment.surroundings.variables.iter();
-    variables.any(|variable| variable.name == name && variable.is_personal)
 }
 
 /// Those that are text, and no place in a package.
@@ -92,6 +94,7 @@ fn texts(evidence: &Evidence<'_>) -> BTreeMap<String, Variable> {
             let variable_of = Variable {
                 value: Value::Text(value.clone()),
                 comment: evidence.remark(&variable.because),
+                is_personal: variable.is_personal,
             };
             Some((variable.name.clone(), variable_of))
         })
